@@ -1,0 +1,37 @@
+"""Late imports for packages whose names live in heavy modules.
+
+What it is for: ``import vetmail_core`` must cost next to nothing, in every pytest run too, and still
+offer every public name. What it refuses: a name that is not in the table. Its law: a module is
+imported when its first name is asked for, never before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def late(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Make the ``__getattr__`` and ``__dir__`` of a package (PEP 562).
+
+    Args:
+        package: the package's dotted name.
+        homes: public name -> the module that defines it, relative to the package (".address").
+
+    Returns:
+        The two functions to assign at module level.
+    """
+
+    def __getattr__(name: str) -> object:  # noqa: N807 - PEP 562 gives the name
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(home, package), name)
+
+    def __dir__() -> list[str]:  # noqa: N807 - PEP 562 gives the name
+        return sorted(homes)
+
+    return __getattr__, __dir__

@@ -1,0 +1,40 @@
+"""The seam between what is decided and what is done.
+
+What it is for: anything that takes emails and answers with receipts. What it refuses: to raise for what
+a server or network did. Its law: exactly one receipt for each email, in order, pulled lazily.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vetmail_core.message import Email
+    from vetmail_core.receipts import Receipt
+
+__all__ = ["Transport"]
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """What delivers. Transports are context managers too; leaving one closes it."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, one after the other.
+
+        Args:
+            emails: any iterable, pulled lazily; an endless one is fine.
+
+        Yields:
+            One receipt for each email, in order.
+
+        Raises:
+            TransportError: the transport is closed, or is used from two threads at once.
+        """
+        ...
+
+    def close(self) -> None:
+        """End politely. A second call does nothing."""
+        ...
