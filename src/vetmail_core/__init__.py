@@ -137,6 +137,9 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 
 __all__ = [
+    "PROVIDERS",
+    "ROLE_LABELS",
+    "STANDARD_CONTEXTS",
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
@@ -170,7 +173,6 @@ __all__ = [
     "MergeError",
     "MessageError",
     "Outcome",
-    "PROVIDERS",
     "Person",
     "Phase",
     "Pipelining",
@@ -179,7 +181,6 @@ __all__ = [
     "PreferencesError",
     "Problem",
     "Provider",
-    "ROLE_LABELS",
     "Receipt",
     "RecipientType",
     "Recipients",
@@ -188,7 +189,6 @@ __all__ = [
     "Reply",
     "Report",
     "Retrying",
-    "STANDARD_CONTEXTS",
     "Secret",
     "Sender",
     "SettingDescription",
