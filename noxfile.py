@@ -1,0 +1,171 @@
+"""Every check of the project, each in an environment of its own: ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent
+PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
+CLASSIFIER = "Programming Language :: Python :: 3."
+SUPPORTED = [c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if c.startswith(CLASSIFIER)]
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "layers", "types", "tests", "coverage", "hosts", "docs", "package"]
+
+
+def _works(interpreter: str, version: str) -> bool:
+    """Whether a command is a Python of that version; a version manager's empty shim is not."""
+    probe = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        said = subprocess.run([interpreter, "-c", probe], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return said.stdout.strip() == version
+
+
+def _present() -> list[str]:
+    """The interpreters of this machine, one for each supported Python that it has."""
+    found = []
+    managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in SUPPORTED:
+        places = [shutil.which(f"python{version}"), *sorted(map(str, managed.glob(f"{version}.*/bin/python")))]
+        if "%d.%d" % sys.version_info[:2] == version:
+            places.insert(0, sys.executable)
+        working = next((place for place in places if place and _works(place, version)), None)
+        if working:
+            found.append(working)
+    return found
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _wheel(session: nox.Session) -> str:
+    """Build the wheel and give its path: tests judge what a user installs."""
+    folder = session.create_tmp()
+    for old in Path(folder).glob("*.whl"):
+        old.unlink()
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+    return str(next(Path(folder).glob("*.whl")))
+
+
+def _install_wheel(session: nox.Session, *groups: str) -> None:
+    wheel = _wheel(session)
+    wanted = [requirement for group in groups for requirement in _group(group)]
+    session.install(f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *wanted)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting: ruff, every rule but those with a reason."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """The direction of imports, as an exhaustive contract."""
+    session.install(*_group("layers"), ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, by two checkers."""
+    session.install(*_group("types"), "-e", ".[testing,keyring,truststore]")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=_present())
+def tests(session: nox.Session) -> None:
+    """The tests, on each Python present, against the built wheel."""
+    _install_wheel(session, "tests")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(tags=["lowest"])
+def lowest(session: nox.Session) -> None:
+    """The tests with the oldest direct dependencies that pyproject.toml allows."""
+    wheel = _wheel(session)
+    oldest = [bound.replace(">=", "==") for bound in PROJECT["project"]["dependencies"]]
+    session.install(f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *oldest, *_group("tests"))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Every line and branch of the library is run by the tests."""
+    _install_wheel(session, "tests")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def hosts(session: nox.Session) -> None:
+    """The sample host projects: their own suites, with the test kit."""
+    _install_wheel(session, "hosts")
+    with session.chdir("examples/plain_host"):
+        session.run("python", "-m", "pytest")
+        session.run("python", "-m", "unittest", "discover", "-v")
+    with session.chdir("examples/django_portal"):
+        session.run("python", "manage.py", "test")
+        session.run("python", "-m", "pytest")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Bounded fuzzing; pass --seconds N for longer."""
+    _install_wheel(session, "tests")
+    for target in sorted(Path("tests/fuzz").glob("fuzz_*.py")):
+        session.run("python", str(target), *(session.posargs or ["--seconds", "60"]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, warnings as errors."""
+    session.install(*_group("docs"), ".[testing,keyring,truststore]")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Ratios against peers in the same run; ``-- --quick`` in two minutes."""
+    _install_wheel(session, "bench", "tests")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Real servers and mail programs; their Debian packages stand in tests/integration/packages.txt."""
+    _install_wheel(session, "tests")
+    session.run("python", "-m", "pytest", "-o", "addopts=", "--import-mode=importlib", "-ra", "tests/integration", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Wheel and sdist: complete, well described, and the same bytes when built twice."""
+    session.install(*_group("package"))
+    env = {"SOURCE_DATE_EPOCH": "1767225600"}
+    sums = []
+    for turn in ("first", "second"):
+        folder = Path(session.create_tmp()) / turn
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run("python", "-m", "build", "--outdir", str(folder), ".", env=env)
+        sums.append({made.name: made.read_bytes() for made in sorted(folder.iterdir())})
+    if sums[0] != sums[1]:
+        session.error("two builds of the same commit differ")
+    session.run("twine", "check", "--strict", *map(str, (Path(session.create_tmp()) / "first").iterdir()))
