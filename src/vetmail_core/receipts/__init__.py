@@ -1,0 +1,18 @@
+"""What became of each email, recipient by recipient.
+
+What it is for: the answers of the transports, from a single reply to the report of a whole run. What it
+refuses: an answer that leaves a recipient out, or answers for one twice. Its law: what a server says is
+a value here, never an exception.
+
+The way through: a `Reply` (what the server said) and a `Cause` (what it means) make an `Outcome` (one
+recipient), outcomes make a `Receipt` (one email), receipts make a `Report` (a run). `Tally` is the one
+mutable thing: it counts receipts while a run goes on and gives the `Report` at any moment.
+"""
+
+from __future__ import annotations
+
+from vetmail_core.receipts.causes import Cause, Phase, Status
+from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
+from vetmail_core.receipts.report import Report, Tally
+
+__all__ = ["Cause", "Outcome", "Phase", "Receipt", "Reply", "Report", "Status", "Tally"]

@@ -1,0 +1,191 @@
+"""The result for one recipient, and for one email.
+
+What it is for: what a transport answers. What it refuses: a receipt that leaves a recipient of its email
+out, or answers for one twice. Its law: every recipient of an email stands in its receipt exactly once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.errors import RecipientsError
+from vetmail_core.receipts.causes import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.message import Email
+    from vetmail_core.receipts.causes import Cause, Phase
+
+__all__ = ["Outcome", "Receipt", "Reply"]
+
+
+@attrs.frozen
+class Reply:
+    """What a server said.
+
+    Args:
+        code: the three digits (RFC 5321, 4.2); 0 when the words are not a server's.
+        enhanced: "5.1.1" (RFC 3463), "" when the server gave none.
+        text: the rest, lines joined by a blank; without code and enhanced code.
+    """
+
+    code: int
+    enhanced: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code or ""), self.enhanced, self.text) if part)
+
+
+@attrs.frozen
+class Outcome:
+    """How it ended for one recipient.
+
+    Args:
+        mailbox: the recipient.
+        status: how it ended.
+        cause: why, when it did not simply go through.
+        reply: the server's words that decided it, when a server spoke.
+        phase: where it happened.
+    """
+
+    mailbox: Mailbox
+    status: Status
+    cause: Cause | None = attrs.field(default=None, kw_only=True)
+    reply: Reply | None = attrs.field(default=None, kw_only=True)
+    phase: Phase | None = attrs.field(default=None, kw_only=True)
+
+    @property
+    def advice(self) -> str:
+        """What to do about it: the cause's advice, "" when all went well."""
+        return "" if self.cause is None else self.cause.advice
+
+
+_QUEUE_IDS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\bqueued as ([\w.-]*[\w-])",  # Postfix, SendGrid, aiosmtpd's kin
+        r"\bid=([\w-]+)",  # Exim
+        r"\[InternalId=(\d+)",  # Exchange, Microsoft 365
+        r"^OK:?\s+\d{9,11}\s+(\S+) - gsmtp",  # Gmail
+        r"^Ok ([0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{6})",  # Amazon SES
+        r"^:?\s*(\w+) Message accepted for delivery",  # Sendmail, OpenSMTPD
+        r"^ok \d{9,11} (qp \d+)",  # qmail
+        r"\bqueued with id (\w+)",  # Stalwart
+        r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,})",  # Haraka
+    )
+)
+
+
+def _tuple_of_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    return outcomes if type(outcomes) is tuple else tuple(outcomes)
+
+
+def _tuple_of_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return texts if type(texts) is tuple else tuple(texts)
+
+
+@attrs.frozen
+class Receipt:
+    """What became of one email.
+
+    Args:
+        email: the very email that was handed to the transport.
+        outcomes: one for each recipient of the email.
+        attempts: how many times it was tried; 0 when nothing was tried.
+        reply: the server's final reply to the message, when there was one.
+        warnings: what went well but deserves a word.
+
+    Raises:
+        RecipientsError: a recipient of the email has no outcome, or more than one, or an outcome is for
+            somebody the email is not addressed to.
+    """
+
+    email: Email
+    outcomes: tuple[Outcome, ...] = attrs.field(converter=_tuple_of_outcomes)
+    attempts: int = attrs.field(default=1, kw_only=True)
+    reply: Reply | None = attrs.field(default=None, kw_only=True)
+    warnings: tuple[str, ...] = attrs.field(default=(), converter=_tuple_of_texts, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        recipients = self.email.recipients.all
+        outcomes = self.outcomes
+        # Transports answer with the email's own mailboxes in their order; that costs one comparison each.
+        if len(outcomes) == len(recipients):
+            for outcome, recipient in zip(outcomes, recipients, strict=True):
+                if outcome.mailbox is not recipient:
+                    break
+            else:
+                return
+        self._match(recipients)
+
+    def _match(self, recipients: tuple[Mailbox, ...]) -> None:
+        wanted = {mailbox.address_key: mailbox for mailbox in recipients}
+        for outcome in self.outcomes:
+            if wanted.pop(outcome.mailbox.address_key, None) is None:
+                raise RecipientsError(
+                    f"A receipt has one outcome for each recipient of its email; {outcome.mailbox.addr_spec}"
+                    " has a second one, or is no recipient of it. Answer for the email that was handed over."
+                )
+        if wanted:
+            missing = ", ".join(mailbox.addr_spec for mailbox in wanted.values())
+            raise RecipientsError(
+                f"A receipt has one outcome for each recipient of its email; there is none for {missing}."
+                " Answer for what could not be tried with the status NOT_ATTEMPTED."
+            )
+
+    def _with(self, status: Status) -> tuple[Mailbox, ...]:
+        return tuple(outcome.mailbox for outcome in self.outcomes if outcome.status is status)
+
+    @property
+    def accepted(self) -> tuple[Mailbox, ...]:
+        """Those for whom the server took responsibility."""
+        return self._with(Status.ACCEPTED)
+
+    @property
+    def refused(self) -> tuple[Mailbox, ...]:
+        """Those refused for good."""
+        return self._with(Status.REFUSED)
+
+    @property
+    def deferred(self) -> tuple[Mailbox, ...]:
+        """Those refused for now; a later attempt may go through."""
+        return self._with(Status.DEFERRED)
+
+    @property
+    def unknown(self) -> tuple[Mailbox, ...]:
+        """Those in doubt: the message may have gone through."""
+        return self._with(Status.UNKNOWN)
+
+    @property
+    def not_attempted(self) -> tuple[Mailbox, ...]:
+        """Those for whom nothing was tried."""
+        return self._with(Status.NOT_ATTEMPTED)
+
+    @property
+    def handed_over(self) -> tuple[Mailbox, ...]:
+        """Those whose draft a mail program, or a folder, has now."""
+        return self._with(Status.HANDED_OVER)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every recipient was accepted or handed over."""
+        for outcome in self.outcomes:
+            if outcome.status is not Status.ACCEPTED and outcome.status is not Status.HANDED_OVER:
+                return False
+        return True
+
+    @property
+    def queue_id(self) -> str:
+        """The server's own name for the message, to find it in its log; "" when its reply has none."""
+        if self.reply is not None:
+            for pattern in _QUEUE_IDS:
+                found = pattern.search(self.reply.text)
+                if found is not None:
+                    return found[1]
+        return ""
