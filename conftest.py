@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 def _into_an_empty_folder(namespace: dict[str, object]) -> None:
     stack = ExitStack()
-    before = os.getcwd()  # noqa: PTH109 - the counterpart of chdir
-    stack.callback(os.chdir, before)
-    os.chdir(stack.enter_context(tempfile.TemporaryDirectory()))
-    namespace["_folder"] = stack
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    # Left before it is removed: a folder in which somebody stands cannot be removed everywhere.
+    stack.callback(os.chdir, os.getcwd())  # noqa: PTH109 - the counterpart of chdir
+    os.chdir(folder)
+    namespace["_leave"] = stack.close
 
 
 def _back(namespace: dict[str, object]) -> None:
-    stack = namespace["_folder"]
-    if isinstance(stack, ExitStack):
-        # The folder can only be removed once nobody stands in it.
-        stack.pop_all().__exit__(None, None, None)
+    leave = namespace["_leave"]
+    assert callable(leave)  # noqa: S101 - put there above
+    leave()
 
 
 _documents = Sybil(

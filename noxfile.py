@@ -37,8 +37,11 @@ def _present() -> list[str]:
     found = []
     managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for version in SUPPORTED:
-        places = [shutil.which(f"python{version}"), *sorted(map(str, managed.glob(f"{version}.*/bin/python")))]
-        if "%d.%d" % sys.version_info[:2] == version:
+        places = [
+            shutil.which(f"python{version}"),
+            *sorted(map(str, managed.glob(f"{version}.*/bin/python"))),
+        ]
+        if ".".join(map(str, sys.version_info[:2])) == version:
             places.insert(0, sys.executable)
         working = next((place for place in places if place and _works(place, version)), None)
         if working:
@@ -100,7 +103,9 @@ def lowest(session: nox.Session) -> None:
     """The tests with the oldest direct dependencies that pyproject.toml allows."""
     wheel = _wheel(session)
     oldest = [bound.replace(">=", "==") for bound in PROJECT["project"]["dependencies"]]
-    session.install(f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *oldest, *_group("tests"))
+    session.install(
+        f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *oldest, *_group("tests")
+    )
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -152,7 +157,17 @@ def bench(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Real servers and mail programs; their Debian packages stand in tests/integration/packages.txt."""
     _install_wheel(session, "tests")
-    session.run("python", "-m", "pytest", "-o", "addopts=", "--import-mode=importlib", "-ra", "tests/integration", *session.posargs)
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "-o",
+        "addopts=",
+        "--import-mode=importlib",
+        "-ra",
+        "tests/integration",
+        *session.posargs,
+    )
 
 
 @nox.session

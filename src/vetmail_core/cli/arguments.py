@@ -1,0 +1,136 @@
+"""What may be typed on the command line.
+
+What it is for: the options of each command, with help. What it refuses: anything else, in one line. Its
+law: a mistake in the arguments ends with status 2 before a file is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["parser"]
+
+_EPILOG = (
+    "Exit status: 0 all went and nobody was left out, 1 some did not (listed on stderr), "
+    "2 nothing could be tried (the reason on one line)."
+)
+
+
+class _OneLine(argparse.ArgumentParser):
+    """A parser whose complaint is one line, as every other error of the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--preferences",
+        type=Path,
+        metavar="FILE",
+        help="the e-mail preferences (JSON); without it the shared file that `paths` names",
+    )
+    staff = command.add_argument_group("the staff member who sends (without one: mail by the system)")
+    staff.add_argument("--staff", metavar="MAILBOX", help="name and address: '\"Kim Lee\" <kim@example.com>'")
+    staff.add_argument("--staff-username", metavar="NAME", help="Email Username of the staff record")
+    staff.add_argument(
+        "--staff-password-environment",
+        metavar="VARIABLE",
+        help="the environment variable that holds the password",
+    )
+    command.add_argument(
+        "--token-environment",
+        metavar="VARIABLE",
+        help="the environment variable that holds the OAuth access token",
+    )
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    content = command.add_argument_group("the e-mail")
+    content.add_argument(
+        "--people", type=Path, required=True, metavar="FILE", help="CSV: key, name, address, merge fields"
+    )
+    content.add_argument("--subject", required=True, help="may hold merge fields: ${first_name}")
+    content.add_argument(
+        "--text", type=Path, required=True, metavar="FILE", help="the text, UTF-8, with merge fields"
+    )
+    content.add_argument("--html", type=Path, metavar="FILE", help="the same as HTML; values are escaped")
+    content.add_argument(
+        "--attach", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
+    )
+    copies = command.add_argument_group("copies")
+    copies.add_argument(
+        "--cc", action="append", default=[], metavar="MAILBOXES", help="split at the address separator"
+    )
+    copies.add_argument(
+        "--bcc", action="append", default=[], metavar="MAILBOXES", help="split at the address separator"
+    )
+    copies.add_argument("--context", metavar="KEY", help="e-mail context, such as occurrence_class")
+    copies.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        metavar="ROLE=MAILBOXES",
+        help="people of a role that all share, such as class_staff; needs --context; may be repeated",
+    )
+    command.add_argument(
+        "--batch",
+        default="",
+        metavar="ID",
+        help="the name of this mailing; the same ID gives the same Message-IDs",
+    )
+    command.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="what has been sent already; with --batch a run can be resumed",
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of ``python -m vetmail_core``."""
+    root = _OneLine(
+        prog="vetmail", description="E-mail under the organisation's preferences.", epilog=_EPILOG
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    send = commands.add_parser(
+        "send",
+        help="one e-mail for each person of a CSV file, as .eml files or live",
+        description="Send one e-mail to each person. Without --live they are written as .eml files.",
+        epilog=_EPILOG,
+    )
+    _add_plan(send)
+    way = send.add_mutually_exclusive_group()
+    way.add_argument(
+        "--outbox", type=Path, default=Path("outbox"), metavar="DIR", help="folder for .eml files (outbox)"
+    )
+    way.add_argument("--live", action="store_true", help="really send, the way the preferences say")
+    _add_common(send)
+
+    preview = commands.add_parser(
+        "preview",
+        help="the same plan, nothing written",
+        description="Show what send would do.",
+        epilog=_EPILOG,
+    )
+    _add_plan(preview)
+    preview.add_argument("--outbox", type=Path, metavar="DIR", help=argparse.SUPPRESS)
+    preview.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
+    _add_common(preview)
+
+    check = commands.add_parser(
+        "check", help="the settings, with advice", description="Check the preferences."
+    )
+    check.add_argument("--connect", action="store_true", help="also connect and log in; nothing is sent")
+    check.add_argument(
+        "--recipient", metavar="ADDRESS", help="with --connect: would the server take mail for it?"
+    )
+    _add_common(check)
+
+    commands.add_parser(
+        "paths", help="where the shared preferences file is", description="Show the files in use."
+    )
+    return root
