@@ -20,7 +20,7 @@ secret or a message body. Its law: what a server says about a recipient is a rec
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -153,6 +153,19 @@ class PreferencesError(VetmailError, ValueError):
     def __init__(self, message: str, *, problems: Iterable[Problem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem], *, opening: str = "") -> Self:
+        """Make the error whose sentence speaks of every problem.
+
+        Args:
+            problems: at least one.
+            opening: what the problems are about, "The file /etc/x.json cannot be used."; a plain
+                sentence when left out.
+        """
+        found = tuple(problems)
+        count = "1 setting cannot stand." if len(found) == 1 else f"{len(found)} settings cannot stand."
+        return cls("\n".join((opening or count, *(f"  {problem}" for problem in found))), problems=found)
 
 
 class StalePreferencesError(PreferencesError):

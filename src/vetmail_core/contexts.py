@@ -1,0 +1,204 @@
+"""E-mail contexts: from where in the product a mail leaves, and who is written to or copied there.
+
+What it is for: naming the places mail is sent from (an occurrence class, an invoice, ...), the roles
+people have there, and which recipient type a role has until the preferences say otherwise. What it
+refuses: nothing that is merely unknown, as the list of contexts and roles is the product's data and
+grows. Its law: a private context (passwords, personal results) is never copied to anybody.
+
+The names are VETtrak's where its pages show one: "Occurrence Class", "Class Staff", CC
+(https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from vetmail_core.errors import PreferencesError, Problem, Severity
+
+__all__ = ["ROLE_LABELS", "STANDARD_CONTEXTS", "EmailContext", "RecipientType"]
+
+
+class RecipientType(enum.Enum):
+    """In which field of the email a role's people stand."""
+
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+    NONE = "none"
+
+
+def _roles(roles: Iterable[str]) -> tuple[str, ...]:
+    return tuple(roles)
+
+
+def _read_only(defaults: Mapping[str, RecipientType]) -> Mapping[str, RecipientType]:
+    return MappingProxyType(dict(defaults))
+
+
+@attrs.frozen
+class EmailContext:
+    """One place in the product that mail leaves from.
+
+    Args:
+        key: stable name, used in preferences: "occurrence_class".
+        label: what a person reads: "Occurrence Class".
+        to_roles: roles the mail is addressed to.
+        roles: roles that may be added, as CC, BCC or To.
+        defaults: recipient types in force until the preferences say otherwise; a role that is not named
+            is NONE.
+        private: mail with a password or personal results in it; nobody may be copied.
+
+    Raises:
+        PreferencesError: the key or a role is empty, a role stands twice, a default names a role that is
+            not offered, or a private context offers or copies anybody. All of these at once.
+    """
+
+    key: str
+    label: str
+    to_roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True)
+    roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True, default=())
+    defaults: Mapping[str, RecipientType] = attrs.field(
+        converter=_read_only, kw_only=True, factory=dict, hash=False
+    )
+    private: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        known = (*self.to_roles, *self.roles)
+        faults: list[str] = []
+        if not self.key:
+            faults.append("It has no key.")
+        if not self.to_roles:
+            faults.append("It has no role to write to (to_roles).")
+        if not all(known):
+            faults.append("One of its roles is an empty text.")
+        if len(set(known)) != len(known):
+            faults.append("One of its roles stands in it twice.")
+        faults.extend(
+            f'Its defaults name "{role}", which is not among its roles.'
+            for role in self.defaults
+            if role not in known
+        )
+        if self.private and (self.roles or self.defaults):
+            faults.append("It is private, so it offers no roles to copy and has no defaults.")
+        if faults:
+            setting = f"contexts.{self.key}"
+            raise PreferencesError(
+                f'The email context "{self.key}" cannot stand. {" ".join(faults)}',
+                problems=tuple(
+                    Problem(severity=Severity.ERROR, setting=setting, message=fault) for fault in faults
+                ),
+            )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
+        return _rebuild, (self.key, self.label, self.to_roles, self.roles, dict(self.defaults), self.private)
+
+
+def _rebuild(
+    key: str,
+    label: str,
+    to_roles: tuple[str, ...],
+    roles: tuple[str, ...],
+    defaults: dict[str, RecipientType],
+    private: bool,  # noqa: FBT001 - pickle hands arguments over by position
+) -> EmailContext:
+    return EmailContext(key, label, to_roles=to_roles, roles=roles, defaults=defaults, private=private)
+
+
+ROLE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "client": "Client",
+        "class_staff": "Class Staff",
+        "occurrence_staff": "Occurrence Staff",
+        "enrolment_staff": "Enrolment Staff",
+        "contract_staff": "Contract Staff",
+        "event_staff": "Event Staff",
+        "employer": "Employer",
+        "employer_contact": "Employer Contact",
+        "employer_primary_contact": "Employer Primary Contact",
+        "host_employer_contact": "Host Employer Contact",
+        "supervising_staff": "Supervising Staff Member",
+        "guardian": "Parent/Guardian",
+        "emergency_contact": "Emergency Contact",
+        "invoicee": "Invoicee",
+        "staff": "Staff Member",
+        "sender": "Sender",
+    }
+)
+"""Role key -> what a person reads. Other roles are accepted everywhere; they have no label here."""
+
+
+def _catalogue(*contexts: EmailContext) -> Mapping[str, EmailContext]:
+    return MappingProxyType({context.key: context for context in contexts})
+
+
+STANDARD_CONTEXTS: Final[Mapping[str, EmailContext]] = _catalogue(
+    EmailContext(
+        "occurrence_class",
+        "Occurrence Class",
+        to_roles=("client",),
+        roles=("class_staff", "occurrence_staff", "employer_contact", "guardian"),
+        # The one rule VETtrak's page shows: every e-mail to an occurrence class copies its staff.
+        defaults={"class_staff": RecipientType.CC},
+    ),
+    EmailContext(
+        "occurrence",
+        "Occurrence",
+        to_roles=("client",),
+        roles=("occurrence_staff", "class_staff", "employer_contact", "guardian"),
+    ),
+    EmailContext(
+        "client",
+        "Client",
+        to_roles=("client",),
+        roles=("guardian", "emergency_contact", "employer_primary_contact"),
+    ),
+    EmailContext(
+        "enrolment",
+        "Enrolment",
+        to_roles=("client",),
+        roles=("enrolment_staff", "employer_primary_contact", "guardian"),
+    ),
+    EmailContext(
+        "contract",
+        "Contract",
+        to_roles=("client",),
+        roles=("contract_staff", "employer_primary_contact", "guardian"),
+    ),
+    EmailContext(
+        "employer",
+        "Employer",
+        to_roles=("employer",),
+        roles=("employer_primary_contact", "employer_contact"),
+    ),
+    EmailContext(
+        "invoice",
+        "Invoice",
+        to_roles=("invoicee",),
+        roles=("client", "employer_primary_contact", "guardian"),
+    ),
+    EmailContext("payment_plan", "Payment Plan", to_roles=("invoicee",), roles=("client",)),
+    EmailContext("award", "Award", to_roles=("client",), roles=("employer_primary_contact", "guardian")),
+    EmailContext(
+        "attendance",
+        "Attendance",
+        to_roles=("client",),
+        roles=("guardian", "employer_primary_contact", "class_staff"),
+    ),
+    EmailContext(
+        "placement", "Placement", to_roles=("client",), roles=("host_employer_contact", "supervising_staff")
+    ),
+    EmailContext("event", "Event", to_roles=("client", "employer"), roles=("event_staff",)),
+    EmailContext("task", "Task", to_roles=("client",), roles=("enrolment_staff",)),
+    EmailContext("staff", "Staff Member", to_roles=("staff",)),
+    EmailContext("web_enrolment", "Web Enrolment", to_roles=("client",), roles=("staff",)),
+    EmailContext("waitlist", "Waiting List", to_roles=("client",), roles=("staff",)),
+    EmailContext("portal_notification", "Portal Notification", to_roles=("client", "staff"), private=True),
+    EmailContext("account", "Account and Password", to_roles=("client", "staff"), private=True),
+)
+"""The contexts known here, by key. The product may have more; preferences keep rules for those too."""

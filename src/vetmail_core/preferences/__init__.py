@@ -1,0 +1,85 @@
+"""The organisation's e-mail preferences: model, providers, checks, file and description.
+
+What it is for: every setting of VETtrak's e-mail preferences screen, every mistake in them caught with
+advice, and none of them lost on the way to the shared file and back. What it refuses: to send, to look up
+a server, or to show a password. Its law: a value that exists is valid, and each problem has a dotted name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core._lazy import late
+
+if TYPE_CHECKING:
+    from vetmail_core.preferences.checks import check_preferences
+    from vetmail_core.preferences.codec import preferences_from_dict, preferences_to_dict
+    from vetmail_core.preferences.describe import (
+        Choice,
+        SettingDescription,
+        SettingKind,
+        describe_preferences,
+    )
+    from vetmail_core.preferences.model import (
+        AuthenticationType,
+        BulkCopies,
+        EmailPreferences,
+        MailServer,
+        Settings,
+        StaffDisplayName,
+        TlsMethod,
+    )
+    from vetmail_core.preferences.providers import PROVIDERS, Provider, provider_for
+    from vetmail_core.preferences.store import (
+        default_preferences_path,
+        load_preferences,
+        save_preferences,
+    )
+
+__all__ = [
+    "PROVIDERS",
+    "AuthenticationType",
+    "BulkCopies",
+    "Choice",
+    "EmailPreferences",
+    "MailServer",
+    "Provider",
+    "SettingDescription",
+    "SettingKind",
+    "Settings",
+    "StaffDisplayName",
+    "TlsMethod",
+    "check_preferences",
+    "default_preferences_path",
+    "describe_preferences",
+    "load_preferences",
+    "preferences_from_dict",
+    "preferences_to_dict",
+    "provider_for",
+    "save_preferences",
+]
+
+_HOMES: Final = {
+    "check_preferences": ".checks",
+    "preferences_from_dict": ".codec",
+    "preferences_to_dict": ".codec",
+    "Choice": ".describe",
+    "SettingDescription": ".describe",
+    "SettingKind": ".describe",
+    "describe_preferences": ".describe",
+    "AuthenticationType": ".model",
+    "BulkCopies": ".model",
+    "EmailPreferences": ".model",
+    "MailServer": ".model",
+    "Settings": ".model",
+    "StaffDisplayName": ".model",
+    "TlsMethod": ".model",
+    "PROVIDERS": ".providers",
+    "Provider": ".providers",
+    "provider_for": ".providers",
+    "default_preferences_path": ".store",
+    "load_preferences": ".store",
+    "save_preferences": ".store",
+}
+
+__getattr__, __dir__ = late(__name__, _HOMES)

@@ -1,0 +1,270 @@
+"""What a value of each kind of setting must be.
+
+What it is for: one rule for each kind, used by the constructors of all tabs, each yielding problems in words
+that a help desk understands. What it refuses: to raise at the first fault, and to repeat a secret. Its law:
+a rule names the setting, what was expected, what came and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
+from vetmail_core.credentials import Secret
+from vetmail_core.errors import AddressError, PreferencesError, Problem, Severity
+
+__all__ = [
+    "context_rules",
+    "display_name",
+    "error",
+    "host",
+    "mailbox",
+    "no_such_setting",
+    "one_line",
+    "one_of",
+    "raise_if_any",
+    "secret",
+    "separator",
+    "shown",
+    "switch",
+    "tab",
+    "whole_number",
+]
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NOT_IN_A_HOST: Final = re.compile(r"[\s/@:\\\[\]<>\"',;]")
+_LONGEST_HOST: Final = 253  # octets, RFC 1035 section 2.3.4
+_LONGEST_SHOWN: Final = 60
+
+
+def raise_if_any(problems: Iterable[Problem]) -> None:
+    """Raise one error that speaks of every problem; none is fine.
+
+    Raises:
+        PreferencesError: holding the problems.
+    """
+    found = tuple(problems)
+    if found:
+        raise PreferencesError.of(found)
+
+
+def error(setting: str, message: str, advice: str) -> Problem:
+    """One problem that keeps a value from standing."""
+    return Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice)
+
+
+def shown(value: object) -> str:
+    """A value as an error sentence shows it: on one line, and cut when it is long."""
+    match value:
+        case None:
+            return "nothing (null)"
+        case bool():
+            return f"{str(value).lower()} (a yes or no)"
+        case int() | float():
+            return "a number" if abs(value) >= 10**15 else f"the number {value}"
+        case str():
+            cut = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
+            return f"the text {ascii_controls(cut)}"
+        case enum.Enum():
+            return f"{type(value).__name__}.{value.name}"
+        case Mapping():
+            return "a group of settings"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return f"a value of type {type(value).__name__}"
+
+
+def ascii_controls(text: str) -> str:
+    """The text in quotes, each control character shown by its number."""
+    return '"' + _CONTROL.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + '"'
+
+
+def switch(setting: str, value: object) -> Iterator[Problem]:
+    """Yes or no; 1 and "yes" are neither."""
+    if not isinstance(value, bool):
+        yield error(
+            setting, f"Expected yes or no (true or false), found {shown(value)}.", "Write true or false."
+        )
+
+
+def whole_number(setting: str, value: object, *, least: int, most: int, unit: str = "") -> Iterator[Problem]:
+    """A whole number in a range; true is none, although Python counts with it."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        yield error(
+            setting,
+            f"Expected a whole number{unit} from {least} to {most}, found {shown(value)}.",
+            "Write the number alone, without quotes.",
+        )
+
+
+def one_of(setting: str, value: object, choices: type[enum.Enum]) -> Iterator[Problem]:
+    """A member of an enumeration."""
+    if not isinstance(value, choices):
+        members = ", ".join(f"{choices.__name__}.{member.name}" for member in choices)
+        yield error(setting, f"Expected one of {members}, found {shown(value)}.", "Choose one of them.")
+
+
+def one_line(setting: str, value: object) -> Iterator[Problem]:
+    """A text without control characters; it may be empty."""
+    if not isinstance(value, str):
+        yield error(setting, f"Expected a text, found {shown(value)}.", "Write a text, in quotes.")
+    elif _CONTROL.search(value):
+        yield error(
+            setting,
+            f"Expected a text on one line, found a control character in {shown(value)}.",
+            "Type it again, or paste it without line ends.",
+        )
+
+
+def host(setting: str, value: object) -> Iterator[Problem]:
+    """The name or IP address of a server and nothing around it; it may be empty."""
+    faults = tuple(one_line(setting, value))
+    if faults or not isinstance(value, str):
+        yield from faults
+    elif len(value.encode()) > _LONGEST_HOST or (_NOT_IN_A_HOST.search(value) and not _is_ip_address(value)):
+        yield error(
+            setting,
+            f"Expected the name of a mail server, such as smtp.example.com, found {shown(value)}.",
+            "Write the name alone: no blanks, no http://, and the port in its own setting.",
+        )
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def secret(setting: str, value: object) -> Iterator[Problem]:
+    """A place where a secret lives, or none. What came instead is never shown: it may be the password."""
+    if value is not None and not isinstance(value, Secret):
+        yield error(
+            setting,
+            f"Expected a secret, found a bare value of type {type(value).__name__} (not shown).",
+            'Wrap it, so that it is never printed: PlainSecret("..."), EnvironmentSecret("NAME") or '
+            'KeyringSecret("service", "user name").',
+        )
+
+
+def mailbox(setting: str, value: object) -> Iterator[Problem]:
+    """A mailbox, or none."""
+    if value is None or isinstance(value, Mailbox):
+        return
+    if not isinstance(value, str):
+        yield error(
+            setting,
+            f"Expected an e-mail address, found {shown(value)}.",
+            'Write it as text: "Alias Name" <user@example.com>, or the address alone.',
+        )
+        return
+    try:
+        parse_mailbox(value)
+    except AddressError as fault:
+        yield error(
+            setting,
+            f"Expected one e-mail address, found {shown(value)}: {fault}",
+            'Write "Alias Name" <user@example.com>, or the address alone.',
+        )
+
+
+def separator(setting: str, value: object) -> Iterator[Problem]:
+    """One of the two characters that separate addresses."""
+    if value not in {";", ","}:
+        yield error(
+            setting,
+            f'Expected ";" or ",", found {shown(value)}.',
+            'Use ";" unless the mail program asks for ",".',
+        )
+
+
+def display_name(setting: str, value: object, *, needed: bool) -> Iterator[Problem]:
+    """A name fit to stand before an address; empty unless it is needed."""
+    faults = tuple(one_line(setting, value))
+    if faults or not isinstance(value, str):
+        yield from faults
+    elif needed and not value.strip():
+        yield error(
+            setting,
+            "Expected a name, as staff mail is to show a display name of your own, found none.",
+            "Enter the name, such as the organisation's, or show the staff member's name instead.",
+        )
+    else:
+        try:
+            Mailbox("name@example.com", value)
+        except AddressError as fault:
+            yield error(
+                setting,
+                f"Expected a name to show before an address, found {shown(value)}: {fault}",
+                "Write a plain name.",
+            )
+
+
+def tab(setting: str, value: object, expected: type[object]) -> Iterator[Problem]:
+    """One of the classes that hold a tab."""
+    if not isinstance(value, expected):
+        yield error(
+            setting,
+            f"Expected {expected.__name__}(...), found {shown(value)}.",
+            f"Build it: {expected.__name__}(...).",
+        )
+
+
+def context_rules(setting: str, value: object) -> Iterator[Problem]:
+    """Context key -> role key -> recipient type; any key, but no copies of private mail."""
+    if not isinstance(value, Mapping):
+        yield error(
+            setting,
+            f"Expected rules for contexts, found {shown(value)}.",
+            "Write context -> role -> recipient type.",
+        )
+        return
+    for key, roles in value.items():
+        yield from _key(setting, "context", key)
+        place = f"{setting}.{key}"
+        if not isinstance(roles, Mapping):
+            yield error(
+                place, f"Expected rules for roles, found {shown(roles)}.", "Write role -> recipient type."
+            )
+            continue
+        known = STANDARD_CONTEXTS.get(key) if isinstance(key, str) else None
+        for role, kind in roles.items():
+            yield from _key(place, "role", role)
+            yield from one_of(f"{place}.{role}", kind, RecipientType)
+            if known is not None and known.private:
+                yield from _kept_private(f"{place}.{role}", known, role, kind)
+
+
+def _key(setting: str, what: str, key: object) -> Iterator[Problem]:
+    if not isinstance(key, str) or not key or _CONTROL.search(key):
+        yield error(
+            setting,
+            f"Expected the name of a {what}, found {shown(key)}.",
+            f"Name the {what} in plain letters.",
+        )
+
+
+def _kept_private(setting: str, context: EmailContext, role: object, kind: object) -> Iterator[Problem]:
+    copied = kind in {RecipientType.CC, RecipientType.BCC}
+    added = kind is RecipientType.TO and role not in context.to_roles
+    if copied or added:
+        yield error(
+            setting,
+            f'"{context.label}" mail carries passwords or personal results and goes to one person only.',
+            "Remove this rule, or set it to none.",
+        )
+
+
+def no_such_setting(name: str, names: Iterable[str]) -> PreferencesError:
+    """The error for a setting that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(name, tuple(names), n=1)
+    advice = f'Did you mean "{near[0]}"?' if near else 'Names look like "mail_server.port".'
+    return PreferencesError.of((error(name, "There is no setting of this name.", advice),))

@@ -1,0 +1,318 @@
+"""The organisation's e-mail preferences: the three tabs of VETtrak's screen as values.
+
+What it is for: holding each setting under one name, with VETtrak's choices and defaults, and saying which
+of them apply. What it refuses: a value that cannot stand (a port of 0, an alias with a line break, a copied
+password mail), every one of them named at once; it reads no file and asks no server. Its law: switching
+something off hides settings and never loses them.
+
+Source of labels, choices and effects:
+https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeVar, cast
+
+import attrs
+
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.credentials import Secret
+from vetmail_core.errors import AddressError, PreferencesError, Problem
+from vetmail_core.preferences import _rules as rules
+
+__all__ = [
+    "AuthenticationType",
+    "BulkCopies",
+    "EmailPreferences",
+    "MailServer",
+    "Settings",
+    "StaffDisplayName",
+    "TlsMethod",
+]
+
+
+class TlsMethod(enum.Enum):
+    """**SSL/TLS connection method**: how the connection to the mail server is made private."""
+
+    NONE = "none"
+    EXPLICIT = "explicit"
+    """STARTTLS, usual on port 587. Required once chosen: it never falls back to a connection in clear."""
+    IMPLICIT = "implicit"
+    """TLS from the first byte, usual on port 465. Not recommended by VETtrak: the Trainer Portal cannot."""
+
+
+class AuthenticationType(enum.Enum):
+    """**Authentication type**: how the mail server learns who is sending."""
+
+    NONE = "none"
+    PASSWORD = "password"  # noqa: S105 - the name of a choice, not a password
+    OAUTH2 = "oauth2"
+
+
+class BulkCopies(enum.Enum):
+    """**For bulk email, send legacy CC/BCC for**: which emails of a batch carry the typed copies."""
+
+    FIRST_RECIPIENT = "first_recipient"
+    EVERY_RECIPIENT = "every_recipient"
+
+
+class StaffDisplayName(enum.Enum):
+    """**Display name in "from" address when sending email from staff member**."""
+
+    STAFF_NAME = "staff_name"
+    CUSTOM = "custom"
+
+
+def _mailbox(value: Mailbox | str | None) -> Mailbox | None:
+    """Parse a text; what cannot be parsed stays as it is, to be named beside all other problems."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        return parse_mailbox(value)
+    except AddressError:
+        return cast("Mailbox", value)
+
+
+@attrs.frozen(kw_only=True)
+class MailServer:
+    """The **Mail server** tab.
+
+    Args:
+        host: **Mail server address (SMTP)**, a host name or an IP address; "" while there is none.
+        port: **Email port**, 1 to 65535.
+        tls: **SSL/TLS connection method**.
+        authentication: **Authentication type**.
+        use_staff_logins: **Use individual staff member email logins**: each sender's own login instead
+            of the one below.
+        username: **Email login username**; at most providers a whole address.
+        password: **Email login password**; a ``Secret``, never a bare text.
+        wait_between_emails_ms: **Wait time between emails**, milliseconds, 0 to 86,400,000 (a day).
+
+    Raises:
+        PreferencesError: with every problem, each named "mail_server...".
+    """
+
+    host: str = ""
+    port: int = 25
+    tls: TlsMethod = TlsMethod.NONE
+    authentication: AuthenticationType = AuthenticationType.NONE
+    use_staff_logins: bool = False
+    username: str = ""
+    password: Secret | None = None
+    wait_between_emails_ms: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        rules.raise_if_any(
+            (
+                *rules.host("mail_server.host", self.host),
+                *rules.whole_number("mail_server.port", self.port, least=1, most=65_535),
+                *rules.one_of("mail_server.tls", self.tls, TlsMethod),
+                *rules.one_of("mail_server.authentication", self.authentication, AuthenticationType),
+                *rules.switch("mail_server.use_staff_logins", self.use_staff_logins),
+                *rules.one_line("mail_server.username", self.username),
+                *rules.secret("mail_server.password", self.password),
+                *rules.whole_number(
+                    "mail_server.wait_between_emails_ms",
+                    self.wait_between_emails_ms,
+                    least=0,
+                    most=_DAY_MS,
+                    unit=" of milliseconds",
+                ),
+            )
+        )
+
+
+_DAY_MS: Final = 86_400_000
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The **Settings** tab.
+
+    Args:
+        default_from: **Default from address**: a mailbox, or a text such as ``"Alias Name"
+            <user@example.com>``. None or "" when there is none.
+        default_reply_to: **Default reply-to address**, likewise; none lets replies return to the sender.
+        bulk_copies: **For bulk email, send legacy CC/BCC for**.
+        address_separator: **Email address separator**, ";" or ","; applies in mail programs too.
+        staff_display_name: **Display name in "from" address when sending email from staff member**.
+        custom_display_name: the name shown when ``staff_display_name`` is CUSTOM.
+
+    Raises:
+        PreferencesError: with every problem, each named "settings...".
+    """
+
+    default_from: Mailbox | None = attrs.field(default=None, converter=_mailbox)
+    default_reply_to: Mailbox | None = attrs.field(default=None, converter=_mailbox)
+    bulk_copies: BulkCopies = BulkCopies.FIRST_RECIPIENT
+    address_separator: str = ";"
+    staff_display_name: StaffDisplayName = StaffDisplayName.STAFF_NAME
+    custom_display_name: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        rules.raise_if_any(
+            (
+                *rules.mailbox("settings.default_from", self.default_from),
+                *rules.mailbox("settings.default_reply_to", self.default_reply_to),
+                *rules.one_of("settings.bulk_copies", self.bulk_copies, BulkCopies),
+                *rules.separator("settings.address_separator", self.address_separator),
+                *rules.one_of("settings.staff_display_name", self.staff_display_name, StaffDisplayName),
+                *rules.display_name(
+                    "settings.custom_display_name",
+                    self.custom_display_name,
+                    needed=self.staff_display_name is StaffDisplayName.CUSTOM,
+                ),
+            )
+        )
+
+
+class _RecipientTypes(dict[str, RecipientType]):
+    """Role -> recipient type, in which a role nobody decided on is NONE."""
+
+    def __missing__(self, _role: str) -> RecipientType:
+        return RecipientType.NONE
+
+
+_Value = TypeVar("_Value")
+
+
+def _frozen_rules(
+    contexts: Mapping[str, Mapping[str, RecipientType]],
+) -> Mapping[str, Mapping[str, RecipientType]]:
+    """Copy both levels read-only; what is no mapping stays as it is, to be named with the other problems."""
+    return _read_only(
+        {key: _read_only(roles) for key, roles in contexts.items()} if _is_mapping(contexts) else contexts
+    )
+
+
+def _read_only(mapping: Mapping[str, _Value]) -> Mapping[str, _Value]:
+    return MappingProxyType(dict(mapping)) if _is_mapping(mapping) else mapping
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+@attrs.frozen(kw_only=True)
+class EmailPreferences:
+    """Everything the e-mail preferences screen holds. Change a value with ``attrs.evolve``.
+
+    Args:
+        use_built_in_client: **Use built-in VETtrak email client**. Off: mail goes through the computer's
+            default mail program, and of all settings only the address separator applies.
+        mail_server: the **Mail server** tab.
+        settings: the **Settings** tab.
+        contexts: the **Email Context** tab: context key -> role key -> recipient type. Unknown keys are
+            kept; "account" and "portal_notification" are private and never copied.
+        revision: which content of the file this value was loaded from; "" when from none. Not part of
+            equality; set by ``load_preferences``.
+        unknown: what a file held beyond the settings known here, to be written back. Not part of equality.
+
+    Raises:
+        PreferencesError: with every problem, each under its dotted setting name.
+    """
+
+    use_built_in_client: bool = False
+    mail_server: MailServer = attrs.field(factory=MailServer)
+    settings: Settings = attrs.field(factory=Settings)
+    contexts: Mapping[str, Mapping[str, RecipientType]] = attrs.field(
+        factory=dict, converter=_frozen_rules, hash=False
+    )
+    revision: str = attrs.field(default="", eq=False, repr=False)
+    unknown: Mapping[str, object] = attrs.field(factory=dict, converter=_read_only, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        rules.raise_if_any(
+            (
+                *rules.switch("use_built_in_client", self.use_built_in_client),
+                *rules.tab("mail_server", self.mail_server, MailServer),
+                *rules.tab("settings", self.settings, Settings),
+                *rules.context_rules("contexts", self.contexts),
+            )
+        )
+
+    def recipient_types(self, context: str) -> Mapping[str, RecipientType]:
+        """Who is written to and copied in a context.
+
+        Args:
+            context: a context's key; one that is not in the catalogue is fine.
+
+        Returns:
+            Role -> recipient type: the context's own roles as TO, then its defaults, then these
+            preferences, the later over the earlier. A role that none of them names reads as NONE.
+        """
+        types = _RecipientTypes()
+        known = STANDARD_CONTEXTS.get(context)
+        if known is not None:
+            types.update(dict.fromkeys(known.to_roles, RecipientType.TO))
+            types.update(known.defaults)
+        types.update(self.contexts.get(context, {}))
+        return MappingProxyType(types)
+
+    def applies(self, setting: str) -> bool:
+        """Whether a setting has an effect as things stand; a settings screen greys out the others.
+
+        Args:
+            setting: dotted name, "mail_server.port"; a rule's name, "contexts.client.guardian", is fine.
+
+        Raises:
+            PreferencesError: there is no setting of that name.
+        """
+        name = "contexts" if setting.startswith("contexts.") else setting
+        if name not in SETTING_NAMES:
+            raise rules.no_such_setting(setting, SETTING_NAMES)
+        if not self.use_built_in_client:
+            return name in {"use_built_in_client", "settings.address_separator"}
+        server, authentication = self.mail_server, self.mail_server.authentication
+        match name:
+            case "mail_server.username":
+                return authentication is not AuthenticationType.NONE and not server.use_staff_logins
+            case "mail_server.password":
+                return authentication is AuthenticationType.PASSWORD and not server.use_staff_logins
+            case "settings.custom_display_name":
+                return self.settings.staff_display_name is StaffDisplayName.CUSTOM
+            case _:
+                return True
+
+    def applicable_settings(self) -> tuple[str, ...]:
+        """The dotted names of all settings that apply, in the order of the screen."""
+        return tuple(name for name in SETTING_NAMES if self.applies(name))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A read-only mapping cannot be pickled or deep-copied, so plain ones travel and are wrapped again.
+        contexts = {key: dict(roles) for key, roles in self.contexts.items()}
+        tabs = (self.use_built_in_client, self.mail_server, self.settings, contexts)
+        return _rebuild, (*tabs, self.revision, dict(self.unknown))
+
+
+def _rebuild(
+    use_built_in_client: bool,  # noqa: FBT001 - pickle hands arguments over by position
+    mail_server: MailServer,
+    settings: Settings,
+    contexts: dict[str, dict[str, RecipientType]],
+    revision: str,
+    unknown: dict[str, object],
+) -> EmailPreferences:
+    return EmailPreferences(
+        use_built_in_client=use_built_in_client,
+        mail_server=mail_server,
+        settings=settings,
+        contexts=contexts,
+        revision=revision,
+        unknown=unknown,
+    )
+
+
+SETTING_NAMES: Final = (
+    "use_built_in_client",
+    *(f"mail_server.{field.name}" for field in attrs.fields(MailServer)),
+    *(f"settings.{field.name}" for field in attrs.fields(Settings)),
+    "contexts",
+)
+"""Every setting's dotted name, in the order of the screen."""
