@@ -50,11 +50,83 @@ __all__ = [
 class VetmailError(Exception):
     """The root: ``except VetmailError`` catches whatever this library raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception's own way calls the class with the sentence alone; ours need their facts too, when a
+        # worker process hands them back or a test copies them.
+        return _restored, (type(self), self.args, dict(self.__dict__))
+
+
+def _restored(kind: type[VetmailError], args: tuple[object, ...], facts: dict[str, object]) -> VetmailError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
 
 class AddressErrorCode(enum.Enum):
     """What is wrong with an address; stable names for code, while the sentence is for people."""
 
-    SYNTAX = "syntax"
+    EMPTY = "empty"
+    """Nothing stands where an address should."""
+    NO_ADDRESS = "no_address"
+    """A text without an address in it, such as a bare word."""
+    INPUT_TOO_LONG = "input_too_long"
+    """More text than the library will look at."""
+    CONTROL_CHARACTER = "control_character"
+    """A line break, NUL or another control character, a lone surrogate, U+2028 or U+2029."""
+    INVISIBLE_CHARACTER = "invisible_character"
+    """A character nobody sees: zero-width, direction mark, soft hyphen, tag."""
+    UNCLOSED_QUOTE = "unclosed_quote"
+    """A quotation mark without its partner."""
+    UNCLOSED_COMMENT = "unclosed_comment"
+    """An opening parenthesis without its partner."""
+    UNCLOSED_ANGLE = "unclosed_angle"
+    """A ``<`` without its ``>``."""
+    UNCLOSED_LITERAL = "unclosed_literal"
+    """A ``[`` after the @ without its ``]``."""
+    NAME_CHARACTER = "name_character"
+    """A character that may not stand in a name without quotes."""
+    NAME_START = "name_start"
+    """A name that begins with a combining mark."""
+    NAME_TOO_LONG = "name_too_long"
+    """A name of more than 1,000 characters."""
+    ADDRESS_IN_NAME = "address_in_name"
+    """An address stands, without quotes, where the name should."""
+    GROUP = "group"
+    """A group, ``Team: a@example.com``."""
+    OTHER_SEPARATOR = "other_separator"
+    """The comma or semicolon that does not separate here follows a complete address."""
+    SEVERAL_ADDRESSES = "several_addresses"
+    """Two addresses with nothing between them that separates."""
+    TEXT_AFTER_ADDRESS = "text_after_address"
+    """Text behind a complete address."""
+    TEXT_AFTER_COMMENT = "text_after_comment"
+    """Text goes on behind a comment within an address."""
+    ROUTE = "route"
+    """A route, ``<@relay:user@example.com>``."""
+    LOCAL_PART_EMPTY = "local_part_empty"
+    """Nothing before the @."""
+    LOCAL_PART = "local_part"
+    """A character or a dot that may not stand where it does before the @."""
+    LOCAL_PART_TOO_LONG = "local_part_too_long"
+    """More than 64 octets before the @."""
+    LOCAL_PART_ENCODED_WORD = "local_part_encoded_word"
+    """A part before the @ that readers would decode (``=?...?=``)."""
+    DOMAIN_EMPTY = "domain_empty"
+    """Nothing behind the @."""
+    DOMAIN = "domain"
+    """A character, dot, hyphen or label that may not stand where it does behind the @."""
+    DOMAIN_LABEL_TOO_LONG = "domain_label_too_long"
+    """More than 63 octets between two dots behind the @."""
+    DOMAIN_TOO_LONG = "domain_too_long"
+    """More than 253 octets behind the @."""
+    DOMAIN_LITERAL = "domain_literal"
+    """Square brackets that hold no valid IP address."""
+    ADDRESS_TOO_LONG = "address_too_long"
+    """An address of more than 254 octets."""
+    MAILTO_QUERY = "mailto_query"
+    """A mailto link that carries more than an address."""
+    NEEDS_SMTPUTF8 = "needs_smtputf8"
+    """A non-ASCII part before the @ where only ASCII can go."""
 
 
 class AddressError(VetmailError, ValueError):
@@ -181,7 +253,17 @@ class MessageError(VetmailError, ValueError):
 
 
 class MergeError(VetmailError, ValueError):
-    """A merge field that is unknown, or a value its place cannot hold."""
+    """A merge field that is unknown, or a value its place cannot hold.
+
+    Attributes:
+        field: the field's name, "" when a field was never closed.
+        place: "subject", "text" or "html".
+    """
+
+    def __init__(self, message: str, *, field: str = "", place: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.place = place
 
 
 class TransportError(VetmailError):

@@ -1,0 +1,201 @@
+"""A file that travels with an email.
+
+What it is for: a name, a media type and octets, encoded once however many emails carry it. What it
+refuses: a name that breaks its header, a media type that is a message or a multipart of its own. Its law:
+the receiver saves exactly the octets that were given.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import quote
+
+import attrs
+
+from vetmail_core.errors import MessageError
+from vetmail_core.message.bodies import base64_lines
+from vetmail_core.message.headers import SOFT_LIMIT, check_text
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["Attachment"]
+
+_NAME_LIMIT: Final = 255
+_MEDIA_TYPE: Final = re.compile(
+    r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE
+)  # RFC 6838, section 4.2
+_COMPOSITE: Final = ("message/", "multipart/")
+_ATTR_CHAR: Final = "!#$&+-.^_`|~"  # beside letters and digits (RFC 8187, section 3.2.1)
+
+# An own table: the standard library's reads the machine's files, and the same name would then
+# make different bytes on different machines.
+MEDIA_TYPES: Final = {
+    "7z": "application/x-7z-compressed",
+    "bmp": "image/bmp",
+    "csv": "text/csv",
+    "doc": "application/msword",
+    "docm": "application/vnd.ms-word.document.macroenabled.12",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "gif": "image/gif",
+    "gz": "application/gzip",
+    "heic": "image/heic",
+    "htm": "text/html",
+    "html": "text/html",
+    "ics": "text/calendar",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "m4a": "audio/mp4",
+    "md": "text/markdown",
+    "mov": "video/quicktime",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "msg": "application/vnd.ms-outlook",
+    "odp": "application/vnd.oasis.opendocument.presentation",
+    "ods": "application/vnd.oasis.opendocument.spreadsheet",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "ppt": "application/vnd.ms-powerpoint",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "rtf": "application/rtf",
+    "svg": "image/svg+xml",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "tsv": "text/tab-separated-values",
+    "txt": "text/plain",
+    "vcf": "text/vcard",
+    "wav": "audio/wav",
+    "webp": "image/webp",
+    "xls": "application/vnd.ms-excel",
+    "xlsm": "application/vnd.ms-excel.sheet.macroenabled.12",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xml": "application/xml",
+    "zip": "application/zip",
+}
+
+
+def _checked_filename(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise MessageError(f"an attachment needs a file name, such as invoice.pdf, but {value!a} came")
+    if len(value) > _NAME_LIMIT:
+        raise MessageError(
+            f"the name of an attachment has {len(value)} characters and may have {_NAME_LIMIT}; shorten it"
+        )
+    check_text(value, place="the name of an attachment")
+
+
+def _checked_data(instance: Attachment, _attribute: object, value: object) -> None:
+    if not isinstance(value, bytes):
+        raise MessageError(
+            f"the attachment {instance.filename} needs bytes, but {type(value).__name__} came; "
+            "open the file in binary mode, or encode the text"
+        )
+
+
+def _checked_media_type(instance: Attachment, _attribute: object, value: object) -> None:
+    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
+        raise MessageError(
+            f"the attachment {instance.filename} needs a media type such as application/pdf, but {value!a} came"
+        )
+    if value.startswith(_COMPOSITE):
+        raise MessageError(
+            f"the attachment {instance.filename} cannot be of type {value}, as mail may not carry such a part "
+            "encoded; attach the file as application/octet-stream"
+        )
+
+
+def _guessed(instance: Attachment) -> str:
+    if not isinstance(instance.filename, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not checked yet
+        return "application/octet-stream"
+    return MEDIA_TYPES.get(instance.filename.rpartition(".")[2].lower(), "application/octet-stream")
+
+
+@final
+@attrs.frozen
+class Attachment:
+    """A file to attach.
+
+    Two emails that carry the same ``Attachment`` share its octets and their encoded form.
+
+    Args:
+        filename: the name the receiver sees, any language, 255 characters at most.
+        data: the file's octets.
+        media_type: "application/pdf"; guessed from the name's ending when left out.
+
+    Raises:
+        MessageError: a name, octets or media type that cannot be sent.
+    """
+
+    filename: str = attrs.field(validator=_checked_filename)
+    data: bytes = attrs.field(validator=_checked_data, repr=lambda data: f"<{len(data)} bytes>")
+    media_type: str = attrs.field(
+        default=attrs.Factory(_guessed, takes_self=True), validator=_checked_media_type, converter=str.lower
+    )
+    _part: bytes | None = attrs.field(init=False, default=None, eq=False, repr=False)
+
+    @classmethod
+    def from_path(cls, path: str | PathLike[str]) -> Attachment:
+        """Read a file; its own name is the attachment's.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        path = Path(path)
+        return cls(path.name, path.read_bytes())
+
+    def mime_part(self) -> bytes:
+        """The attachment as a MIME part, headers and base64; made at the first call and kept."""
+        part = self._part
+        if part is None:
+            part = self._head().encode() + base64_lines(self.data)
+            object.__setattr__(self, "_part", part)
+        return part
+
+    def charset(self) -> str | None:
+        """The charset to declare: "utf-8" for a text that is valid UTF-8, else None."""
+        if not self.media_type.startswith("text/"):
+            return None
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return None
+        return "utf-8"
+
+    def _head(self) -> str:
+        charset = self.charset()
+        media_type = f'{self.media_type}; charset="{charset}"' if charset else self.media_type
+        return (
+            f"Content-Type: {media_type}\r\n"
+            "Content-Transfer-Encoding: base64\r\n"
+            f"Content-Disposition: attachment;{_filename_parameter(self.filename)}\r\n\r\n"
+        )
+
+
+def _filename_parameter(filename: str) -> str:
+    """Write the name as one quoted string, or by RFC 2231 where that cannot say it."""
+    if filename.isascii() and "=?" not in filename:
+        escaped = filename.replace("\\", "\\\\").replace('"', '\\"')
+        line = f' filename="{escaped}"'
+        if len(line) <= SOFT_LIMIT:
+            return (
+                line if len(line) + len("Content-Disposition: attachment;") <= SOFT_LIMIT else f"\r\n{line}"
+            )
+    encoded = quote(filename, safe=_ATTR_CHAR)
+    line = f" filename*=utf-8''{encoded}"
+    if len(line) <= SOFT_LIMIT:
+        return f"\r\n{line}"
+    lines: list[str] = []
+    rest = f"utf-8''{encoded}"
+    while rest:
+        start = f" filename*{len(lines)}*="
+        room = SOFT_LIMIT - len(start) - 1
+        cut = room if len(rest) > room else len(rest)
+        if cut < len(rest):  # a percent sign and its two digits stay together
+            cut -= next((back for back in (1, 2) if rest[cut - back] == "%"), 0)
+        lines.append(f"\r\n{start}{rest[:cut]}")
+        rest = rest[cut:]
+    return ";".join(lines)

@@ -1,0 +1,62 @@
+"""One text as a MIME part.
+
+What it is for: choosing 7bit, quoted-printable or base64 (whichever is shorter) and writing it. What it
+refuses: nothing; the content has checked its text. Its law: CRLF only, no line over 998 octets, seven bits.
+
+Line ends of any kind (CRLF, LF, a lone CR) are line ends, and the last line has one too, as in the
+standard library's ``set_content``.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64, b2a_qp
+from typing import Final
+
+__all__ = ["base64_lines", "text_part"]
+
+_LONGEST_LINE: Final = 998  # octets, the line end not counted (RFC 5322, section 2.1.1)
+_AS_THEY_ARE: Final = bytes(set(range(0x20, 0x7F)) - {0x3D}) + b"\r\n\t"  # in quoted-printable
+_BASE64_LINE: Final = 57  # octets that make 76 characters (RFC 2045, section 6.8)
+
+
+def text_part(text: str, subtype: str) -> bytes:
+    """Write a text part: its headers, an empty line, its body.
+
+    Args:
+        text: what is read, without lone surrogates.
+        subtype: "plain" or "html".
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text[-1:] != "\n":
+        text += "\n"
+    if (
+        text.isascii()
+        and "\0" not in text
+        and (len(text) <= _LONGEST_LINE or max(map(len, text.split("\n"))) <= _LONGEST_LINE)
+    ):
+        body = text.replace("\n", "\r\n").encode()
+        encoding = "7bit"
+    else:
+        data = text.replace("\n", "\r\n").encode()
+        body, encoding = _encoded(data)
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
+    return head.encode() + body
+
+
+def _encoded(data: bytes) -> tuple[bytes, str]:
+    quoted = len(data) + 2 * len(data.translate(None, _AS_THEY_ARE))
+    if quoted <= (len(data) + 2) // 3 * 4:
+        return b2a_qp(data), "quoted-printable"
+    return base64_lines(data), "base64"
+
+
+def base64_lines(data: bytes) -> bytes:
+    """Write octets in base64, 76 characters a line, each line with its CRLF."""
+    view = memoryview(data)
+    lines = [
+        b2a_base64(view[start : start + _BASE64_LINE], newline=False)
+        for start in range(0, len(data), _BASE64_LINE)
+    ]
+    lines.append(b"")
+    return b"\r\n".join(lines)

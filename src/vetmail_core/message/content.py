@@ -1,0 +1,187 @@
+"""What is read: subject, text, HTML and attachments.
+
+What it is for: the part of an email that is the same whoever gets it, or that is made personal by merge
+fields. What it refuses: a subject of more than one line, a character no charset can write. Its law: what is
+the same for many emails is encoded once, and that encoded form belongs to the value it was made from.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from vetmail_core.errors import MessageError
+from vetmail_core.message.attachment import Attachment
+from vetmail_core.message.bodies import text_part
+from vetmail_core.message.headers import check_text
+from vetmail_core.message.merge import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Content"]
+
+_LEVELS: Final = ("alternative", "mixed")
+
+
+def _checked_subject(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, str):
+        raise MessageError(f"the subject needs text, but {type(value).__name__} came")
+    check_text(value, place="the subject")
+
+
+def _checked_body(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        raise MessageError(f"the {attribute.name} needs text, but {type(value).__name__} came")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise MessageError(
+                f"the {attribute.name} holds half of a surrogate pair (U+{ord(value[error.start]):04X}) at "
+                f"character {error.start + 1}, which no charset can write; read its source as UTF-8"
+            ) from None
+
+
+def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    kept = tuple(value)
+    for one in kept:
+        if not isinstance(one, Attachment):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise MessageError(
+                f"attachments were expected, but {type(one).__name__} came; use Attachment.from_path(path)"
+            )
+    return kept
+
+
+@final
+@attrs.frozen
+class Content:
+    """What is read.
+
+    Args:
+        subject: one line, any language.
+        text: the plain text.
+        html: the HTML form of the same; with both, the reader's program chooses.
+        attachments: files to go with it.
+
+    Raises:
+        MessageError: a line break or control character in the subject, or a lone surrogate anywhere.
+    """
+
+    subject: str = attrs.field(validator=_checked_subject)
+    text: str = attrs.field(
+        default="", validator=_checked_body, repr=lambda text: f"<{len(text)} characters>"
+    )
+    html: str = attrs.field(
+        default="", kw_only=True, validator=_checked_body, repr=lambda html: f"<{len(html)} characters>"
+    )
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), kw_only=True, converter=_attachments)
+    _templates: tuple[Template, Template, Template] | None = attrs.field(
+        init=False, default=None, eq=False, repr=False
+    )
+    _parts: tuple[bytes, ...] | None = attrs.field(init=False, default=None, eq=False, repr=False)
+    _merged: bool = attrs.field(init=False, default=False, eq=False, repr=False)
+
+    def merge(self, fields: Mapping[str, object]) -> Content:
+        """Put a person's values in the place of ``${name}`` in subject, text and HTML.
+
+        Values are text, or are made text by ``str``; None is nothing. In HTML they are escaped. A merged
+        content is finished: merging it again gives it back as it is, whatever its values hold.
+
+        Args:
+            fields: name -> value.
+
+        Returns:
+            The content with its values; the attachments are shared.
+
+        Raises:
+            MergeError: a field is unknown (the error names it and its place), or a value cannot stand
+                where it shall go, such as a line break in the subject.
+        """
+        if self._merged:
+            return self
+        templates = self._templates
+        if templates is None:
+            templates = (
+                Template.compile(self.subject, place="subject"),
+                Template.compile(self.text, place="text"),
+                Template.compile(self.html, place="html"),
+            )
+            object.__setattr__(self, "_templates", templates)
+        subject, text, html = templates
+        # The template's own text has been checked, and each value is: nothing is left to check again.
+        merged = object.__new__(Content)
+        put = object.__setattr__
+        put(merged, "subject", subject.fill(fields))
+        put(merged, "text", text.fill(fields))
+        put(merged, "html", html.fill(fields))
+        put(merged, "attachments", self.attachments)
+        put(merged, "_templates", None)
+        put(merged, "_parts", None)
+        put(merged, "_merged", True)
+        return merged
+
+    def mime_parts(self) -> tuple[bytes, ...]:
+        """The content as a MIME entity, in pieces to be joined: its headers, an empty line, its body.
+
+        Pure: boundaries come from the text, not from chance. Kept for a content that is sent as it is;
+        a merged one is read once and keeps nothing. An attachment's piece is the attachment's own.
+        """
+        parts = self._parts
+        if parts is None:
+            parts = self._rendered()
+            if not self._merged:
+                object.__setattr__(self, "_parts", parts)
+        return parts
+
+    def _rendered(self) -> tuple[bytes, ...]:
+        if not self.html:
+            body = text_part(self.text, "plain")
+        elif not self.text:
+            body = text_part(self.html, "html")
+        else:
+            plain, html = text_part(self.text, "plain"), text_part(self.html, "html")
+            mark = _boundary("alternative", plain, html)
+            body = b"".join(
+                (
+                    _multipart("alternative", mark),
+                    plain,
+                    b"\r\n--",
+                    mark,
+                    b"\r\n",
+                    html,
+                    b"\r\n--",
+                    mark,
+                    b"--\r\n",
+                )
+            )
+        if not self.attachments:
+            return (body,)
+        mark = _boundary("mixed", body)
+        between = b"\r\n--" + mark + b"\r\n"
+        pieces = [_multipart("mixed", mark), body]
+        for attachment in self.attachments:
+            pieces += (between, attachment.mime_part())
+        pieces.append(b"\r\n--" + mark + b"--\r\n")
+        return tuple(pieces)
+
+
+def _boundary(level: str, *parts: bytes) -> bytes:
+    """Make a boundary that stands in none of the parts.
+
+    ``=_`` cannot come up in quoted-printable or base64; a 7bit text may quote a whole message, so it is looked at.
+    """
+    digest = 0
+    for part in parts:
+        digest = crc32(part, digest)
+    mark = b"=_%s_%08x" % (level.encode(), digest)
+    while any(mark in part for part in parts):
+        mark += b"_"
+    return mark
+
+
+def _multipart(subtype: str, mark: bytes) -> bytes:
+    head = b'Content-Type: multipart/%s;\r\n boundary="%s"\r\n\r\n--%s\r\n'
+    return head % (subtype.encode(), mark, mark)

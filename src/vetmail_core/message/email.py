@@ -1,0 +1,158 @@
+"""One email: what is read, who it is from and who gets it.
+
+What it is for: the value that plans make, transports deliver and receipts answer for. What it refuses: an
+email nobody would receive, and headers that contradict it. Its law: pure. It reads no clock; a transport
+gives it the date, and a Message-ID where it has no key to make one from.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.errors import MessageError, RecipientsError
+from vetmail_core.message.content import Content
+from vetmail_core.message.headers import HeaderFields
+from vetmail_core.message.wire import wire_bytes
+from vetmail_core.recipients import Recipients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from email.message import EmailMessage
+
+__all__ = ["Email"]
+
+_MESSAGE_ID: Final = re.compile(
+    r"<[!-;=?A-~]+@[!-;=?A-~]+>"
+)  # printable ASCII without blank, < > and a second @
+_MESSAGE_ID_LIMIT: Final = 900
+_NO_HEADERS: Final = HeaderFields()
+_FIRST_YEAR: Final = 1900  # RFC 5322, section 3.3
+
+
+def _mailbox(value: Mailbox | str) -> Mailbox:
+    return parse_mailbox(value) if isinstance(value, str) else value
+
+
+def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
+    if not value:
+        return ()
+    if isinstance(value, Mailbox | str):
+        return (_mailbox(value),)
+    return tuple([_mailbox(one) for one in value])
+
+
+def _headers(value: Mapping[str, str]) -> HeaderFields:
+    if type(value) is HeaderFields:
+        return value
+    return HeaderFields(value) if value else _NO_HEADERS
+
+
+def _date(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    offset = value.utcoffset()
+    if offset is None:
+        raise MessageError(
+            f"the date {value.isoformat()} says no time zone; give it one, such as datetime(..., tzinfo=UTC)"
+        )
+    if value.year < _FIRST_YEAR:
+        raise MessageError(
+            f"the date {value.isoformat()} is before the year {_FIRST_YEAR}, which no email may carry"
+        )
+    return value if offset.total_seconds() % 60 == 0 else value.astimezone(UTC)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Email:
+    """Content with its sender and recipients.
+
+    Args:
+        sender: From.
+        recipients: To, CC and BCC; at least one.
+        content: what is read.
+        reply_to: where answers go; none means the sender.
+        key: the email's identity in a run, from which its Message-ID is made: the same key and sender
+            give the same Message-ID on every machine.
+        message_id: ``<left@right>``; "" makes it from the key, or leaves it to the transport without one.
+        date: aware; None leaves it to the transport.
+        headers: further headers, such as Auto-Submitted or List-Unsubscribe.
+
+    Raises:
+        RecipientsError: nobody would receive it.
+        MessageError: a header, Message-ID or date that cannot stand.
+        AddressError: a mailbox given as text that is none.
+    """
+
+    sender: Mailbox = attrs.field(converter=_mailbox)
+    recipients: Recipients
+    content: Content
+    reply_to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_mailboxes)
+    key: str = ""
+    message_id: str = ""
+    date: datetime | None = attrs.field(default=None, converter=_date)
+    headers: HeaderFields = attrs.field(default=_NO_HEADERS, converter=_headers)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.recipients:
+            raise RecipientsError(
+                f'the email "{self.content.subject}" has no recipient; give it at least one in To, CC or BCC'
+            )
+        if self.message_id:
+            if _MESSAGE_ID.fullmatch(self.message_id) is None or len(self.message_id) > _MESSAGE_ID_LIMIT:
+                raise MessageError(
+                    f"{self.message_id[:80]!a} is no Message-ID: <something@a.domain> in ASCII was expected, "
+                    f"{_MESSAGE_ID_LIMIT} characters at most"
+                )
+        elif self.key:
+            digest = blake2b(f"{self.key}\0{self.sender.address_key}".encode(), digest_size=16).hexdigest()
+            object.__setattr__(self, "message_id", f"<{digest}@{self.sender.ascii_domain}>")
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether an address of it, a blind copy's too, has letters beyond ASCII before its @ (RFC 6531)."""
+        return any(mailbox.needs_smtputf8 for mailbox in (self.sender, *self.recipients.all, *self.reply_to))
+
+    def stamped(self, now: datetime, message_id: str = "") -> Email:
+        """The same email with a date and a Message-ID, for the wire; only transports call this.
+
+        Args:
+            now: aware; used when the email has no date.
+            message_id: used when the email has none; "" makes a fresh one by chance.
+        """
+        if self.date is not None and self.message_id:
+            return self
+        return attrs.evolve(
+            self, date=self.date or now, message_id=self.message_id or message_id or self.fresh_message_id()
+        )
+
+    def fresh_message_id(self) -> str:
+        """A Message-ID by chance, at the sender's domain; only transports call this."""
+        return f"<{secrets.token_hex(16)}@{self.sender.ascii_domain}>"
+
+    def as_bytes(self, *, smtputf8: bool = False) -> bytes:
+        """The email as it goes on the wire: CRLF, seven bits, lines of at most 998 octets, no Bcc.
+
+        Pure: without a date it carries no Date, and without key and message_id no Message-ID. A
+        transport calls ``wire_bytes`` with both.
+
+        Args:
+            smtputf8: addresses may be written in UTF-8 where they need it (RFC 6532).
+
+        Raises:
+            MessageError: an address needs SMTPUTF8 and ``smtputf8`` is False.
+        """
+        return wire_bytes(self, smtputf8=smtputf8)
+
+    def to_message(self) -> EmailMessage:
+        """The email as the standard library's object, for hosts that go on with that; never a Bcc header."""
+        from vetmail_core.message.standard import to_message  # noqa: PLC0415 - email.message is heavy, and seldom needed
+
+        return to_message(self)

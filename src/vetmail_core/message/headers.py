@@ -1,0 +1,266 @@
+"""Header values: what may stand in one, and how it is written.
+
+What it is for: turning a subject, a custom header or a list of mailboxes into header lines. What it
+refuses: line breaks and other control characters, and headers that the email itself decides (Bcc above
+all). Its law: a reader unfolds and decodes the line to exactly the value that was given.
+
+Lines are folded at 78 characters where there is a blank to fold at and never reach 998 (RFC 5322, section
+2.1.1). What ASCII cannot say is written in UTF-8 encoded words (RFC 2047), B or Q, whichever is shorter.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, final
+
+from vetmail_core.errors import MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SOFT_LIMIT", "HeaderFields", "check_text", "fold_words", "text_header"]
+
+SOFT_LIMIT: Final = 78
+"""Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
+_HARD_LIMIT: Final = 998
+_WORD_LIMIT: Final = 75  # one encoded word (RFC 2047, section 2)
+_WORD_LINE: Final = 76  # a line that holds one
+_NAME_LIMIT: Final = 64  # so that a name and its first encoded word fit a line
+
+CONTROL: Final = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff]")
+"""What no header carries: control characters but the tab, line separators, lone surrogates."""
+
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_Q_UNSAFE: Final = re.compile(rb"[^!*+\-/0-9A-Za-z]")  # the strictest set of RFC 2047, section 5 (3)
+_BLANKS: Final = re.compile(r"(?<![ \t])(?=[ \t])")  # before each run of blanks: a place to fold
+
+_DECIDED: Final = {
+    "bcc": "give the address to the email's recipients as bcc; it then stays out of the message",
+    "cc": "give the address to the email's recipients as cc",
+    "date": "give it as the email's date, or leave it to the transport",
+    "from": "give it as the email's sender",
+    "message-id": "give it as the email's message_id",
+    "mime-version": "the message writes it itself",
+    "reply-to": "give it as the email's reply_to",
+    "subject": "give it as the content's subject",
+    "to": "give the address to the email's recipients as to",
+}
+_DECIDED_PREFIXES: Final = {
+    "content-": "the message writes it from the content",
+    "resent-": "it belongs to mail that is sent on by a mail program",
+}
+_TRACE: Final = frozenset({"received", "return-path"})
+# Structured values (RFC 2369, 8058, 3834, 5322): an encoded word would not be read in them.
+_STRUCTURED: Final = frozenset({"auto-submitted", "in-reply-to", "references", "sender", "precedence"})
+_STRUCTURED_PREFIXES: Final = ("list-",)
+
+
+def check_text(value: str, *, place: str) -> None:
+    """Refuse what no header may carry.
+
+    Args:
+        value: the text of a subject, header or file name.
+        place: how to call it in the error, "the subject".
+
+    Raises:
+        MessageError: a line break, another control character or a lone surrogate is in it.
+    """
+    if value.isascii() and value.isprintable():
+        return
+    found = CONTROL.search(value)
+    if found is not None:
+        raise MessageError(
+            f"{place} holds {character_name(found.group())} at character {found.start() + 1}, "
+            "and a header is one line of readable text; take it out"
+        )
+
+
+def character_name(character: str) -> str:
+    """Name a character that must not be shown raw, such as a line break."""
+    names = {"\r": "a line break (carriage return)", "\n": "a line break", "\0": "a NUL character"}
+    code = ord(character)
+    kind = "half of a surrogate pair" if 0xD800 <= code <= 0xDFFF else "the control character"  # noqa: PLR2004 - the surrogates' range
+    return names.get(character, f"{kind} U+{code:04X}")
+
+
+def text_header(name: str, value: str) -> str:
+    """Write an unstructured header such as Subject.
+
+    Args:
+        name: the header's name.
+        value: its text, already checked.
+
+    Returns:
+        One or more lines with their CRLF, ASCII only.
+    """
+    if len(name) + len(value) + 2 <= SOFT_LIMIT and value.isascii() and value.isprintable():
+        if value[:1] != " " and value[-1:] != " " and "=?" not in value:
+            return f"{name}: {value}\r\n" if value else f"{name}:\r\n"
+    elif _is_plain(value):
+        folded = fold_words(f"{name}: {value}")
+        if max(map(len, folded.split("\r\n"))) <= SOFT_LIMIT:
+            return folded + "\r\n"
+    return f"{name}: {_encoded_words(value, _WORD_LINE - len(name) - 2)}\r\n"
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip(" ") and "=?" not in value
+
+
+def fold_words(line: str) -> str:
+    """Fold a header line before blanks so that its lines stay within 78 characters where they can.
+
+    Args:
+        line: the whole header, name and all, without line ends.
+
+    Returns:
+        The same characters with CRLF put in before some blanks.
+    """
+    if len(line) <= SOFT_LIMIT:
+        return line
+    lines: list[str] = []
+    current = ""
+    name, colon, value = line.partition(": ")
+    first = True
+    for piece in _BLANKS.split(value):
+        candidate = f"{name}{colon}{piece}" if first else current + piece
+        if first or len(candidate) <= SOFT_LIMIT:
+            current = candidate
+        else:
+            lines.append(current)
+            current = piece
+        first = False
+    lines.append(current)
+    return "\r\n".join(lines)
+
+
+def _encoded_words(value: str, first_room: int) -> str:
+    data = value.encode()
+    quoted = len(data) + 2 * len(_Q_UNSAFE.findall(data.replace(b" ", b"")))
+    in_base64 = (len(data) + 2) // 3 * 4 < quoted
+    words: list[str] = []
+    room = min(first_room, _WORD_LIMIT)
+    start = 0
+    while True:
+        end = _word_end(value, start, room - len("=?utf-8?b??="), in_base64=in_base64)
+        piece = value[start:end].encode()
+        if in_base64:
+            words.append(f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?=")
+        else:
+            words.append(f"=?utf-8?q?{_q(piece)}?=")
+        start = end
+        room = _WORD_LIMIT
+        if start >= len(value):
+            return "\r\n ".join(words)
+
+
+def _word_end(value: str, start: int, room: int, *, in_base64: bool) -> int:
+    """Find where a word must end: as many whole characters as fit ``room``, at least one."""
+    octets = room // 4 * 3 if in_base64 else room
+    end = start
+    used = 0
+    for character in value[start : start + octets]:
+        data = character.encode()
+        used += len(data) if in_base64 or character == " " else len(_Q_UNSAFE.sub(b"=00", data))
+        if used > octets and end > start:
+            break
+        end += 1
+    return end
+
+
+def _q(data: bytes) -> str:
+    return _Q_UNSAFE.sub(lambda found: b"=%02X" % found.group()[0], data).replace(b"=20", b"_").decode()
+
+
+def _refusal(name: str) -> str | None:
+    lowered = name.lower()
+    advice = _DECIDED.get(lowered)
+    if advice is None:
+        advice = next((why for prefix, why in _DECIDED_PREFIXES.items() if lowered.startswith(prefix)), None)
+    if advice is None and lowered in _TRACE:
+        advice = "servers write it on the way"
+    return advice
+
+
+def _custom_header(name: str, value: str) -> str:
+    lowered = name.lower()
+    structured = lowered in _STRUCTURED or lowered.startswith(_STRUCTURED_PREFIXES)
+    if _is_plain(value):
+        folded = fold_words(f"{name}: {value}" if value else f"{name}:")
+        if max(map(len, folded.split("\r\n"))) <= _HARD_LIMIT:
+            return folded + "\r\n"
+        if structured:
+            raise MessageError(
+                f"the header {name} holds more than {_HARD_LIMIT} characters without a blank, "
+                "which no server has to accept; shorten it"
+            )
+    elif structured:
+        raise MessageError(
+            f"the header {name} is read by programs: plain ASCII text without blanks at its ends was expected; "
+            "write a web address in its encoded form"
+        )
+    return text_header(name, value)
+
+
+@final
+class HeaderFields(Mapping[str, str]):
+    """A caller's own headers, checked and written once; read-only.
+
+    Handing the same ``HeaderFields`` to many emails costs the check and the writing once. Compares equal
+    to any mapping with the same items.
+
+    Args:
+        fields: name -> value, in the order in which they shall stand.
+
+    Raises:
+        MessageError: a name is no header name, is one the email writes itself (Bcc, To, Content-Type ...)
+            or stands twice; a value holds a line break or another control character.
+    """
+
+    __slots__ = ("_fields", "lines")
+
+    lines: str
+    """The header lines as they go on the wire, each with its CRLF."""
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        kept = dict(fields or {})
+        seen: set[str] = set()
+        lines: list[str] = []
+        for name, value in kept.items():
+            _check_field(name, value)
+            if name.lower() in seen:
+                raise MessageError(f"the header {name} is given twice; give it once")
+            seen.add(name.lower())
+            lines.append(_custom_header(name, value))
+        self._fields = kept
+        self.lines = "".join(lines)
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._fields.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._fields)
+
+
+def _check_field(name: object, value: object) -> None:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None or len(name) > _NAME_LIMIT:
+        raise MessageError(
+            f"{name!a} is no header name: letters, digits and hyphens were expected, {_NAME_LIMIT} at most"
+        )
+    advice = _refusal(name)
+    if advice is not None:
+        raise MessageError(f"the header {name} is not the caller's to set: {advice}")
+    if not isinstance(value, str):
+        raise MessageError(f"the header {name} needs text as its value, but {type(value).__name__} came")
+    check_text(value, place=f"the header {name}")

@@ -1,0 +1,122 @@
+"""Merge fields: ``${name}`` in a subject, a text or an HTML, and nothing else.
+
+What it is for: one content, made personal for each of a million people; its templates are compiled once.
+What it refuses: an unknown field, a field that is never closed, a line break in a value for the subject.
+Its law: one pass. What a value holds is never looked at again, so ``${`` in a person's name stays text.
+
+``$5`` and ``$x`` stay as they are; ``$${`` writes a literal ``${``.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from vetmail_core.errors import MergeError
+from vetmail_core.message.headers import CONTROL, character_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Template"]
+
+_MARK: Final = re.compile(r"\$\$\{|\$\{([^{}\r\n]*)(\}?)")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Template:
+    """One text with its merge fields found.
+
+    Attributes:
+        pieces: the text cut up: constant text, with an empty piece where each field goes.
+        slots: for each field, its index in ``pieces`` and its name.
+        place: "subject", "text" or "html".
+    """
+
+    source: str = attrs.field(repr=False)
+    pieces: tuple[str, ...] = attrs.field(repr=False)
+    slots: tuple[tuple[int, str], ...]
+    place: str
+
+    @classmethod
+    def compile(cls, source: str, *, place: str) -> Template:
+        """Find the fields of a text.
+
+        Raises:
+            MergeError: a ``${`` has no ``}`` on its line.
+        """
+        pieces: list[str] = []
+        slots: list[tuple[int, str]] = []
+        constant = ""
+        end = 0
+        for found in _MARK.finditer(source):
+            constant += source[end : found.start()]
+            end = found.end()
+            if found.group(1) is None:
+                constant += "${"
+            elif not found.group(2):
+                raise MergeError(
+                    f'the {place} holds "${{" {_where(source, found.start())} without the "}}" that ends a field '
+                    'name; close it, or write "$${" to show the characters "${" themselves',
+                    place=place,
+                )
+            else:
+                pieces += (constant, "")
+                slots.append((len(pieces) - 1, found.group(1).strip()))
+                constant = ""
+        pieces.append(constant + source[end:])
+        return cls(source=source, pieces=tuple(pieces), slots=tuple(slots), place=place)
+
+    def fill(self, fields: Mapping[str, object]) -> str:
+        """Put the values in: text as it is, None as nothing, anything else by ``str``; escaped in HTML.
+
+        Raises:
+            MergeError: a field is unknown, or its value cannot stand here.
+        """
+        pieces = list(self.pieces)
+        in_html = self.place == "html"
+        for index, name in self.slots:
+            try:
+                value = fields[name]
+            except KeyError:
+                raise self._unknown(name, fields) from None
+            text = value if type(value) is str else "" if value is None else str(value)
+            if not (text.isascii() and text.isprintable()):
+                self._check(name, text)
+            pieces[index] = escape(text) if in_html else text
+        return "".join(pieces)
+
+    def _check(self, name: str, text: str) -> None:
+        found = (CONTROL if self.place == "subject" else _SURROGATE).search(text)
+        if found is not None:
+            raise MergeError(
+                f"the value of the field {name} holds {character_name(found.group())}, "
+                f"which the {self.place} cannot carry ({self._place_of(name)}); correct the value",
+                field=name,
+                place=self.place,
+            )
+
+    def _place_of(self, name: str) -> str:
+        found = next(m for m in _MARK.finditer(self.source) if (m.group(1) or "").strip() == name)
+        return _where(self.source, found.start())
+
+    def _unknown(self, name: str, fields: Mapping[str, object]) -> MergeError:
+        known = ", ".join(sorted(str(field) for field in fields)) or "none"
+        return MergeError(
+            f'the {self.place} asks for the field "{name}" {self._place_of(name)}, '
+            f"which this person does not have; the fields are: {known}",
+            field=name,
+            place=self.place,
+        )
+
+
+def _where(source: str, offset: int) -> str:
+    before = source[:offset]
+    line = before.count("\n") + 1
+    column = offset - (before.rfind("\n") + 1) + 1
+    return f"in line {line}, character {column}"

@@ -1,0 +1,51 @@
+"""An email as the standard library's object.
+
+What it is for: hosts that go on with ``email.message.EmailMessage``. What it refuses: nothing beyond what
+an email refuses. Its law: the headers are written by this library and the bodies by the standard one.
+
+The standard library folds and encodes some headers wrongly (it opens encoded words inside quotes and
+puts blanks between encoded words of a name), so it is given header lines that are ready, and told not to
+touch them.
+"""
+
+from __future__ import annotations
+
+from email import message_from_string, policy
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core.message.wire import header_block
+
+if TYPE_CHECKING:
+    from vetmail_core.message.email import Email
+
+__all__ = ["to_message"]
+
+_POLICY: Final = policy.SMTP.clone(cte_type="7bit", refold_source="none")
+
+
+def to_message(email: Email) -> EmailMessage:
+    """Make the standard library's object; see ``Email.to_message``."""
+    smtputf8 = email.needs_smtputf8
+    block = header_block(email, date=None, message_id="", smtputf8=smtputf8)
+    rules = _POLICY.clone(utf8=True) if smtputf8 else _POLICY
+    message = message_from_string(block + "\r\n", policy=rules)
+    assert isinstance(message, EmailMessage)
+    content = email.content
+    if content.text or not content.html:
+        message.set_content(content.text)
+        if content.html:
+            message.add_alternative(content.html, subtype="html")
+    else:
+        message.set_content(content.html, subtype="html")
+    for attachment in content.attachments:
+        maintype, _, subtype = attachment.media_type.partition("/")
+        charset = attachment.charset()
+        message.add_attachment(
+            attachment.data,
+            maintype=maintype,
+            subtype=subtype,
+            filename=attachment.filename,
+            params={"charset": charset} if charset else None,
+        )
+    return message

@@ -1,0 +1,92 @@
+"""An email as the bytes that go on the wire.
+
+What it is for: header lines and the content's MIME entity, joined. What it refuses: an address that needs
+SMTPUTF8 where the server does not speak it. Its law: the same email, date and Message-ID give the same
+bytes, and no recipient of a blind copy is in them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core.errors import MessageError
+from vetmail_core.message.headers import fold_words, text_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.message.email import Email
+
+__all__ = ["header_block", "wire_bytes"]
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def wire_bytes(
+    email: Email, *, date: datetime | None = None, message_id: str = "", smtputf8: bool = False
+) -> bytes:
+    """Write an email; what a transport calls.
+
+    Args:
+        email: what to write.
+        date: used when the email has none; None leaves the header out.
+        message_id: used when the email has none; "" leaves the header out.
+        smtputf8: the server speaks SMTPUTF8, so addresses that need it may stand in UTF-8. An email
+            that does not need it is the same bytes either way.
+
+    Returns:
+        The message, CRLF line ends, not dot-stuffed.
+
+    Raises:
+        MessageError: an address needs SMTPUTF8 and ``smtputf8`` is False.
+    """
+    block = header_block(email, date=date, message_id=message_id, smtputf8=smtputf8)
+    return b"".join((block.encode(), b"MIME-Version: 1.0\r\n", *email.content.mime_parts()))
+
+
+def header_block(email: Email, *, date: datetime | None, message_id: str, smtputf8: bool) -> str:
+    """Write the headers from From to the caller's own, each line with its CRLF; MIME headers follow them."""
+    recipients = email.recipients
+    lines = [_mailboxes("From", (email.sender,), smtputf8=smtputf8)]
+    if recipients.to:
+        lines.append(_mailboxes("To", recipients.to, smtputf8=smtputf8))
+    if recipients.cc:
+        lines.append(_mailboxes("Cc", recipients.cc, smtputf8=smtputf8))
+    elif not recipients.to:
+        lines.append("To: undisclosed-recipients:;\r\n")
+    if email.reply_to:
+        lines.append(_mailboxes("Reply-To", email.reply_to, smtputf8=smtputf8))
+    lines.append(text_header("Subject", email.content.subject))
+    date = email.date or date
+    if date is not None:
+        lines.append(f"Date: {rfc5322_date(date)}\r\n")
+    message_id = email.message_id or message_id
+    if message_id:
+        lines.append(f"Message-ID: {message_id}\r\n")
+    lines.append(email.headers.lines)
+    return "".join(lines)
+
+
+def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> str:
+    if not smtputf8:
+        for mailbox in mailboxes:
+            if mailbox.needs_smtputf8:
+                raise MessageError(
+                    f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a server with "
+                    "SMTPUTF8 takes; send through one that has it, or ask for another address"
+                )
+    line = f"{name}: " + ", ".join(
+        [mailbox.header(smtputf8=smtputf8 and mailbox.needs_smtputf8) for mailbox in mailboxes]
+    )
+    return fold_words(line.replace("\r\n", "")) + "\r\n"
+
+
+def rfc5322_date(moment: datetime) -> str:
+    """Write a date as in RFC 5322, section 3.3: ``Mon, 05 Jan 2026 09:30:00 +1100``."""
+    return (
+        f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month]} {moment.year:04} "
+        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {moment.strftime('%z')}"
+    )
