@@ -1,0 +1,173 @@
+"""The people of a training organisation: who can be written to, and who writes.
+
+What it is for: carrying a record from VETtrak or the Trainer Portal into the library, with whatever the
+record holds. What it refuses: to drop a person whose address is bad; records hold bad addresses, so a
+``Person`` keeps them, and the plan that leaves the person out says why. Its law: a person is known by their
+key, never by their address, as families and employers share addresses.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.errors import AddressError, AddressErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vetmail_core.credentials import Login
+
+__all__ = ["Person", "Staff", "merge_fields"]
+
+_NO_FIELDS: Final[Mapping[str, object]] = MappingProxyType({})
+_NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
+
+
+def _read_only(fields: Mapping[str, object]) -> Mapping[str, object]:
+    return MappingProxyType(dict(fields)) if fields else _NO_FIELDS
+
+
+def _read_only_related(related: Mapping[str, Iterable[Person]]) -> Mapping[str, tuple[Person, ...]]:
+    if not related:
+        return _NO_RELATED
+    return MappingProxyType({role: tuple(people) for role, people in related.items()})
+
+
+@attrs.frozen
+class Person:
+    """Someone who can be written to: a student, an employer, a contact, a guardian.
+
+    Building one never fails for a bad address. The address is read once, here; `mailbox` gives the result.
+
+    Attributes:
+        address: as the record holds it: a mailbox, a text, or None. "" and None both mean "has none".
+        key: the host's identifier, VETtrak's client code. "" takes it from the address, so two people
+            without a key and with one address are one person: give each their own key.
+        name: "Ann Lee" or "Lee, Ann".
+        fields: merge field -> value, over those of `merge_fields`.
+        related: role -> people ("guardian", "employer_contact", ...), who may get copies of this person's mail.
+        active: False for an archived person or an ended relationship: nothing is sent.
+        marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
+    """
+
+    address: Mailbox | str | None
+    key: str = attrs.field(default="", kw_only=True)
+    name: str = attrs.field(default="", kw_only=True)
+    fields: Mapping[str, object] = attrs.field(
+        default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False
+    )
+    related: Mapping[str, tuple[Person, ...]] = attrs.field(
+        default=_NO_RELATED, converter=_read_only_related, kw_only=True, hash=False
+    )
+    active: bool = attrs.field(default=True, kw_only=True)
+    marketing: bool = attrs.field(default=True, kw_only=True)
+    # Read once: a list of a million people is planned twice, for the preview and for the run.
+    _mailbox: Mailbox | None = attrs.field(init=False, eq=False, repr=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        address = self.address
+        if not address:
+            return
+        try:
+            mailbox = _named(parse_mailbox(address) if isinstance(address, str) else address, self.name)
+        except AddressError:
+            if not self.key:
+                object.__setattr__(self, "key", str(address).strip())
+            return
+        object.__setattr__(self, "_mailbox", mailbox)
+        if not self.key:
+            object.__setattr__(self, "key", mailbox.address_key)
+
+    @property
+    def has_address(self) -> bool:
+        """Whether the record holds anything where the address belongs."""
+        return bool(self.address) and (not isinstance(self.address, str) or not self.address.isspace())
+
+    def mailbox(self) -> Mailbox:
+        """The address to write to; its display name is the address's own, else `name`.
+
+        Raises:
+            AddressError: the record holds no address, or one that cannot be written to.
+        """
+        if self._mailbox is not None:
+            return self._mailbox
+        if not self.has_address or self.address is None:
+            raise AddressError(
+                f"{self.name or self.key or 'This person'} has no e-mail address. Enter one in their record.",
+                code=AddressErrorCode.EMPTY,
+                text="",
+            )
+        if isinstance(self.address, str):
+            return _named(parse_mailbox(self.address), self.name)
+        return _named(self.address, self.name)
+
+
+def _named(mailbox: Mailbox, name: str) -> Mailbox:
+    if mailbox.display_name or not name:
+        return mailbox
+    return Mailbox(mailbox.addr_spec, name)
+
+
+def _to_mailbox(address: Mailbox | str) -> Mailbox:
+    return parse_mailbox(address) if isinstance(address, str) else address
+
+
+@attrs.frozen
+class Staff:
+    """A staff member who sends mail.
+
+    Attributes:
+        name: shown as the sender's name when the preferences say so.
+        address: the e-mail address of the staff record.
+        key: the host's identifier; "" takes it from the address.
+        login: the Email Username and Password of the staff record; None when it has none.
+
+    Raises:
+        AddressError: the address, or the name beside it, cannot stand in a header.
+    """
+
+    name: str
+    address: Mailbox = attrs.field(converter=_to_mailbox)
+    key: str = attrs.field(default="", kw_only=True)
+    login: Login | None = attrs.field(default=None, kw_only=True)
+    _mailbox: Mailbox = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        mailbox = Mailbox(self.address.addr_spec, self.name) if self.name else self.address
+        object.__setattr__(self, "_mailbox", mailbox)
+        if not self.key:
+            object.__setattr__(self, "key", mailbox.address_key)
+
+    def mailbox(self) -> Mailbox:
+        """The staff member's own address under their name."""
+        return self._mailbox
+
+
+def merge_fields(person: Person) -> dict[str, object]:
+    """What ``${...}`` can say about a person: name, first_name, last_name, address, then their own fields.
+
+    "Lee, Ann" gives Ann and Lee; otherwise first_name is the first word and last_name the last, and a single
+    name is both.
+
+    Raises:
+        AddressError: the person has no usable address.
+    """
+    mailbox = person.mailbox()
+    name = person.name or mailbox.display_name
+    last, comma, first = name.partition(",")
+    first, last = first.strip(), last.strip()
+    if not comma:
+        words = name.split()
+        first, last = (words[0], words[-1]) if words else ("", "")
+    merged: dict[str, object] = {
+        "name": name,
+        "first_name": first or last,
+        "last_name": last or first,
+        "address": mailbox.addr_spec,
+    }
+    merged.update(person.fields)
+    return merged

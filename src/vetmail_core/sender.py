@@ -1,0 +1,122 @@
+"""Who an email is from, where its replies go, and which login sends it.
+
+What it is for: the rules of the Mail server and Settings tabs, in one place. What it refuses: to guess a
+sender or a login. Its law: the same preferences and the same staff member give the same sender.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.credentials import Login
+from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.preferences import AuthenticationType, StaffDisplayName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vetmail_core.people import Staff
+    from vetmail_core.preferences import EmailPreferences
+
+__all__ = ["Sender", "resolve_sender"]
+
+_WHERE: Final = "File > Global Preferences > Email preferences"
+
+
+def _to_mailbox(value: Mailbox | str) -> Mailbox:
+    return parse_mailbox(value) if isinstance(value, str) else value
+
+
+def _to_mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
+    if isinstance(value, (str, Mailbox)):
+        return (_to_mailbox(value),)
+    return tuple(_to_mailbox(one) for one in value)
+
+
+@attrs.frozen
+class Sender:
+    """Who an email is from.
+
+    Attributes:
+        mailbox: the From.
+        reply_to: where replies go when not to the From.
+        login: what to log in with; None when the server asks for nothing.
+    """
+
+    mailbox: Mailbox = attrs.field(converter=_to_mailbox)
+    reply_to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_to_mailboxes, kw_only=True)
+    login: Login | None = attrs.field(default=None, kw_only=True)
+
+
+def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) -> Sender:
+    """Decide From, Reply-To and login.
+
+    Args:
+        preferences: the organisation's.
+        staff: the staff member who sends; None for mail by the system.
+
+    Raises:
+        PreferencesError: no From address, or no login where one is needed; says where to enter it.
+    """
+    mailbox = _from(preferences, staff)
+    reply_to = preferences.settings.default_reply_to
+    if reply_to is None and staff is not None and staff.address.address_key != mailbox.address_key:
+        reply_to = staff.mailbox()
+    return Sender(
+        mailbox, reply_to=() if reply_to is None else (reply_to,), login=_login(preferences, staff)
+    )
+
+
+def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
+    settings = preferences.settings
+    default = settings.default_from
+    if staff is None:
+        if default is None:
+            raise _problem(
+                "settings.default_from",
+                "There is no address to send from.",
+                f"Enter a Default from address in {_WHERE} > Settings, or say which staff member sends.",
+            )
+        return default
+    own = preferences.mail_server.use_staff_logins or default is None
+    address = staff.address if own or default is None else default
+    if settings.staff_display_name is StaffDisplayName.CUSTOM:
+        name = settings.custom_display_name
+    else:
+        name = staff.name or address.display_name
+    return Mailbox(address.addr_spec, name)
+
+
+def _login(preferences: EmailPreferences, staff: Staff | None) -> Login | None:
+    server = preferences.mail_server
+    if server.authentication is AuthenticationType.NONE:
+        return None
+    if server.use_staff_logins and staff is not None:
+        if staff.login is None and preferences.use_built_in_client:
+            raise _problem(
+                "mail_server.use_staff_logins",
+                f"{staff.name or staff.address.addr_spec} has no e-mail login, and staff send with their own.",
+                "Enter their Email Username and Password on the third page of the Staff wizard, or untick "
+                f"Use individual staff member email logins in {_WHERE} > Mail server.",
+            )
+        return staff.login
+    if server.username and server.password is not None:
+        return Login(server.username, server.password)
+    if server.use_staff_logins and preferences.use_built_in_client:
+        raise _problem(
+            "mail_server.username",
+            "This e-mail is sent by the system, so no staff member's login applies, and there is no shared one.",
+            f"Enter an Email login username and password in {_WHERE} > Mail server, or say which staff "
+            "member sends.",
+        )
+    return None
+
+
+def _problem(setting: str, message: str, advice: str) -> PreferencesError:
+    return PreferencesError(
+        f"{message} {advice}",
+        problems=(Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice),),
+    )
