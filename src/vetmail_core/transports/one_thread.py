@@ -1,0 +1,54 @@
+"""Notices a transport that two threads use at once.
+
+What it is for: one word of warning instead of two runs that disturb each other. What it refuses: to make
+the second thread wait; a run may take hours. Its law: the first thread goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from vetmail_core.errors import TransportError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["OneThread"]
+
+
+class OneThread:
+    """Held while a run goes on; one thread may hold it several times over.
+
+    Args:
+        transport: the transport's name, for the error.
+    """
+
+    def __init__(self, transport: str) -> None:
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        """Begin a run.
+
+        Raises:
+            TransportError: another thread is in the middle of one.
+        """
+        thread = threading.get_ident()
+        with self._lock:
+            if self._held and self._owner != thread:
+                raise TransportError(
+                    f"This {self._transport} is delivering in another thread; expected one thread at a time."
+                    " Make a transport for each thread, or let the first run end."
+                )
+            self._owner = thread
+            self._held += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._held -= 1
