@@ -1,0 +1,53 @@
+"""Names of the files in a folder of emails.
+
+What it is for: a name that sorts in sending order and says whom it is for. What it refuses: any character
+that some file system, shell or mail program gives a meaning. Its law: later numbers sort later.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from vetmail_core.message import Email
+
+__all__ = ["number_of", "stem"]
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = 6
+_NAME: Final = re.compile(r"([0-9]{6}|[a-z][0-9]{7,})-[a-z0-9-]+\.(?:eml|json)")
+_UNSAFE: Final = re.compile(r"[^a-z0-9]+")
+_SLUG_LENGTH: Final = 60
+
+
+def stem(number: int, email: Email) -> str:
+    """The name of an email's files, without their ending.
+
+    Args:
+        number: its place in the folder, from 1.
+        email: whose first recipient in To or Cc stands in the name; a blind copy never does.
+    """
+    return f"{_sortable(number)}-{_slug(email)}"
+
+
+def number_of(name: str) -> int:
+    """The number in one of our file names; 0 in any other."""
+    found = _NAME.fullmatch(name)
+    return int(found[1].lstrip(_LETTERS)) if found else 0
+
+
+def _sortable(number: int) -> str:
+    """The number as text that sorts like the number: a letter leads those of more than six digits."""
+    digits = str(number).zfill(_DIGITS)
+    extra = len(digits) - _DIGITS
+    return _LETTERS[extra - 1] + digits if extra else digits
+
+
+def _slug(email: Email) -> str:
+    """The first open recipient in letters that every file system takes."""
+    visible = email.recipients.to or email.recipients.cc
+    if not visible:
+        return "undisclosed-recipients"
+    address = f"{visible[0].local_part}-{visible[0].ascii_domain}"
+    return _UNSAFE.sub("-", address.lower())[:_SLUG_LENGTH].strip("-") or "recipient"

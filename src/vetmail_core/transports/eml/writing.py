@@ -1,0 +1,219 @@
+"""Emails into a folder.
+
+What it is for: the transport that writes `.eml` files. What it refuses: to overwrite, and to go on when the
+folder cannot be written to. Its law: both files of an email are there, or neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from vetmail_core.clock import SystemClock
+from vetmail_core.errors import TransportError
+from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status
+from vetmail_core.transports.eml.names import number_of, stem
+from vetmail_core.transports.one_thread import OneThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from types import TracebackType
+
+    from vetmail_core.clock import Clock
+    from vetmail_core.message import Email
+
+__all__ = ["SCHEMA", "EmlTransport", "receipt_for"]
+
+SCHEMA: Final = 1
+"""The shape of the `.json`; raised when a reader of the old shape would misread the new one."""
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not exist yet, for its owner's eyes; all of it or nothing."""
+    descriptor = os.open(path, _NEW_FILE, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _record(email: Email, written: datetime) -> bytes:
+    """What stands beside the message."""
+    recipients = email.recipients
+    facts = {
+        "schema": SCHEMA,
+        "status": Status.HANDED_OVER.value,
+        "written": written.isoformat(),
+        "key": email.key,
+        "message_id": email.message_id,
+        "sender": str(email.sender),
+        "to": [str(mailbox) for mailbox in recipients.to],
+        "cc": [str(mailbox) for mailbox in recipients.cc],
+        "bcc": [str(mailbox) for mailbox in recipients.bcc],
+        "reply_to": [str(mailbox) for mailbox in email.reply_to],
+        "headers": dict(email.headers),
+        "date": "" if email.date is None else email.date.isoformat(),
+        "subject": email.content.subject,
+        "added_line_end": [
+            name
+            for name, body in (("text", email.content.text), ("html", email.content.html))
+            if not body.endswith(("\n", "\r"))
+        ],
+    }
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def receipt_for(email: Email, stopped: Reply | None) -> Receipt:
+    """Answer for one email.
+
+    Args:
+        email: the email that was handed to the transport.
+        stopped: why the folder could not be written to; None when it was.
+    """
+    if stopped is None:
+        return Receipt(
+            email,
+            [Outcome(mailbox, Status.HANDED_OVER, phase=Phase.HAND_OVER) for mailbox in email.recipients.all],
+        )
+    return Receipt(
+        email,
+        [
+            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=stopped, phase=Phase.HAND_OVER)
+            for mailbox in email.recipients.all
+        ],
+        attempts=0,
+        reply=stopped,
+    )
+
+
+class EmlTransport:
+    """A folder instead of a mail server; the outcome is HANDED_OVER.
+
+    Example:
+        >>> import tempfile
+        >>> from vetmail_core import Content, Email, EmlTransport, Mailbox, Recipients
+        >>> notice = Email(
+        ...     sender=Mailbox("office@example.com"),
+        ...     recipients=Recipients(to="sam@example.com", bcc="audit@example.org"),
+        ...     content=Content("Your class moved", "It is in room 7 now."),
+        ... )
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with EmlTransport(folder.name) as transport:
+        ...     for receipt in transport.deliver([notice]):
+        ...         print(*receipt.handed_over)
+        sam@example.com audit@example.org
+        >>> folder.cleanup()
+
+    Args:
+        folder: where the files go; made, with the folders above it, when the first email is written.
+        clock: asked for the Date of emails that have none.
+    """
+
+    def __init__(self, folder: Path | str, *, clock: Clock | None = None) -> None:
+        self._folder = Path(folder)
+        self._clock = SystemClock() if clock is None else clock
+        self._one_thread = OneThread("EmlTransport")
+        self._next = 0
+        self._seen = -1
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"EmlTransport({str(self._folder)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End. A second call does nothing; every file is complete already."""
+        self._closed = True
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Write emails, one after the other.
+
+        When the folder cannot be written to (a full disk, no permission), the run stops: that email and
+        all that follow are NOT_ATTEMPTED, and the receipt's reply says what the system said.
+
+        Args:
+            emails: any iterable, pulled lazily.
+
+        Yields:
+            One receipt for each email, in order.
+
+        Raises:
+            TransportError: the transport is closed, or delivers in another thread at this moment.
+        """
+        if self._closed:
+            raise TransportError("This EmlTransport is closed; make a new one for the same folder.")
+        return self._run(emails)
+
+    def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
+        with self._one_thread:
+            stopped: Reply | None = None
+            looked = False
+            for email in emails:
+                if stopped is None:
+                    try:
+                        if not looked:
+                            self._look()
+                            looked = True
+                        self._store(email)
+                    except OSError as error:
+                        stopped = self._explain(error)
+                yield receipt_for(email, stopped)
+
+    def _look(self) -> None:
+        """Make the folder, and go on behind the highest number in it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A folder of a million files is not listed again for each email: only when somebody else wrote.
+        if self._folder.stat().st_mtime_ns != self._seen:
+            highest = max((number_of(path.name) for path in self._folder.iterdir()), default=0)
+            self._next = max(self._next, highest + 1)
+
+    def _store(self, email: Email) -> None:
+        written = self._clock.now()
+        stamped = email.stamped(written)
+        data = stamped.as_bytes(smtputf8=stamped.needs_smtputf8)
+        record = _record(stamped, written)
+        while not self._store_as(stem(self._next, email), data, record):
+            self._next += 1
+        self._next += 1
+        self._seen = self._folder.stat().st_mtime_ns
+
+    def _store_as(self, name: str, data: bytes, record: bytes) -> bool:
+        """Write both files under a name of their own; False when the name is taken."""
+        part = self._folder / f"{name}.part"
+        message = self._folder / f"{name}.eml"
+        with contextlib.ExitStack() as undo:
+            try:
+                # The record comes first and must be new: who made it owns the other two names.
+                for path, content in ((self._folder / f"{name}.json", record), (part, data)):
+                    _write_new(path, content)
+                    undo.callback(path.unlink)
+                if message.exists():
+                    return False
+                part.rename(message)
+            except FileExistsError:
+                return False
+            undo.pop_all()
+        return True
+
+    def _explain(self, error: OSError) -> Reply:
+        return Reply(
+            0,
+            "",
+            f"The e-mail could not be written into the folder {self._folder}: {error.strerror or error}."
+            " Check that the folder's name is right, that you may write there and that the disk has room,"
+            " then start the run again; it goes on behind the files that are there.",
+        )
