@@ -12,13 +12,16 @@ The names are VETtrak's where its pages show one: "Occurrence Class", "Class Sta
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+import functools
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from vetmail_core.errors import PreferencesError, Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["ROLE_LABELS", "STANDARD_CONTEXTS", "EmailContext", "RecipientType"]
 
@@ -94,20 +97,18 @@ class EmailContext:
                 ),
             )
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(self) -> tuple[functools.partial[EmailContext], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
-        return _rebuild, (self.key, self.label, self.to_roles, self.roles, dict(self.defaults), self.private)
-
-
-def _rebuild(
-    key: str,
-    label: str,
-    to_roles: tuple[str, ...],
-    roles: tuple[str, ...],
-    defaults: dict[str, RecipientType],
-    private: bool,  # noqa: FBT001 - pickle hands arguments over by position
-) -> EmailContext:
-    return EmailContext(key, label, to_roles=to_roles, roles=roles, defaults=defaults, private=private)
+        plain = functools.partial(
+            EmailContext,
+            self.key,
+            self.label,
+            to_roles=self.to_roles,
+            roles=self.roles,
+            defaults=dict(self.defaults),
+            private=self.private,
+        )
+        return plain, ()
 
 
 ROLE_LABELS: Final[Mapping[str, str]] = MappingProxyType(

@@ -232,12 +232,13 @@ class PreferencesError(VetmailError, ValueError):
 
         Args:
             problems: at least one.
-            opening: what the problems are about, "The file /etc/x.json cannot be used."; a plain
-                sentence when left out.
+            opening: what the problems are about: "The file /etc/x.json cannot be used."
         """
         found = tuple(problems)
-        count = "1 setting cannot stand." if len(found) == 1 else f"{len(found)} settings cannot stand."
-        return cls("\n".join((opening or count, *(f"  {problem}" for problem in found))), problems=found)
+        if len(found) == 1:
+            return cls(f"{opening} {found[0]}".lstrip(), problems=found)
+        lines = (opening or f"{len(found)} settings cannot stand.", *(f"  {problem}" for problem in found))
+        return cls("\n".join(lines), problems=found)
 
 
 class StalePreferencesError(PreferencesError):

@@ -12,17 +12,20 @@ https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-p
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
-from vetmail_core.credentials import Secret
-from vetmail_core.errors import AddressError, PreferencesError, Problem
+from vetmail_core.errors import AddressError
 from vetmail_core.preferences import _rules as rules
+
+if TYPE_CHECKING:
+    from vetmail_core.credentials import Secret
 
 __all__ = [
     "AuthenticationType",
@@ -284,29 +287,18 @@ class EmailPreferences:
         """The dotted names of all settings that apply, in the order of the screen."""
         return tuple(name for name in SETTING_NAMES if self.applies(name))
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(self) -> tuple[functools.partial[EmailPreferences], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so plain ones travel and are wrapped again.
-        contexts = {key: dict(roles) for key, roles in self.contexts.items()}
-        tabs = (self.use_built_in_client, self.mail_server, self.settings, contexts)
-        return _rebuild, (*tabs, self.revision, dict(self.unknown))
-
-
-def _rebuild(
-    use_built_in_client: bool,  # noqa: FBT001 - pickle hands arguments over by position
-    mail_server: MailServer,
-    settings: Settings,
-    contexts: dict[str, dict[str, RecipientType]],
-    revision: str,
-    unknown: dict[str, object],
-) -> EmailPreferences:
-    return EmailPreferences(
-        use_built_in_client=use_built_in_client,
-        mail_server=mail_server,
-        settings=settings,
-        contexts=contexts,
-        revision=revision,
-        unknown=unknown,
-    )
+        plain = functools.partial(
+            EmailPreferences,
+            use_built_in_client=self.use_built_in_client,
+            mail_server=self.mail_server,
+            settings=self.settings,
+            contexts={key: dict(roles) for key, roles in self.contexts.items()},
+            revision=self.revision,
+            unknown={**self.unknown},
+        )
+        return plain, ()
 
 
 SETTING_NAMES: Final = (

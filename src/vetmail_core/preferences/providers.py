@@ -1,0 +1,247 @@
+"""What the usual mail providers require and allow, as data with sources.
+
+What it is for: filling in a settings screen, and knowing beforehand what a provider will refuse. What it
+refuses: to look anything up; what a provider changes next year changes here by hand. Its law: a limit that
+no page states is None, never a guess, and each figure has its page.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.preferences.model import AuthenticationType, TlsMethod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PROVIDERS", "Provider", "provider_for"]
+
+_MB: Final = 1024 * 1024
+_NONE, _PASSWORD, _OAUTH2 = AuthenticationType.NONE, AuthenticationType.PASSWORD, AuthenticationType.OAUTH2
+
+
+@attrs.frozen(kw_only=True)
+class Provider:
+    """One provider of outgoing mail.
+
+    Attributes:
+        name: what people call it.
+        host: the server to enter; "REGION" in it stands for the provider's region.
+        other_hosts: further servers of the same provider, written likewise.
+        ports: the ports it answers at, the best first.
+        tls: the connection method that fits ``ports[0]``.
+        tls_required: mail is refused on a connection in clear.
+        authentication: the best way to sign in.
+        authentications: all ways it accepts, the best first.
+        from_is_login: From must be the login's own address, or one it may send as.
+        fixed_username: the one user name that all its customers have, "" when each has an own one.
+        messages_per_minute: for one mailbox; None when not published.
+        recipients_per_day: for one mailbox, over rolling 24 hours; None when not published.
+        recipients_per_message: To, CC and BCC together; None when not published.
+        message_bytes: size of a message as sent; None when not published.
+        connections: at once, for one mailbox; None when not published.
+        notes: what else to know, one sentence each.
+        sources: the pages all this is from.
+    """
+
+    name: str
+    host: str
+    other_hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...]
+    tls: TlsMethod = TlsMethod.EXPLICIT
+    tls_required: bool
+    authentication: AuthenticationType
+    authentications: tuple[AuthenticationType, ...]
+    from_is_login: bool = False
+    fixed_username: str = ""
+    messages_per_minute: int | None = None
+    recipients_per_day: int | None = None
+    recipients_per_message: int | None = None
+    message_bytes: int | None = None
+    connections: int | None = None
+    notes: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def wait_between_emails_ms(self) -> int:
+        """The shortest pause that keeps one mailbox under the provider's rate, milliseconds; 0: no rate."""
+        return 0 if self.messages_per_minute is None else -(-60_000 // self.messages_per_minute)
+
+    def serves(self, host: str) -> bool:
+        """Whether a server, as entered in the preferences, is one of this provider's."""
+        name = host.rstrip(".").lower()
+        return any(_pattern(own).fullmatch(name) for own in (self.host, *self.other_hosts))
+
+
+def _pattern(host: str) -> re.Pattern[str]:
+    return re.compile(re.escape(host).replace("REGION", "[a-z0-9-]+"))
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({
+    "microsoft365": Provider(
+        name="Microsoft 365",
+        host="smtp.office365.com",
+        other_hosts=("smtp-mail.outlook.com",),
+        ports=(587, 25),
+        tls_required=True,
+        authentication=_OAUTH2,
+        authentications=(_OAUTH2, _PASSWORD),
+        from_is_login=True,
+        messages_per_minute=30,
+        recipients_per_day=10_000,
+        recipients_per_message=500,
+        message_bytes=35 * _MB,
+        connections=3,
+        notes=(
+            "Signing in with a password (Basic authentication) is off by default from the end of December "
+            "2026; an administrator may turn it on again until a date announced in the second half of 2027.",
+            "Tenants made after December 2026 have OAuth only.",
+            "SMTP AUTH must be enabled for the tenant and for the mailbox.",
+            "Another From address needs the Send As right on it: 554 5.2.252 SendAsDenied without.",
+            "Administrators may allow up to 1,000 recipients and 150 MB for a message.",
+        ),
+        sources=(
+            "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835",
+            "https://techcommunity.microsoft.com/t5/exchange-team-blog/changes-coming-to-the-smtp-authenticated-submission-client/ba-p/607825",
+            "https://services.dartmouth.edu/TDClient/1806/Portal/KB/PrintArticle?ID=168187",
+            "https://northcentral.teamdynamix.com/TDClient/1980/Portal/KB/ArticleDet?ID=70527",
+            "https://helpcenter.zensai.com/hc/en-us/articles/360015355257-Implications-of-Microsoft-Exchange-Online-limits-on-Learn365-email-notifications",
+            "https://vtcri.kayako.com/article/38-limitations-when-sending-email-to-virginia-tech",
+            "https://learn.microsoft.com/en-us/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits",
+            "https://docs.bookyourpto.com/features/smtp-troubleshoot",
+        ),
+    ),
+    "gmail": Provider(
+        name="Gmail",
+        host="smtp.gmail.com",
+        other_hosts=("smtp.googlemail.com",),
+        ports=(587, 465),
+        tls_required=True,
+        authentication=_PASSWORD,
+        authentications=(_PASSWORD, _OAUTH2),
+        from_is_login=True,
+        recipients_per_day=10_000,
+        recipients_per_message=100,
+        message_bytes=25 * _MB,
+        notes=(
+            "The password is an app password, which needs 2-step verification; the account's own is refused.",
+            "Google Workspace: 2,000 messages a day (trial 500) and at most 3,000 external recipients.",
+            "A free Gmail account: 500 a day.",
+        ),
+        sources=(
+            "https://support.google.com/a/answer/166852",
+            "https://grokipedia.com/page/Gmail_SMTP_authentication",
+            "https://smith.edu/tara/googleapps/mail_limits.html",
+            "https://helpdesk.lowercolumbia.edu/kb/faq.php?id=487",
+            "https://customer.vettrak.com.au/hc/en-us/articles/218639778-Cloud-Service-Email-Settings",
+        ),
+    ),
+    "google_relay": Provider(
+        name="Google Workspace relay",
+        host="smtp-relay.gmail.com",
+        ports=(587, 465, 25),
+        tls_required=False,
+        authentication=_PASSWORD,
+        authentications=(_PASSWORD, _OAUTH2, _NONE),
+        recipients_per_day=10_000,
+        recipients_per_message=100,
+        message_bytes=25 * _MB,
+        notes=(
+            "An administrator allows the sending computer's address, a login, or both; without a login the "
+            "address must be allowed.",
+            "A login works on a connection with TLS only.",
+            "At peak times it answers 450 4.2.1: wait and send again.",
+        ),
+        sources=(
+            "https://support.google.com/a/answer/2956491",
+            "https://support.google.com/a/answer/166852",
+            "https://kb.raramuridesign.com/a-guide-to-smtp-errors.html",
+        ),
+    ),
+    "amazon_ses": Provider(
+        name="Amazon SES",
+        host="email-smtp.REGION.amazonaws.com",
+        other_hosts=("email-smtp-fips.REGION.amazonaws.com",),
+        ports=(587, 2587, 465, 2465, 25),
+        tls_required=True,
+        authentication=_PASSWORD,
+        authentications=(_PASSWORD,),
+        recipients_per_message=50,
+        message_bytes=40 * _MB,
+        notes=(
+            "User name and password are SES's own SMTP credentials, not those of the AWS account.",
+            "Rate and day's quota belong to the account and count recipients; a new account is in the "
+            "sandbox: 1 a second, 200 a day.",
+            "The From address or its domain must be verified: 554 Message rejected without.",
+            "One badly formed address makes it refuse the whole message.",
+        ),
+        sources=(
+            "https://docs.aws.amazon.com/ses/latest/dg/smtp-connect.html",
+            "https://docs.aws.amazon.com/ses/latest/dg/send-email-smtp.md",
+            "https://docs.aws.amazon.com/ses/latest/dg/quotas.html",
+            "https://docs.aws.amazon.com/sdkfornet/v3/apidocs/items/SimpleEmail/MSimpleEmailServiceSendEmailAsyncSendEmailRequestCancellationToken.html",
+            "https://gist.github.com/chrisroos/6b32b07aefa010526f7e5cfe58d61978",
+            "https://repost.aws/es/knowledge-center/ses-554-400-message-rejected-error",
+        ),
+    ),
+    "sendgrid": Provider(
+        name="SendGrid",
+        host="smtp.sendgrid.net",
+        ports=(587, 2525, 25, 465),
+        tls_required=False,
+        authentication=_PASSWORD,
+        authentications=(_PASSWORD,),
+        fixed_username="apikey",
+        recipients_per_message=1_000,
+        message_bytes=30 * _MB,
+        notes=(
+            'The user name is the word "apikey", the password an API key.',
+            "At most 5,000 messages on one connection; the day's number is that of the plan.",
+            "The From address must be an allowed sender.",
+        ),
+        sources=(
+            "https://sendgrid.com/docs/API_Reference/SMTP_API/integrating_with_the_smtp_api.html",
+            "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api.md",
+            "https://docs.sendgrid.com/api-reference/mail-send/limitations",
+            "https://sendgrid.com/docs/for-developers/sending-email/smtp-errors-and-troubleshooting/",
+        ),
+    ),
+    "mailgun": Provider(
+        name="Mailgun",
+        host="smtp.mailgun.org",
+        other_hosts=("smtp.eu.mailgun.org",),
+        ports=(587, 2525, 25, 465),
+        tls_required=False,
+        authentication=_PASSWORD,
+        authentications=(_PASSWORD,),
+        recipients_per_message=1_000,
+        message_bytes=25 * _MB,
+        notes=(
+            "User name and password are the SMTP credentials of the sending domain, not the API key.",
+            "Customers of the European region use smtp.eu.mailgun.org.",
+        ),
+        sources=(
+            "https://smtptester.org/guides/mailgun-smtp-test/",
+            "https://kb.umbhost.net/email-smtp/sending-email-via-mailgun-smtp/",
+            "https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages",
+            "https://www.captaindns.com/it/blog/mailgun-transactional-email-technical-guide",
+        ),
+    ),
+})
+"""The providers known here, by key."""
+
+
+def provider_for(host: str) -> Provider | None:
+    """Find the provider that a server belongs to.
+
+    Args:
+        host: the server as entered in the preferences; capitals and a final dot do not matter.
+
+    Returns:
+        The provider, or None for any other server.
+    """
+    return next((provider for provider in PROVIDERS.values() if provider.serves(host)), None)
