@@ -7,6 +7,7 @@ been walked once without a mistake. Its law: preview and send run the same plan.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vetmail_core.address import parse_mailbox, parse_mailbox_list
@@ -26,8 +27,6 @@ from vetmail_core.transports import EmlTransport, Transport, transport_for
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from pathlib import Path
-
     from vetmail_core.bulk import BulkPlan
     from vetmail_core.preferences import EmailPreferences
 
@@ -178,7 +177,9 @@ def preview(arguments: argparse.Namespace) -> int:
         VetmailError: nothing could be tried.
     """
     preferences = load_preferences(arguments.preferences)
-    with Mailer(preferences, staff=staff_of(arguments), transport=_Nowhere()) as mailer:
+    with Mailer(
+        preferences, staff=staff_of(arguments), transport=EmlTransport(arguments.outbox or Path("outbox"))
+    ) as mailer:
         plan = _plan(arguments, mailer, preferences)
         summary = plan.summary()
         rows = Rows(sys.stdout, columns=_COLUMNS)

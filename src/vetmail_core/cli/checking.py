@@ -1,0 +1,69 @@
+"""``check`` and ``paths``: the settings, looked at before mail depends on them.
+
+What it is for: a table of problems with advice, and a connection tried without sending. What it refuses: to
+change anything. Its law: status 1 means that mail would not leave as the settings stand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vetmail_core.cli.sending import staff_of, token_of
+from vetmail_core.cli.show import one_line, plain
+from vetmail_core.errors import Severity, TransportError
+from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
+from vetmail_core.transports import MailtoTransport, SmtpTransport, transport_for
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["check", "paths"]
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Check the settings, and with ``--connect`` the server.
+
+    Returns:
+        0 when mail can leave, 1 when it cannot.
+
+    Raises:
+        VetmailError: there are no settings to check.
+    """
+    preferences = load_preferences(arguments.preferences)
+    staff = staff_of(arguments)
+    problems = check_preferences(preferences, staff=staff)
+    for problem in problems:
+        print(f"{problem.severity.name:<8}{plain(problem.setting)}: {plain(problem.message)}")
+        if problem.advice:
+            print(f"        -> {plain(problem.advice)}")
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    print(f"{len(problems)} findings, {errors} of them errors" if problems else "no findings")
+    if not arguments.connect:
+        return 1 if errors else 0
+    if errors:
+        print("not connected: the errors come first")
+        return 1
+    with transport_for(preferences, staff=staff, token=token_of(arguments)) as transport:
+        if not isinstance(transport, SmtpTransport):
+            assert isinstance(transport, MailtoTransport)  # noqa: S101 - transport_for knows these two
+            print("nothing to connect to: the built-in client is off, drafts go to the mail program")
+            return 0
+        try:
+            found = transport.check(arguments.recipient)
+        except TransportError as error:
+            print(f"the connection failed: {one_line(error)}")
+            return 1
+    print(found)
+    return 0 if found.ok else 1
+
+
+def paths(arguments: argparse.Namespace) -> int:
+    """Print where the shared preferences are looked for.
+
+    Returns:
+        0.
+    """
+    del arguments
+    path = default_preferences_path()
+    print(f"preferences: {path} ({'is there' if path.exists() else 'not there'})")
+    return 0

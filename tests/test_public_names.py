@@ -1,0 +1,118 @@
+"""The public names, and what importing them costs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import vetmail_core
+from vetmail_core import transports
+
+TOP = Path(__file__).parent.parent
+
+NAMES = {
+    "address": (
+        "CollectedMailboxes Mailbox collect_mailbox_list format_mailbox_list parse_mailbox "
+        "parse_mailbox_list unique_mailboxes AddressError AddressErrorCode AddressListError"
+    ),
+    "bulk": "BulkPlan PlanSummary plan_bulk",
+    "clock": "Clock SystemClock",
+    "contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
+    "credentials": "EnvironmentSecret KeyringSecret Login PlainSecret Secret",
+    "errors": (
+        "AddressError AddressErrorCode AddressListError DeliveryError MergeError MessageError "
+        "PreferencesError Problem RecipientsError Severity StalePreferencesError "
+        "TransportError VetmailError"
+    ),
+    "ledger": "Ledger SqliteLedger deliver_once",
+    "mailer": "Mailer",
+    "message": "Attachment Content Email",
+    "people": "Person Staff",
+    "preferences": (
+        "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer Problem Provider "
+        "SettingDescription Settings Severity StaffDisplayName TlsMethod check_preferences "
+        "describe_preferences load_preferences preferences_from_dict preferences_to_dict "
+        "provider_for save_preferences"
+    ),
+    "receipts": "Cause Outcome Phase Receipt Reply Report Status",
+    "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
+    "sender": "Sender resolve_sender",
+    "transports": (
+        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll "
+        "Retrying SmtpTransport Transport mailto_uri transport_for"
+    ),
+}
+HEAVY = (
+    "smtplib",
+    "socket",
+    "ssl",
+    "cattrs",
+    "email_validator",
+    "sqlite3",
+    "email",
+    "hypothesis",
+    "aiosmtpd",
+    "trustme",
+)
+PINNED = {name for names in NAMES.values() for name in names.split()}
+
+
+@pytest.mark.parametrize(("module", "names"), NAMES.items())
+def test_every_name_of_the_contract_is_where_it_is_promised(module: str, names: str) -> None:
+    """A host may import from the module or from the top; both give the same object."""
+    room = importlib.import_module(f"vetmail_core.{module}")
+    for name in names.split():
+        assert getattr(room, name) is getattr(vetmail_core, name)
+
+
+def test_the_top_has_exactly_the_pinned_names() -> None:
+    """A new public name is a decision, and so is one that goes."""
+    assert set(vetmail_core.__all__) == PINNED
+    assert set(dir(vetmail_core)) == PINNED
+    assert set(transports.__all__) <= PINNED
+
+
+def test_a_name_nobody_offers_is_an_attribute_error() -> None:
+    """A slip of the pen gets Python's own answer."""
+    with pytest.raises(AttributeError, match="module 'vetmail_core' has no attribute 'Postman'"):
+        _ = vetmail_core.Postman  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "module", ["vetmail_core", "vetmail_core.testing", "vetmail_core.testing.pytest_plugin"]
+)
+def test_importing_pulls_in_nothing_heavy(module: str) -> None:
+    """A host that sends no mail today pays nothing; nor does a test run that uses no fixture."""
+    code = (
+        "import sys\n"
+        "try: import pytest\n"
+        "except ImportError: pass\n"
+        "before = set(sys.modules)\n"
+        f"import {module}\n"
+        f"print(*[m for m in {HEAVY!r} if m in sys.modules and m not in before])"
+    )
+    said = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []
+
+
+def test_version_package_and_changelog_agree() -> None:
+    """One version, in the three places that say it."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    released = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\]", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.M
+    )
+    assert project["version"] == vetmail_core.__version__ == released[0]
+
+
+def test_the_tests_that_ci_runs_are_the_ones_the_readme_names() -> None:
+    """The README's test line is what continuous integration runs, word for word."""
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    lines = (TOP / ".ci/run").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if line.startswith("python -m pip install nox"))
+    assert line in readme
