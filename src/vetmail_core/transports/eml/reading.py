@@ -19,7 +19,8 @@ from vetmail_core.errors import TransportError
 from vetmail_core.message import Attachment, Content, Email
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.eml.names import number_of
-from vetmail_core.transports.eml.writing import SCHEMA, receipt_for
+from vetmail_core.transports.eml.writing import SCHEMA
+from vetmail_core.transports.hand_over import handed_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ class StoredEmail:
 
     def receipt(self) -> Receipt:
         """What the transport answered."""
-        return receipt_for(self.email, None)
+        return handed_over(self.email)
 
 
 def read_folder(folder: Path | str) -> Iterator[StoredEmail]:

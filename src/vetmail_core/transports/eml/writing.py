@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError
-from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status
+from vetmail_core.receipts import Status
 from vetmail_core.transports.eml.names import number_of, stem
+from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.one_thread import OneThread
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
+    from vetmail_core.receipts import Receipt
 
-__all__ = ["SCHEMA", "EmlTransport", "receipt_for"]
+__all__ = ["SCHEMA", "EmlTransport"]
 
 SCHEMA: Final = 1
 """The shape of the `.json`; raised when a reader of the old shape would misread the new one."""
@@ -68,29 +70,6 @@ def _record(email: Email, written: datetime) -> bytes:
         ],
     }
     return json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-def receipt_for(email: Email, stopped: Reply | None) -> Receipt:
-    """Answer for one email.
-
-    Args:
-        email: the email that was handed to the transport.
-        stopped: why the folder could not be written to; None when it was.
-    """
-    if stopped is None:
-        return Receipt(
-            email,
-            [Outcome(mailbox, Status.HANDED_OVER, phase=Phase.HAND_OVER) for mailbox in email.recipients.all],
-        )
-    return Receipt(
-        email,
-        [
-            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=stopped, phase=Phase.HAND_OVER)
-            for mailbox in email.recipients.all
-        ],
-        attempts=0,
-        reply=stopped,
-    )
 
 
 class EmlTransport:
@@ -160,10 +139,10 @@ class EmlTransport:
 
     def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
         with self._one_thread:
-            stopped: Reply | None = None
+            stopped = ""
             looked = False
             for email in emails:
-                if stopped is None:
+                if not stopped:
                     try:
                         if not looked:
                             self._look()
@@ -171,7 +150,7 @@ class EmlTransport:
                         self._store(email)
                     except OSError as error:
                         stopped = self._explain(error)
-                yield receipt_for(email, stopped)
+                yield not_attempted(email, why=stopped) if stopped else handed_over(email)
 
     def _look(self) -> None:
         """Make the folder, and go on behind the highest number in it."""
@@ -209,11 +188,9 @@ class EmlTransport:
             undo.pop_all()
         return True
 
-    def _explain(self, error: OSError) -> Reply:
-        return Reply(
-            0,
-            "",
+    def _explain(self, error: OSError) -> str:
+        return (
             f"The e-mail could not be written into the folder {self._folder}: {error.strerror or error}."
             " Check that the folder's name is right, that you may write there and that the disk has room,"
-            " then start the run again; it goes on behind the files that are there.",
+            " then start the run again; it goes on behind the files that are there."
         )

@@ -1,0 +1,53 @@
+"""Receipts of the transports that hand an email to something else than a mail server.
+
+What it is for: one answer for a folder and for a mail program. What it refuses: ACCEPTED; only a server
+takes responsibility. Its law: the reply holds our own words, so its code is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vetmail_core.message import Email
+
+__all__ = ["handed_over", "not_attempted"]
+
+
+def handed_over(email: Email, *, how: str = "", warnings: Iterable[str] = ()) -> Receipt:
+    """Answer for an email that is in other hands now.
+
+    Args:
+        email: what was handed over.
+        how: in words, "" when there is only one way.
+        warnings: what to look at.
+    """
+    return Receipt(
+        email,
+        [Outcome(mailbox, Status.HANDED_OVER, phase=Phase.HAND_OVER) for mailbox in email.recipients.all],
+        reply=Reply(0, "", how) if how else None,
+        warnings=warnings,
+    )
+
+
+def not_attempted(email: Email, *, why: str) -> Receipt:
+    """Answer for an email that could not be handed over.
+
+    Args:
+        email: what is left.
+        why: what stopped the run, and what to do about it.
+    """
+    reply = Reply(0, "", why)
+    return Receipt(
+        email,
+        [
+            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=reply, phase=Phase.HAND_OVER)
+            for mailbox in email.recipients.all
+        ],
+        attempts=0,
+        reply=reply,
+    )
