@@ -8,6 +8,7 @@ key, never by their address, as families and employers share addresses.
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -72,44 +73,56 @@ class Person:
         address = self.address
         if not address:
             return
+        own = ""
         try:
-            mailbox = _named(parse_mailbox(address) if isinstance(address, str) else address, self.name)
+            mailbox = parse_mailbox(address) if isinstance(address, str) else address
+            own = mailbox.address_key
+            if self.name and not mailbox.display_name:
+                mailbox = Mailbox(mailbox.addr_spec, self.name)
         except AddressError:
-            if not self.key:
-                object.__setattr__(self, "key", str(address).strip())
-            return
-        object.__setattr__(self, "_mailbox", mailbox)
+            own = own or str(address).strip()
+        else:
+            object.__setattr__(self, "_mailbox", mailbox)
         if not self.key:
-            object.__setattr__(self, "key", mailbox.address_key)
+            object.__setattr__(self, "key", own)
 
     @property
     def has_address(self) -> bool:
-        """Whether the record holds anything where the address belongs."""
-        return bool(self.address) and (not isinstance(self.address, str) or not self.address.isspace())
+        """Whether the record holds anything where the address belongs; it may still be a bad one."""
+        return not (self.address is None or (isinstance(self.address, str) and not self.address.strip()))
 
     def mailbox(self) -> Mailbox:
         """The address to write to; its display name is the address's own, else `name`.
 
         Raises:
-            AddressError: the record holds no address, or one that cannot be written to.
+            AddressError: the record holds no address, one that cannot be written to, or a name that cannot
+                stand beside it.
         """
         if self._mailbox is not None:
             return self._mailbox
-        if not self.has_address or self.address is None:
+        if self.address is None or not self.has_address:
             raise AddressError(
-                f"{self.name or self.key or 'This person'} has no e-mail address. Enter one in their record.",
+                f"{self.name or self.key or 'This person'} has no e-mail address; enter one in their record",
                 code=AddressErrorCode.EMPTY,
                 text="",
             )
-        if isinstance(self.address, str):
-            return _named(parse_mailbox(self.address), self.name)
-        return _named(self.address, self.name)
+        # Read again, for the error that says what is wrong and where.
+        mailbox = parse_mailbox(self.address) if isinstance(self.address, str) else self.address
+        return Mailbox(mailbox.addr_spec, self.name)
 
-
-def _named(mailbox: Mailbox, name: str) -> Mailbox:
-    if mailbox.display_name or not name:
-        return mailbox
-    return Mailbox(mailbox.addr_spec, name)
+    def __reduce__(self) -> tuple[functools.partial[Person], tuple[()]]:
+        # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
+        plain = functools.partial(
+            Person,
+            self.address,
+            key=self.key,
+            name=self.name,
+            fields=dict(self.fields),
+            related=dict(self.related),
+            active=self.active,
+            marketing=self.marketing,
+        )
+        return plain, ()
 
 
 def _to_mailbox(address: Mailbox | str) -> Mailbox:

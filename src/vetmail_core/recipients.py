@@ -7,12 +7,12 @@ left out is an `Exclusion` with a reason. Its law: an address stands once in an 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING
 
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox, parse_mailbox_list
-from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from vetmail_core.people import Person
     from vetmail_core.preferences import EmailPreferences
 
-__all__ = ["Exclusion", "ExclusionReason", "Expansion", "Recipients", "expand_context", "why_excluded"]
+__all__ = [
+    "Exclusion",
+    "ExclusionReason",
+    "Expansion",
+    "PlacedRoles",
+    "Recipients",
+    "expand_context",
+    "place_roles",
+    "refuse_private_copies",
+    "why_excluded",
+]
 
 
 def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
@@ -29,7 +39,7 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox,
         return (value,)
     if isinstance(value, str):
         return (parse_mailbox(value),) if value.strip() else ()
-    return tuple(parse_mailbox(one) if isinstance(one, str) else one for one in value)
+    return tuple([parse_mailbox(one) if isinstance(one, str) else one for one in value])
 
 
 @attrs.frozen
@@ -52,16 +62,18 @@ class Recipients:
     bcc: tuple[Mailbox, ...] = attrs.field(default=(), converter=_mailboxes)
 
     def __attrs_post_init__(self) -> None:
-        if len(self.to) == 1 and not self.cc and not self.bcc:
+        given = (self.to, self.cc, self.bcc)
+        if sum(map(len, given)) <= 1:
             return
         seen: set[str] = set()
-        for field in ("to", "cc", "bcc"):
+        for field, mailboxes in zip(("to", "cc", "bcc"), given, strict=True):
             kept: list[Mailbox] = []
-            for mailbox in getattr(self, field):
+            for mailbox in mailboxes:
                 if mailbox.address_key not in seen:
                     seen.add(mailbox.address_key)
                     kept.append(mailbox)
-            object.__setattr__(self, field, tuple(kept))
+            if len(kept) < len(mailboxes):
+                object.__setattr__(self, field, tuple(kept))
 
     @classmethod
     def parse(
@@ -93,6 +105,23 @@ class Recipients:
     def all(self) -> tuple[Mailbox, ...]:
         """To, then CC, then BCC."""
         return self.to + self.cc + self.bcc
+
+    def addressed_to(self, mailbox: Mailbox) -> Recipients:
+        """The same recipients with one more, who stands first in To and is copied on nothing.
+
+        Args:
+            mailbox: whose email it is.
+        """
+        own = mailbox.address_key
+        for other in self.all:
+            if other.address_key == own:
+                return Recipients((mailbox, *self.to), self.cc, self.bcc)
+        # These are disjoint already, and stay so: a bulk send comes through here for each of its people.
+        recipients = object.__new__(Recipients)
+        object.__setattr__(recipients, "to", (mailbox, *self.to))
+        object.__setattr__(recipients, "cc", self.cc)
+        object.__setattr__(recipients, "bcc", self.bcc)
+        return recipients
 
     def __bool__(self) -> bool:
         return bool(self.to or self.cc or self.bcc)
@@ -149,55 +178,126 @@ def why_excluded(person: Person, *, marketing: bool = False) -> Exclusion | None
         person: whom to write to.
         marketing: whether the mail is marketing, which some have opted out of.
     """
-    who = person.name or person.key or "This person"
     if not person.active:
-        return Exclusion(person, ExclusionReason.INACTIVE, f"{who} is archived or no longer active.")
+        return _left_out(person, ExclusionReason.INACTIVE, "is archived or no longer active")
     if marketing and not person.marketing:
-        return Exclusion(
-            person, ExclusionReason.MARKETING_OPT_OUT, f"{who} is excluded from marketing e-mail."
-        )
-    if not person.has_address:
-        return Exclusion(person, ExclusionReason.NO_ADDRESS, f"{who} has no e-mail address on record.")
+        return _left_out(person, ExclusionReason.MARKETING_OPT_OUT, "is excluded from marketing e-mail")
     try:
         person.mailbox()
     except AddressError as error:
-        return Exclusion(person, ExclusionReason.BAD_ADDRESS, f"The address of {who} cannot be used: {error}")
+        if not person.has_address:
+            return _left_out(person, ExclusionReason.NO_ADDRESS, "has no e-mail address on record")
+        return _left_out(
+            person, ExclusionReason.BAD_ADDRESS, f"has an e-mail address that cannot be used: {error}"
+        )
     return None
+
+
+def _left_out(person: Person, reason: ExclusionReason, why: str) -> Exclusion:
+    return Exclusion(person, reason, f"{person.name or person.key or 'A person without a name'} {why}")
+
+
+@attrs.frozen
+class PlacedRoles:
+    """The people of some roles, placed as To, CC or BCC.
+
+    Attributes:
+        recipients: who can be written to.
+        exclusions: who cannot, and why; the detail names the role.
+        filled: the roles that came to somebody.
+    """
+
+    recipients: Recipients
+    exclusions: tuple[Exclusion, ...]
+    filled: frozenset[str]
+
+
+def place_roles(
+    people: Mapping[str, Iterable[Person]],
+    types: Mapping[str, RecipientType],
+    *,
+    marketing: bool = False,
+) -> PlacedRoles:
+    """Place people by the recipient types of their roles.
+
+    Args:
+        people: role -> the people who hold it; a role without a type is left alone.
+        types: role -> recipient type, in the order the roles shall stand.
+        marketing: whether the mail is marketing.
+    """
+    placed: dict[RecipientType, list[Mailbox]] = {kind: [] for kind in RecipientType}
+    exclusions: list[Exclusion] = []
+    filled: set[str] = set()
+    for role, kind in types.items():
+        if kind is RecipientType.NONE:
+            continue
+        for person in people.get(role, ()):
+            exclusion = why_excluded(person, marketing=marketing)
+            if exclusion is None:
+                placed[kind].append(person.mailbox())
+                filled.add(role)
+            else:
+                label = ROLE_LABELS.get(role, role)
+                exclusions.append(attrs.evolve(exclusion, detail=f"{label}: {exclusion.detail}"))
+    recipients = Recipients(placed[RecipientType.TO], placed[RecipientType.CC], placed[RecipientType.BCC])
+    return PlacedRoles(recipients, tuple(exclusions), frozenset(filled))
 
 
 def expand_context(
     context: str, people: Mapping[str, Iterable[Person]], preferences: EmailPreferences
 ) -> Expansion:
-    """Turn "who holds which role" into To, CC and BCC, as the preferences say for a context.
+    """Turn "who holds which role" into To, CC and BCC of one email, as the preferences say for a context.
+
+    A private email (passwords, personal results) is for one address. Should `people` name more, that is an
+    error, never a copy.
 
     Args:
         context: a context key, "occurrence_class"; one the catalogue does not know is fine.
-        people: role -> the people who hold it.
+        people: role -> the people who hold it; roles that receive nothing may be among them.
         preferences: say which role is To, CC, BCC or left out.
 
     Returns:
         The recipients, who was left out and why, and the roles that came to nobody.
+
+    Raises:
+        RecipientsError: the context is private and more than one address would read the email.
     """
-    placed: dict[RecipientType, list[Mailbox]] = {kind: [] for kind in RecipientType}
-    exclusions: list[Exclusion] = []
-    empty_roles: list[str] = []
-    for role, kind in preferences.recipient_types(context).items():
-        if kind is RecipientType.NONE:
-            continue
-        found = False
-        for person in people.get(role, ()):
-            exclusion = why_excluded(person)
-            if exclusion is not None:
-                exclusions.append(exclusion)
-                continue
-            found = True
-            placed[kind].append(person.mailbox())
-        if not found:
-            empty_roles.append(role)
-    return Expansion(
-        recipients=Recipients(
-            placed[RecipientType.TO], placed[RecipientType.CC], placed[RecipientType.BCC]
-        ),
-        exclusions=exclusions,
-        empty_roles=empty_roles,
-    )
+    types = preferences.recipient_types(context)
+    placed = place_roles(people, types)
+    standard = STANDARD_CONTEXTS.get(context)
+    to_roles = () if standard is None else standard.to_roles
+    if standard is not None and standard.private and len(placed.recipients.all) > 1:
+        raise RecipientsError(
+            f'"{standard.label}" e-mail is private: one address was expected, and '
+            f"{len(placed.recipients.all)} came ({', '.join(one.addr_spec for one in placed.recipients.all)}). "
+            "Send each person an email of their own: plan_bulk does so."
+        )
+    addressed = any(role in placed.filled for role in to_roles)
+    empty_roles = [
+        role
+        for role, kind in types.items()
+        if kind is not RecipientType.NONE
+        and role not in placed.filled
+        # Several To roles are alternatives ("to the client or to the employer"): one of them is enough.
+        and not (addressed and role in to_roles and role not in people)
+    ]
+    return Expansion(recipients=placed.recipients, exclusions=placed.exclusions, empty_roles=empty_roles)
+
+
+def refuse_private_copies(context: str | None, copies: Recipients) -> None:
+    """Make sure that nobody is copied by hand on a private email.
+
+    Args:
+        context: a context key, or None for none.
+        copies: the CC and BCC that were typed.
+
+    Raises:
+        RecipientsError: the context is private and somebody would be copied.
+    """
+    standard = STANDARD_CONTEXTS.get(context) if context is not None else None
+    if standard is not None and standard.private and (copies.cc or copies.bcc):
+        typed = ", ".join(one.addr_spec for one in copies.cc + copies.bcc)
+        raise RecipientsError(
+            f'"{standard.label}" e-mail carries passwords or personal results and is never copied, but '
+            f"{typed} stood in CC or BCC. Take the copies out, or send them another email."
+        )

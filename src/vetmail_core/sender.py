@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sender", "resolve_sender"]
 
-_WHERE: Final = "File > Global Preferences > Email preferences"
+_SCREEN: Final = "File > Global Preferences > Email preferences"
 
 
 def _to_mailbox(value: Mailbox | str) -> Mailbox:
@@ -54,20 +54,29 @@ class Sender:
 def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) -> Sender:
     """Decide From, Reply-To and login.
 
+    From: the staff member's own address when staff use their own logins; else the Default from address; else
+    the staff member's address. The name beside it is the staff member's (or the custom display name) when one
+    sends, otherwise the alias of the Default from address.
+
+    Reply-To: the Default reply-to address; else the staff member's address when the From is another one.
+
+    Login: none when the server asks for none; the staff member's when staff use their own; else the shared one.
+    Mail by the system falls back on the shared one.
+
     Args:
         preferences: the organisation's.
         staff: the staff member who sends; None for mail by the system.
 
     Raises:
-        PreferencesError: no From address, or no login where one is needed; says where to enter it.
+        PreferencesError: there is no From address, or no login where the built-in client will need one. It
+            says where in VETtrak to enter it.
     """
     mailbox = _from(preferences, staff)
     reply_to = preferences.settings.default_reply_to
     if reply_to is None and staff is not None and staff.address.address_key != mailbox.address_key:
+        # Replies go to the person who wrote, not to the organisation's mailbox that carries the mail.
         reply_to = staff.mailbox()
-    return Sender(
-        mailbox, reply_to=() if reply_to is None else (reply_to,), login=_login(preferences, staff)
-    )
+    return Sender(mailbox, reply_to=() if reply_to is None else (reply_to,), login=_login(preferences, staff))
 
 
 def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
@@ -75,14 +84,16 @@ def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
     default = settings.default_from
     if staff is None:
         if default is None:
-            raise _problem(
+            raise _missing(
                 "settings.default_from",
-                "There is no address to send from.",
-                f"Enter a Default from address in {_WHERE} > Settings, or say which staff member sends.",
+                "An e-mail by the system needs an address to be from, and there is none.",
+                f"Enter a Default from address in {_SCREEN} > Settings, or let a staff member send.",
             )
         return default
-    own = preferences.mail_server.use_staff_logins or default is None
-    address = staff.address if own or default is None else default
+    if default is None or preferences.mail_server.use_staff_logins:
+        address = staff.address
+    else:
+        address = default
     if settings.staff_display_name is StaffDisplayName.CUSTOM:
         name = settings.custom_display_name
     else:
@@ -94,29 +105,35 @@ def _login(preferences: EmailPreferences, staff: Staff | None) -> Login | None:
     server = preferences.mail_server
     if server.authentication is AuthenticationType.NONE:
         return None
+    # The operating system's mail program has its own logins: what is missing here is then missed by nobody.
+    needed = preferences.use_built_in_client
     if server.use_staff_logins and staff is not None:
-        if staff.login is None and preferences.use_built_in_client:
-            raise _problem(
+        if staff.login is None and needed:
+            raise _missing(
                 "mail_server.use_staff_logins",
-                f"{staff.name or staff.address.addr_spec} has no e-mail login, and staff send with their own.",
+                f"{staff.name or staff.address.addr_spec} has no e-mail login, and staff members send with "
+                "their own.",
                 "Enter their Email Username and Password on the third page of the Staff wizard, or untick "
-                f"Use individual staff member email logins in {_WHERE} > Mail server.",
+                f"Use individual staff member email logins in {_SCREEN} > Mail server.",
             )
         return staff.login
     if server.username and server.password is not None:
         return Login(server.username, server.password)
-    if server.use_staff_logins and preferences.use_built_in_client:
-        raise _problem(
-            "mail_server.username",
-            "This e-mail is sent by the system, so no staff member's login applies, and there is no shared one.",
-            f"Enter an Email login username and password in {_WHERE} > Mail server, or say which staff "
-            "member sends.",
-        )
-    return None
+    if server.username and server.authentication is AuthenticationType.OAUTH2:
+        return None  # A token stands in for the password, and the transport knows the username.
+    if not needed:
+        return None
+    why = "the mail server asks for a login, and there is no shared one"
+    if server.use_staff_logins:
+        why = f"staff members send with their own logins, but no staff member sends this e-mail: {why}"
+    raise _missing(
+        "mail_server.username" if not server.username else "mail_server.password",
+        f"{why[0].upper()}{why[1:]}.",
+        f"Enter the Email login username and Email login password in {_SCREEN} > Mail server.",
+    )
 
 
-def _problem(setting: str, message: str, advice: str) -> PreferencesError:
-    return PreferencesError(
-        f"{message} {advice}",
-        problems=(Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice),),
+def _missing(setting: str, message: str, advice: str) -> PreferencesError:
+    return PreferencesError.of(
+        (Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice),)
     )

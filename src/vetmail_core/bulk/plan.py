@@ -1,35 +1,54 @@
-"""The plan of a bulk send: decided purely, walked lazily."""
+"""The plan of a bulk send: decided purely, walked lazily.
+
+What it is for: one email for each person, the copies where the preferences want them, everybody else left out
+with a reason. What it refuses: copies of private mail, shared roles without a context, a second walk of people
+who can be read only once. Its law: each of the people gives exactly one step, an email or an exclusion, and
+each walk gives the same steps.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.address import Mailbox
 from vetmail_core.bulk.seen import SeenKeys
-from vetmail_core.bulk.summary import PlanSummary, summarise
-from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.bulk.summary import PlanSummary, Tally
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.errors import MergeError, RecipientsError
 from vetmail_core.message import Content, Email
 from vetmail_core.people import merge_fields
 from vetmail_core.preferences import BulkCopies, EmailPreferences
-from vetmail_core.recipients import Exclusion, ExclusionReason, Recipients, why_excluded
+from vetmail_core.recipients import (
+    Exclusion,
+    ExclusionReason,
+    PlacedRoles,
+    Recipients,
+    place_roles,
+    refuse_private_copies,
+    why_excluded,
+)
 from vetmail_core.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.people import Person
 
 __all__ = ["BulkPlan", "plan_bulk"]
 
-_NOBODY = Recipients()
+_NOBODY: Final = Recipients()
+_NO_ROLES: Final[Mapping[str, Iterable[Person]]] = MappingProxyType({})
 
 
-class _OnceOnly:
-    """People that come from an iterator, which can be walked once."""
+class _ReadOnce:
+    """People that come from an iterator: it can be walked once, and says so the second time.
+
+    Without this, a preview would use the people up and the run behind it would write to nobody.
+    """
 
     __slots__ = ("_people", "_walked")
 
@@ -40,26 +59,37 @@ class _OnceOnly:
     def __iter__(self) -> Iterator[Person]:
         if self._walked:
             raise RecipientsError(
-                "The people of this plan came from an iterator, which can be read once, and it has been read. "
-                "Give plan_bulk a list, or an object whose __iter__ reads the people anew, to preview and send."
+                "The people of this plan came from a generator or another iterator, which can be read once, "
+                "and it has been read. To preview and then send, give plan_bulk a list, or an object whose "
+                "__iter__ reads the people anew each time."
             )
         self._walked = True
         return self._people
 
 
-@attrs.frozen(kw_only=True)
-class BulkPlan:
-    """Who gets an email, who gets a copy and who is left out.
+def _people(people: Iterable[Person]) -> Iterable[Person]:
+    return _ReadOnce(people) if isinstance(people, Iterator) else people
 
-    Made by `plan_bulk`. Nothing is computed until it is walked, and each walk gives the same.
+
+@attrs.frozen(kw_only=True, eq=False)
+class BulkPlan:
+    """Who gets an email, who gets a copy, and who is left out. Made by `plan_bulk`.
+
+    Nothing is worked out before it is asked for, and nothing is kept: ``iter(plan)`` gives the emails, each
+    made when it is asked for. Besides the people themselves, a walk holds 8 bytes for each person, to know
+    those who come twice.
+
+    A list can be walked as often as you like. A generator can be read once: take its summary, or send it.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
-    people: Iterable[Person] = attrs.field(repr=False)
+    people: Iterable[Person] = attrs.field(repr=False, converter=_people)
     sender: Sender
-    first_copies: Recipients
-    every_copies: Recipients
-    related_types: Mapping[str, RecipientType] = attrs.field(hash=False)
+    typed: Recipients
+    copies: BulkCopies
+    roles: Mapping[str, RecipientType]
+    shared: PlacedRoles
+    context_copies: BulkCopies
     marketing: bool
     batch: str
 
@@ -69,68 +99,114 @@ class BulkPlan:
                 yield step
 
     def steps(self) -> Iterator[Email | Exclusion]:
-        """Walk the people: each gives an email, or an exclusion with its reason.
+        """Walk the people. Each gives one step: their email, or an exclusion that says why there is none.
 
         Raises:
             MergeError: a merge field is unknown, or its value cannot stand in its place; names the person.
-            RecipientsError: the people came from an iterator that has been read already.
+            RecipientsError: the people came from an iterator, and it has been read.
         """
-        seen = SeenKeys()
-        copies = self.first_copies
-        prefix = self.batch and self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+        return self._walk(None)
+
+    def summary(self) -> PlanSummary:
+        """Count what a run would do, by walking the plan as a run would.
+
+        Raises:
+            MergeError: as `steps`; so a summary finds every person whose email cannot be made.
+            RecipientsError: as `steps`.
+        """
+        tally = Tally(self.shared.exclusions)
+        for step in self._walk(tally.add_related):
+            tally.add(step)
+        return tally.summary(wanted=self.roles, filled=self.shared.filled)
+
+    def copy_exclusions(self) -> Iterator[Exclusion]:
+        """Who holds a role that is copied, and cannot be written to; a guardian without an address.
+
+        They take nothing away from the person's own email, so they are no steps. Walks the people.
+
+        Raises:
+            RecipientsError: as `steps`.
+        """
+        yield from self.shared.exclusions
+        lost: list[Exclusion] = []
+        for _ in self._walk(lambda related: lost.extend(related.exclusions)):
+            yield from lost
+            lost.clear()
+
+    def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
+        sender, reply_to = self.sender.mailbox, self.sender.reply_to
+        marketing, content_for = self.marketing, self._content_for()
+        # The batch is escaped, so that no batch and key can come to the email key of another pair.
+        prefix = self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+        first, every = self._copies()
+        copies, seen = first, SeenKeys()
         for person in self.people:
             if person.key and not seen.meet(person.key):
-                yield Exclusion(
-                    person,
-                    ExclusionReason.DUPLICATE_PERSON,
-                    f"{person.name or person.key} is in the list more than once (key {person.key!r}).",
-                )
+                yield _met_before(person)
                 continue
-            exclusion = why_excluded(person, marketing=self.marketing)
+            exclusion = why_excluded(person, marketing=marketing)
             if exclusion is not None:
                 yield exclusion
                 continue
+            recipients = copies
+            if person.related and self.roles:
+                related = self._related(person)
+                recipients = related.recipients | copies
+                if note is not None:
+                    note(related)
             yield Email(
-                sender=self.sender.mailbox,
-                recipients=self._recipients(person, copies),
-                content=self._content(person),
-                reply_to=self.sender.reply_to,
-                key=prefix and prefix + person.key,
+                sender=sender,
+                recipients=recipients.addressed_to(person.mailbox()),
+                content=content_for(person),
+                reply_to=reply_to,
+                # Without a batch there is no telling this mailing from the next one: so no key.
+                key=prefix + person.key if self.batch else "",
             )
-            copies = self.every_copies
+            copies = every
 
-    def summary(self) -> PlanSummary:
-        """Count what a run would do, by walking the whole plan.
+    def _copies(self) -> tuple[Recipients, Recipients]:
+        """What goes with the first email made, and what with every later one."""
+        shared = self.shared.recipients
+        every = self.typed if self.copies is BulkCopies.EVERY_RECIPIENT else _NOBODY
+        if self.context_copies is BulkCopies.EVERY_RECIPIENT:
+            every |= shared
+        return self.typed | shared, every
 
-        Raises:
-            MergeError: as in `steps`.
-            RecipientsError: as in `steps`.
-        """
-        return summarise(self.steps())
+    def _related(self, person: Person) -> PlacedRoles:
+        return place_roles(person.related, self.roles, marketing=self.marketing)
 
-    def _recipients(self, person: Person, copies: Recipients) -> Recipients:
-        own = Recipients((person.mailbox(),))
-        if person.related and self.related_types:
-            own = own | self._related(person)
-        return own | copies if copies else own
+    def _content_for(self) -> Callable[[Person], Content]:
+        content = self.content
+        if not isinstance(content, Content):
+            return lambda person: _merged(content(person), person)
+        if _without_fields(content):
+            return lambda _: content
+        return lambda person: _merged(content, person)
 
-    def _related(self, person: Person) -> Recipients:
-        placed: dict[RecipientType, list[Mailbox]] = {kind: [] for kind in RecipientType}
-        for role, people in person.related.items():
-            kind = self.related_types.get(role, RecipientType.NONE)
-            placed[kind] += [one.mailbox() for one in people if why_excluded(one, marketing=self.marketing) is None]
-        return Recipients(placed[RecipientType.TO], placed[RecipientType.CC], placed[RecipientType.BCC])
 
-    def _content(self, person: Person) -> Content:
-        content = self.content if isinstance(self.content, Content) else self.content(person)
-        try:
-            return content.merge(merge_fields(person))
-        except MergeError as error:
-            raise MergeError(
-                f"For {person.name or person.key} (key {person.key!r}): {error}",
-                field=error.field,
-                place=error.place,
-            ) from error
+def _without_fields(content: Content) -> bool:
+    """Whether everybody reads the very same: then one value serves all, and is encoded once."""
+    try:
+        return content.merge({}) == content
+    except MergeError:
+        return False
+
+
+def _merged(content: Content, person: Person) -> Content:
+    try:
+        return content.merge(merge_fields(person))
+    except MergeError as error:
+        who = f"{person.name} (key {person.key})" if person.name else person.key
+        raise MergeError(
+            f"the e-mail for {who} cannot be made: {error}", field=error.field, place=error.place
+        ) from error
+
+
+def _met_before(person: Person) -> Exclusion:
+    detail = f"{person.name or person.key} comes again: key {person.key} was met before in this list"
+    if "@" in person.key:
+        detail += "; two people who share an address each need a key of their own, such as a client code"
+    return Exclusion(person, ExclusionReason.DUPLICATE_PERSON, detail)
 
 
 def plan_bulk(
@@ -142,7 +218,7 @@ def plan_bulk(
     bcc: Iterable[Mailbox | str] | Mailbox | str = (),
     copies: BulkCopies = BulkCopies.FIRST_RECIPIENT,
     context: str | None = None,
-    shared: Mapping[str, Iterable[Person]] = MappingProxyType({}),
+    shared: Mapping[str, Iterable[Person]] = _NO_ROLES,
     preferences: EmailPreferences | None = None,
     context_copies: BulkCopies | None = None,
     marketing: bool = False,
@@ -150,56 +226,69 @@ def plan_bulk(
 ) -> BulkPlan:
     """Plan one email for each person.
 
+    Nobody is copied on an email that is To them. When the first person is left out, the copies of "only the
+    first recipient" go with the first email that is made.
+
     Args:
-        content: what is read, or a function that gives it for a person; both are merged with their fields.
-        people: who gets an email; walked lazily.
-        sender: from whom.
-        cc: typed copies.
-        bcc: typed blind copies.
-        copies: whether the typed copies go with the first email made, or with every one.
-        context: where in the product the mail leaves from; None for no context.
-        shared: role -> people who hold it for the whole mailing (class staff).
+        content: what is read, or a function that gives it for a person. Either way the person's merge fields
+            go in; a content that the function has merged itself stays as it is.
+        people: who gets an email, walked lazily; an endless iterator is fine.
+        sender: who the emails are from.
+        cc: typed copies ("legacy CC"): an iterable of mailboxes, or one as a string.
+        bcc: typed blind copies, likewise.
+        copies: whether the typed copies go with the first email made or with every one.
+        context: where in the product the mail leaves from, "occurrence_class"; None for nowhere in particular.
+            Its related roles go with each person's own email.
+        shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}.
         preferences: say which role is To, CC or BCC in the context; None for VETtrak's defaults.
-        context_copies: as `copies`, for the shared roles; None for the same choice.
-        marketing: whether people who opted out of marketing are left out.
-        batch: the mailing's name; with it each email has a key and a Message-ID that are the same in every run.
+        context_copies: as `copies`, for the shared roles; None for the same choice as `copies`.
+        marketing: whether this is marketing, which leaves out those who opted out of it.
+        batch: the mailing's name, "2026-T1 results". With it, an email has the same key and Message-ID in
+            every run and on every machine; without it, none, as the next mailing would have the same.
 
     Raises:
-        AddressError: a typed copy or the sender is not a mailbox.
-        RecipientsError: copies of a private context, or shared roles without a context.
+        AddressError: the sender or a typed copy is no mailbox.
+        RecipientsError: typed copies of a private context; shared roles without a context, or of the very
+            role that the context's mail is addressed to.
     """
     typed = Recipients(cc=cc, bcc=bcc)
-    standard = STANDARD_CONTEXTS.get(context) if context is not None else None
-    if standard is not None and standard.private and typed:
-        raise RecipientsError(
-            f'"{standard.label}" e-mail is private and is never copied. Take out the CC and BCC addresses.'
-        )
-    types: dict[str, RecipientType] = {}
-    common = _NOBODY
-    if context is not None and not (standard is not None and standard.private):
-        types = {
-            role: kind
-            for role, kind in (preferences or EmailPreferences()).recipient_types(context).items()
-            if kind is not RecipientType.NONE
-        }
-        placed: dict[RecipientType, list[Mailbox]] = {kind: [] for kind in RecipientType}
-        for role, holders in shared.items():
-            placed[types.get(role, RecipientType.NONE)] += [
-                one.mailbox() for one in holders if why_excluded(one, marketing=marketing) is None
-            ]
-        common = Recipients(placed[RecipientType.TO], placed[RecipientType.CC], placed[RecipientType.BCC])
-    every = _NOBODY
-    if copies is BulkCopies.EVERY_RECIPIENT:
-        every = every | typed
-    if (context_copies or copies) is BulkCopies.EVERY_RECIPIENT:
-        every = every | common
+    refuse_private_copies(context, typed)
+    roles = _copied_roles(context, shared, preferences or EmailPreferences())
     return BulkPlan(
         content=content,
-        people=_OnceOnly(people) if iter(people) is people else people,
+        people=people,
         sender=sender if isinstance(sender, Sender) else Sender(sender),
-        first_copies=typed | common,
-        every_copies=every,
-        related_types=MappingProxyType(types),
+        typed=typed,
+        copies=copies,
+        roles=roles,
+        shared=place_roles(shared, roles, marketing=marketing),
+        context_copies=copies if context_copies is None else context_copies,
         marketing=marketing,
         batch=batch,
     )
+
+
+def _copied_roles(
+    context: str | None, shared: Mapping[str, Iterable[Person]], preferences: EmailPreferences
+) -> Mapping[str, RecipientType]:
+    """The roles that get copies in a context; "the people" hold the role that the mail is addressed to."""
+    if context is None:
+        if shared:
+            raise RecipientsError(
+                f"shared names the roles {', '.join(shared)}, but no context says whether they are CC, BCC or "
+                'neither. Name one, such as context="occurrence_class", or use cc and bcc.'
+            )
+        return {}
+    types = preferences.recipient_types(context)
+    standard = STANDARD_CONTEXTS.get(context)
+    if standard is None:
+        return types
+    addressed = {role for role in standard.to_roles if types[role] is RecipientType.TO}
+    for role in shared:
+        if role in addressed:
+            label = ROLE_LABELS.get(role, role)
+            raise RecipientsError(
+                f'"{standard.label}" e-mail is addressed to the role {label}: its people belong in `people`, one '
+                "email each. As a shared role they would all stand in To of one email and see each other."
+            )
+    return {role: kind for role, kind in types.items() if role not in addressed}

@@ -1,26 +1,27 @@
 """What a sender wants to know before pressing the button.
 
-What it is for: the figures of a plan, and its first email. What it refuses: to hold the emails. Its law: it is
-counted from the very steps that a run would take.
+What it is for: the figures of a plan, and its first email. What it refuses: to keep the emails it counts. Its
+law: it is counted from the very steps that a run takes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import attrs
 
-from vetmail_core.recipients import ExclusionReason
+from vetmail_core.contexts import ROLE_LABELS, RecipientType
+from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Set as AbstractSet
 
     from vetmail_core.message import Email
-    from vetmail_core.recipients import Exclusion
+    from vetmail_core.recipients import PlacedRoles
 
-__all__ = ["PlanSummary", "summarise"]
+__all__ = ["PlanSummary", "Tally"]
 
 
 def _counter(counts: Mapping[ExclusionReason, int]) -> Counter[ExclusionReason]:
@@ -33,43 +34,102 @@ def _read_only(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 @attrs.frozen(kw_only=True)
 class PlanSummary:
-    """The figures of a plan.
+    """The figures of a plan; ``str(summary)`` says them in words.
 
     Attributes:
         emails: how many would be sent.
-        copies: addr-spec -> how many of the emails that address gets besides its own, most first.
-        exclusions: reason -> how many people are left out for it.
+        copies: addr-spec -> how many emails that address gets on top of its own, the most first.
+        exclusions: reason -> how many people get no email for it.
         first: the first email in full; None when there is none.
+        copy_exclusions: reason -> how often somebody who should be copied cannot be.
+        empty_roles: roles that the preferences want copied and that came to nobody.
     """
 
     emails: int
     copies: Mapping[str, int] = attrs.field(converter=_read_only, hash=False)
     exclusions: Counter[ExclusionReason] = attrs.field(converter=_counter, hash=False)
     first: Email | None
+    copy_exclusions: Counter[ExclusionReason] = attrs.field(factory=dict, converter=_counter, hash=False)
+    empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+    def __str__(self) -> str:
+        lines = [_count(self.emails, "e-mail")]
+        lines += [f"{address} gets {_count(number, 'copy')}" for address, number in self.copies.items()]
+        lines += [
+            f"{_count(number, 'person')} left out: {_words(reason)}"
+            for reason, number in self.exclusions.items()
+        ]
+        lines += [
+            f"{_count(number, 'copy')} not possible: {_words(reason)}"
+            for reason, number in self.copy_exclusions.items()
+        ]
+        lines += [f"nobody is {ROLE_LABELS.get(role, role)}" for role in self.empty_roles]
+        return "\n".join(lines)
 
 
-def summarise(steps: Iterable[Email | Exclusion]) -> PlanSummary:
-    """Walk the steps of a plan and count.
+_PLURALS = {"e-mail": "e-mails", "copy": "copies", "person": "people"}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else _PLURALS[noun]}"
+
+
+def _words(reason: ExclusionReason) -> str:
+    return reason.value.replace("_", " ")
+
+
+@final
+class Tally:
+    """Counts steps as they come.
 
     Args:
-        steps: all of them, in order.
+        lost: people with a shared role who cannot be copied.
     """
-    from vetmail_core.recipients import Exclusion
 
-    emails = 0
-    copies: Counter[str] = Counter()
-    names: dict[str, str] = {}
-    exclusions: Counter[ExclusionReason] = Counter()
-    first: Email | None = None
-    for step in steps:
+    __slots__ = ("_copies", "_emails", "_exclusions", "_filled", "_first", "_lost", "_spellings")
+
+    def __init__(self, lost: Iterable[Exclusion]) -> None:
+        self._emails = 0
+        self._first: Email | None = None
+        self._copies: Counter[str] = Counter()
+        self._spellings: dict[str, str] = {}
+        self._exclusions: Counter[ExclusionReason] = Counter()
+        self._lost = Counter(exclusion.reason for exclusion in lost)
+        self._filled: set[str] = set()
+
+    def add(self, step: Email | Exclusion) -> None:
+        """Count one step."""
         if isinstance(step, Exclusion):
-            exclusions[step.reason] += 1
-            continue
-        emails += 1
-        if first is None:
-            first = step
+            self._exclusions[step.reason] += 1
+            return
+        self._emails += 1
+        if self._first is None:
+            self._first = step
+        # The person stands first in To; whoever follows gets a copy.
         for mailbox in step.recipients.all[1:]:
-            copies[names.setdefault(mailbox.address_key, mailbox.addr_spec)] += 1
-    return PlanSummary(
-        emails=emails, copies=dict(copies.most_common()), exclusions=exclusions, first=first
-    )
+            self._copies[self._spellings.setdefault(mailbox.address_key, mailbox.addr_spec)] += 1
+
+    def add_related(self, related: PlacedRoles) -> None:
+        """Count the related people of one person: which roles they filled, and who could not be copied."""
+        self._filled |= related.filled
+        self._lost.update(exclusion.reason for exclusion in related.exclusions)
+
+    def summary(self, *, wanted: Mapping[str, RecipientType], filled: AbstractSet[str]) -> PlanSummary:
+        """What has been counted.
+
+        Args:
+            wanted: the recipient types of the context's roles.
+            filled: the shared roles that came to somebody.
+        """
+        return PlanSummary(
+            emails=self._emails,
+            copies=dict(self._copies.most_common()),
+            exclusions=self._exclusions,
+            first=self._first,
+            copy_exclusions=self._lost,
+            empty_roles=[
+                role
+                for role, kind in wanted.items()
+                if kind is not RecipientType.NONE and role not in filled and role not in self._filled
+            ],
+        )
