@@ -16,7 +16,7 @@ import attrs
 
 from vetmail_core.errors import MessageError
 from vetmail_core.message.bodies import base64_lines
-from vetmail_core.message.headers import SOFT_LIMIT, check_text
+from vetmail_core.message.headers import SOFT_LIMIT, check_text, fold_words
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Attachment"]
 
 _NAME_LIMIT: Final = 255
-_MEDIA_TYPE: Final = re.compile(
-    r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE
-)  # RFC 6838, section 4.2
+_WORD: Final = r"[a-z0-9][a-z0-9!#$&^_.+-]*"  # RFC 6838, section 4.2
+_VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
+_MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE)
+_PARAMETER: Final = re.compile(f"; *({_WORD})=({_VALUE})", re.IGNORECASE)
 _COMPOSITE: Final = ("message/", "multipart/")
 _ATTR_CHAR: Final = "!#$&+-.^_`|~"  # beside letters and digits (RFC 8187, section 3.2.1)
 
@@ -97,14 +98,15 @@ def _checked_data(instance: Attachment, _attribute: object, value: object) -> No
 
 
 def _checked_media_type(instance: Attachment, _attribute: object, value: object) -> None:
-    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
+    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None or len(value) > _NAME_LIMIT:
         raise MessageError(
-            f"the attachment {instance.filename} needs a media type such as application/pdf, but {value!a} came"
+            f"the attachment {instance.filename} needs a media type such as application/pdf, "
+            f"but {value!a} came"
         )
-    if value.startswith(_COMPOSITE):
+    if value.lower().startswith(_COMPOSITE):
         raise MessageError(
-            f"the attachment {instance.filename} cannot be of type {value}, as mail may not carry such a part "
-            "encoded; attach the file as application/octet-stream"
+            f"the attachment {instance.filename} cannot be of type {value}, as mail may not carry "
+            "such a part encoded; attach the file as application/octet-stream"
         )
 
 
@@ -124,7 +126,8 @@ class Attachment:
     Args:
         filename: the name the receiver sees, any language, 255 characters at most.
         data: the file's octets.
-        media_type: "application/pdf"; guessed from the name's ending when left out.
+        media_type: "application/pdf", or with parameters "text/calendar; method=REQUEST"; guessed from
+            the name's ending when left out.
 
     Raises:
         MessageError: a name, octets or media type that cannot be sent.
@@ -133,7 +136,7 @@ class Attachment:
     filename: str = attrs.field(validator=_checked_filename)
     data: bytes = attrs.field(validator=_checked_data, repr=lambda data: f"<{len(data)} bytes>")
     media_type: str = attrs.field(
-        default=attrs.Factory(_guessed, takes_self=True), validator=_checked_media_type, converter=str.lower
+        default=attrs.Factory(_guessed, takes_self=True), validator=_checked_media_type
     )
     _part: bytes | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
@@ -155,24 +158,34 @@ class Attachment:
             object.__setattr__(self, "_part", part)
         return part
 
-    def charset(self) -> str | None:
-        """The charset to declare: "utf-8" for a text that is valid UTF-8, else None."""
-        if not self.media_type.startswith("text/"):
-            return None
-        try:
-            self.data.decode()
-        except UnicodeDecodeError:
-            return None
-        return "utf-8"
+    def typed(self) -> tuple[str, dict[str, str]]:
+        """The media type in small letters, and its parameters.
+
+        A text in UTF-8 says so, as its reader could not know.
+        """
+        media_type = self.media_type.partition(";")[0].strip().lower()
+        found = _PARAMETER.findall(self.media_type)
+        parameters: dict[str, str] = {name.lower(): value.strip('"') for name, value in found}
+        if media_type.startswith("text/") and "charset" not in parameters and _is_utf8(self.data):
+            parameters["charset"] = "utf-8"
+        return media_type, parameters
 
     def _head(self) -> str:
-        charset = self.charset()
-        media_type = f'{self.media_type}; charset="{charset}"' if charset else self.media_type
+        media_type, parameters = self.typed()
+        line = "".join([f'; {name}="{value}"' for name, value in parameters.items()])
         return (
-            f"Content-Type: {media_type}\r\n"
+            f"{fold_words(f'Content-Type: {media_type}{line}')}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
             f"Content-Disposition: attachment;{_filename_parameter(self.filename)}\r\n\r\n"
         )
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _filename_parameter(filename: str) -> str:
@@ -193,7 +206,7 @@ def _filename_parameter(filename: str) -> str:
     while rest:
         start = f" filename*{len(lines)}*="
         room = SOFT_LIMIT - len(start) - 1
-        cut = room if len(rest) > room else len(rest)
+        cut = min(room, len(rest))
         if cut < len(rest):  # a percent sign and its two digits stay together
             cut -= next((back for back in (1, 2) if rest[cut - back] == "%"), 0)
         lines.append(f"\r\n{start}{rest[:cut]}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Content"]
 
-_LEVELS: Final = ("alternative", "mixed")
+_FINISHED: Final = True
 
 
 def _checked_subject(_instance: object, _attribute: object, value: object) -> None:
@@ -111,6 +111,8 @@ class Content:
             )
             object.__setattr__(self, "_templates", templates)
         subject, text, html = templates
+        if subject.untouched and text.untouched and html.untouched:
+            return self
         # The template's own text has been checked, and each value is: nothing is left to check again.
         merged = object.__new__(Content)
         put = object.__setattr__
@@ -118,9 +120,9 @@ class Content:
         put(merged, "text", text.fill(fields))
         put(merged, "html", html.fill(fields))
         put(merged, "attachments", self.attachments)
-        put(merged, "_templates", None)
+        put(merged, "_templates", templates)
         put(merged, "_parts", None)
-        put(merged, "_merged", True)
+        put(merged, "_merged", _FINISHED)
         return merged
 
     def mime_parts(self) -> tuple[bytes, ...]:
@@ -137,12 +139,14 @@ class Content:
         return parts
 
     def _rendered(self) -> tuple[bytes, ...]:
+        templates = self._templates if self._merged else None
         if not self.html:
-            body = text_part(self.text, "plain")
+            body = templates[1].part(self.text) if templates else text_part(self.text, "plain")
         elif not self.text:
-            body = text_part(self.html, "html")
+            body = templates[2].part(self.html) if templates else text_part(self.html, "html")
         else:
-            plain, html = text_part(self.text, "plain"), text_part(self.html, "html")
+            plain = templates[1].part(self.text) if templates else text_part(self.text, "plain")
+            html = templates[2].part(self.html) if templates else text_part(self.html, "html")
             mark = _boundary("alternative", plain, html)
             body = b"".join(
                 (
@@ -171,7 +175,8 @@ class Content:
 def _boundary(level: str, *parts: bytes) -> bytes:
     """Make a boundary that stands in none of the parts.
 
-    ``=_`` cannot come up in quoted-printable or base64; a 7bit text may quote a whole message, so it is looked at.
+    ``=_`` cannot come up in quoted-printable or base64; a 7bit text may quote a whole message, so all are
+    looked at.
     """
     digest = 0
     for part in parts:

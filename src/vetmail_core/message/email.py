@@ -37,7 +37,11 @@ _FIRST_YEAR: Final = 1900  # RFC 5322, section 3.3
 
 
 def _mailbox(value: Mailbox | str) -> Mailbox:
-    return parse_mailbox(value) if isinstance(value, str) else value
+    if type(value) is Mailbox:
+        return value
+    if isinstance(value, str):
+        return parse_mailbox(value)
+    raise MessageError(f"a mailbox was expected, but {type(value).__name__} came")
 
 
 def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
@@ -67,6 +71,13 @@ def _date(value: datetime | None) -> datetime | None:
             f"the date {value.isoformat()} is before the year {_FIRST_YEAR}, which no email may carry"
         )
     return value if offset.total_seconds() % 60 == 0 else value.astimezone(UTC)
+
+
+def _made_message_id(key: str, sender: Mailbox) -> str:
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise MessageError(f"the key of an email needs text, but {type(key).__name__} came")
+    identity = f"{key}\0{sender.address_key}".encode(errors="surrogatepass")
+    return f"<{blake2b(identity, digest_size=16).hexdigest()}@{sender.ascii_domain}>"
 
 
 @final
@@ -101,6 +112,13 @@ class Email:
     headers: HeaderFields = attrs.field(default=_NO_HEADERS, converter=_headers)
 
     def __attrs_post_init__(self) -> None:
+        if type(self.content) is not Content:
+            raise MessageError(f"an email needs a Content, but {type(self.content).__name__} came")
+        if type(self.recipients) is not Recipients:
+            raise RecipientsError(
+                f"an email needs Recipients, but {type(self.recipients).__name__} came; "
+                "write Recipients(to=...)"
+            )
         if not self.recipients:
             raise RecipientsError(
                 f'the email "{self.content.subject}" has no recipient; give it at least one in To, CC or BCC'
@@ -112,8 +130,7 @@ class Email:
                     f"{_MESSAGE_ID_LIMIT} characters at most"
                 )
         elif self.key:
-            digest = blake2b(f"{self.key}\0{self.sender.address_key}".encode(), digest_size=16).hexdigest()
-            object.__setattr__(self, "message_id", f"<{digest}@{self.sender.ascii_domain}>")
+            object.__setattr__(self, "message_id", _made_message_id(self.key, self.sender))
 
     @property
     def needs_smtputf8(self) -> bool:

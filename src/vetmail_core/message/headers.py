@@ -15,6 +15,8 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
+import attrs
+
 from vetmail_core.errors import MessageError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ SOFT_LIMIT: Final = 78
 _HARD_LIMIT: Final = 998
 _WORD_LIMIT: Final = 75  # one encoded word (RFC 2047, section 2)
 _WORD_LINE: Final = 76  # a line that holds one
-_NAME_LIMIT: Final = 64  # so that a name and its first encoded word fit a line
+_NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
 
 CONTROL: Final = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff]")
 """What no header carries: control characters but the tab, line separators, lone surrogates."""
@@ -99,7 +101,7 @@ def text_header(name: str, value: str) -> str:
         if value[:1] != " " and value[-1:] != " " and "=?" not in value:
             return f"{name}: {value}\r\n" if value else f"{name}:\r\n"
     elif _is_plain(value):
-        folded = fold_words(f"{name}: {value}")
+        folded = fold_words(f"{name}: {value}", first=len(name) + 2)
         if max(map(len, folded.split("\r\n"))) <= SOFT_LIMIT:
             return folded + "\r\n"
     return f"{name}: {_encoded_words(value, _WORD_LINE - len(name) - 2)}\r\n"
@@ -109,11 +111,13 @@ def _is_plain(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip(" ") and "=?" not in value
 
 
-def fold_words(line: str) -> str:
+def fold_words(line: str, *, first: int = 0) -> str:
     """Fold a header line before blanks so that its lines stay within 78 characters where they can.
 
     Args:
         line: the whole header, name and all, without line ends.
+        first: characters that stay on the first line. A line end right behind the colon is lawful, but
+            some readers then take the blank behind it for the value's own.
 
     Returns:
         The same characters with CRLF put in before some blanks.
@@ -121,17 +125,14 @@ def fold_words(line: str) -> str:
     if len(line) <= SOFT_LIMIT:
         return line
     lines: list[str] = []
-    current = ""
-    name, colon, value = line.partition(": ")
-    first = True
-    for piece in _BLANKS.split(value):
-        candidate = f"{name}{colon}{piece}" if first else current + piece
-        if first or len(candidate) <= SOFT_LIMIT:
-            current = candidate
+    current, *pieces = _BLANKS.split(line[first:])
+    current = line[:first] + current
+    for piece in pieces:
+        if len(current) + len(piece) <= SOFT_LIMIT:
+            current += piece
         else:
             lines.append(current)
             current = piece
-        first = False
     lines.append(current)
     return "\r\n".join(lines)
 
@@ -188,7 +189,7 @@ def _custom_header(name: str, value: str) -> str:
     lowered = name.lower()
     structured = lowered in _STRUCTURED or lowered.startswith(_STRUCTURED_PREFIXES)
     if _is_plain(value):
-        folded = fold_words(f"{name}: {value}" if value else f"{name}:")
+        folded = fold_words(f"{name}: {value}" if value else f"{name}:", first=len(name) + 2)
         if max(map(len, folded.split("\r\n"))) <= _HARD_LIMIT:
             return folded + "\r\n"
         if structured:
@@ -198,13 +199,29 @@ def _custom_header(name: str, value: str) -> str:
             )
     elif structured:
         raise MessageError(
-            f"the header {name} is read by programs: plain ASCII text without blanks at its ends was expected; "
-            "write a web address in its encoded form"
+            f"the header {name} is read by programs: plain ASCII text without blanks at its ends was "
+            "expected; write a web address in its encoded form"
         )
     return text_header(name, value)
 
 
+def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    kept = dict(fields)
+    seen: set[str] = set()
+    for name, value in kept.items():
+        _check_field(name, value)
+        if name.lower() in seen:
+            raise MessageError(f"the header {name} is given twice; give it once")
+        seen.add(name.lower())
+    return kept
+
+
+def _written(fields: HeaderFields) -> str:
+    return "".join([_custom_header(name, value) for name, value in fields.items()])
+
+
 @final
+@attrs.frozen(eq=False, repr=False)
 class HeaderFields(Mapping[str, str]):
     """A caller's own headers, checked and written once; read-only.
 
@@ -214,28 +231,16 @@ class HeaderFields(Mapping[str, str]):
     Args:
         fields: name -> value, in the order in which they shall stand.
 
+    Attributes:
+        lines: the header lines as they go on the wire, each with its CRLF.
+
     Raises:
         MessageError: a name is no header name, is one the email writes itself (Bcc, To, Content-Type ...)
             or stands twice; a value holds a line break or another control character.
     """
 
-    __slots__ = ("_fields", "lines")
-
-    lines: str
-    """The header lines as they go on the wire, each with its CRLF."""
-
-    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
-        kept = dict(fields or {})
-        seen: set[str] = set()
-        lines: list[str] = []
-        for name, value in kept.items():
-            _check_field(name, value)
-            if name.lower() in seen:
-                raise MessageError(f"the header {name} is given twice; give it once")
-            seen.add(name.lower())
-            lines.append(_custom_header(name, value))
-        self._fields = kept
-        self.lines = "".join(lines)
+    _fields: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_checked_fields)
+    lines: str = attrs.field(init=False, default=attrs.Factory(_written, takes_self=True))
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name]
@@ -250,7 +255,7 @@ class HeaderFields(Mapping[str, str]):
         return hash(frozenset(self._fields.items()))
 
     def __repr__(self) -> str:
-        return repr(self._fields)
+        return repr(dict(self._fields))
 
 
 def _check_field(name: object, value: object) -> None:

@@ -10,12 +10,14 @@ Its law: one pass. What a value holds is never looked at again, so ``${`` in a p
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
 from vetmail_core.errors import MergeError
+from vetmail_core.message.bodies import text_part
 from vetmail_core.message.headers import CONTROL, character_name
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Template"]
 
 _MARK: Final = re.compile(r"\$\$\{|\$\{([^{}\r\n]*)(\}?)")
+_SUBTYPES: Final = {"text": "plain", "html": "html"}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -42,6 +45,22 @@ class Template:
     pieces: tuple[str, ...] = attrs.field(repr=False)
     slots: tuple[tuple[int, str], ...]
     place: str
+    _part: bytes | None = attrs.field(init=False, default=None, eq=False, repr=False)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether filling gives the source back."""
+        return not self.slots and self.pieces[0] == self.source
+
+    def part(self, text: str) -> bytes:
+        """Write a text made by ``fill`` as a MIME part; once, where everybody gets the same."""
+        if self.slots:
+            return text_part(text, _SUBTYPES[self.place])
+        part = self._part
+        if part is None:
+            part = text_part(text, _SUBTYPES[self.place])
+            object.__setattr__(self, "_part", part)
+        return part
 
     @classmethod
     def compile(cls, source: str, *, place: str) -> Template:
@@ -61,8 +80,8 @@ class Template:
                 constant += "${"
             elif not found.group(2):
                 raise MergeError(
-                    f'the {place} holds "${{" {_where(source, found.start())} without the "}}" that ends a field '
-                    'name; close it, or write "$${" to show the characters "${" themselves',
+                    f'the {place} holds "${{" {_where(source, found.start())} without the "}}" that ends '
+                    'a field name; close it, or write "$${" to show the characters "${" themselves',
                     place=place,
                 )
             else:
@@ -78,6 +97,8 @@ class Template:
         Raises:
             MergeError: a field is unknown, or its value cannot stand here.
         """
+        if not self.slots:
+            return self.pieces[0]
         pieces = list(self.pieces)
         in_html = self.place == "html"
         for index, name in self.slots:
@@ -102,14 +123,20 @@ class Template:
             )
 
     def _place_of(self, name: str) -> str:
-        found = next(m for m in _MARK.finditer(self.source) if (m.group(1) or "").strip() == name)
-        return _where(self.source, found.start())
+        marks = _MARK.finditer(self.source)
+        return next(
+            _where(self.source, mark.start())
+            for mark in marks
+            if mark.group(1) is not None and mark.group(1).strip() == name
+        )
 
     def _unknown(self, name: str, fields: Mapping[str, object]) -> MergeError:
-        known = ", ".join(sorted(str(field) for field in fields)) or "none"
+        known = sorted(str(field) for field in fields)
+        near = get_close_matches(name, known, n=1)
+        guess = f'did you mean "{near[0]}"? The fields are' if near else "the fields are"
         return MergeError(
-            f'the {self.place} asks for the field "{name}" {self._place_of(name)}, '
-            f"which this person does not have; the fields are: {known}",
+            f'the {self.place} asks for the field "{name}" {self._place_of(name)}, which was not given; '
+            f"{guess}: {', '.join(known) or 'none'}",
             field=name,
             place=self.place,
         )

@@ -10,8 +10,9 @@ touch them.
 
 from __future__ import annotations
 
-from email import message_from_string, policy
+from email import policy
 from email.message import EmailMessage
+from email.parser import Parser
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.message.wire import header_block
@@ -29,8 +30,7 @@ def to_message(email: Email) -> EmailMessage:
     smtputf8 = email.needs_smtputf8
     block = header_block(email, date=None, message_id="", smtputf8=smtputf8)
     rules = _POLICY.clone(utf8=True) if smtputf8 else _POLICY
-    message = message_from_string(block + "\r\n", policy=rules)
-    assert isinstance(message, EmailMessage)
+    message = Parser(EmailMessage, policy=rules).parsestr(block + "\r\n")
     content = email.content
     if content.text or not content.html:
         message.set_content(content.text)
@@ -39,13 +39,13 @@ def to_message(email: Email) -> EmailMessage:
     else:
         message.set_content(content.html, subtype="html")
     for attachment in content.attachments:
-        maintype, _, subtype = attachment.media_type.partition("/")
-        charset = attachment.charset()
+        media_type, parameters = attachment.typed()
+        maintype, _, subtype = media_type.partition("/")
         message.add_attachment(
             attachment.data,
             maintype=maintype,
             subtype=subtype,
             filename=attachment.filename,
-            params={"charset": charset} if charset else None,
+            params=parameters,
         )
     return message

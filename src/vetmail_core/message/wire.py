@@ -7,6 +7,7 @@ bytes, and no recipient of a blind copy is in them.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import MessageError
@@ -75,8 +76,8 @@ def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> st
         for mailbox in mailboxes:
             if mailbox.needs_smtputf8:
                 raise MessageError(
-                    f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a server with "
-                    "SMTPUTF8 takes; send through one that has it, or ask for another address"
+                    f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a "
+                    "server with SMTPUTF8 takes; send through one that has it, or ask for another address"
                 )
     line = f"{name}: " + ", ".join(
         [mailbox.header(smtputf8=smtputf8 and mailbox.needs_smtputf8) for mailbox in mailboxes]
@@ -86,7 +87,8 @@ def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> st
 
 def rfc5322_date(moment: datetime) -> str:
     """Write a date as in RFC 5322, section 3.3: ``Mon, 05 Jan 2026 09:30:00 +1100``."""
+    zone = "+0000" if moment.tzinfo is UTC else moment.strftime("%z")
     return (
-        f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month]} {moment.year:04} "
-        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {moment.strftime('%z')}"
+        f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month]} {moment.year} "
+        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {zone}"
     )

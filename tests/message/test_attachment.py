@@ -1,0 +1,155 @@
+"""Attachments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from vetmail_core.errors import MessageError
+from vetmail_core.message import Attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    Read = Callable[[bytes], EmailMessage]
+
+
+@pytest.mark.parametrize(
+    ("filename", "media_type"),
+    [
+        ("invoice.pdf", "application/pdf"),
+        ("INVOICE.PDF", "application/pdf"),
+        ("class list.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("mail.eml", "application/octet-stream"),
+        ("README", "application/octet-stream"),
+        (".pdf", "application/pdf"),
+    ],
+)
+def test_the_media_type_is_guessed_from_the_name(filename: str, media_type: str) -> None:
+    """The guess is the same on every machine; what is not known is octets."""
+    assert Attachment(filename, b"").media_type == media_type
+
+
+def test_a_file_is_read_under_its_own_name(tmp_path: Path) -> None:
+    """The folder does not travel."""
+    path = tmp_path / "résumé.txt"
+    path.write_bytes(b"\xff\x00")
+    assert Attachment.from_path(path) == Attachment("résumé.txt", b"\xff\x00")
+    assert Attachment.from_path(str(path)).media_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("filename", "said"),
+    [
+        ("", "an attachment needs a file name"),
+        (None, "an attachment needs a file name, such as invoice.pdf, but None came"),
+        ("x" * 256, "256 characters and may have 255"),
+        ('a.pdf"\r\nBcc: eve@example.com', "holds a line break .carriage return. at character 7"),
+        ("a\0.pdf", "a NUL character"),
+        ("\ud800.pdf", "half of a surrogate pair U.D800"),
+    ],
+)
+def test_a_name_that_cannot_be_sent_is_refused(filename: str, said: str) -> None:
+    """A name is one line of readable text."""
+    with pytest.raises(MessageError, match=said):
+        Attachment(filename, b"")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "said"),
+    [
+        ("pdf", "needs a media type such as application/pdf, but 'pdf' came"),
+        ("", "needs a media type"),
+        (None, "but None came"),
+        ("application/pdf\r\nBcc: eve@example.com", "needs a media type"),
+        ('text/x; a="\r\n"', "needs a media type"),
+        ("text/x; a=é", "needs a media type"),
+        ("text/x; a=" + "b" * 250, "needs a media type"),
+        ("message/rfc822", "cannot be of type message/rfc822.*attach the file as application/octet-stream"),
+        ("Multipart/mixed", "cannot be of type Multipart/mixed"),
+    ],
+)
+def test_a_media_type_that_cannot_be_sent_is_refused(media_type: str, said: str) -> None:
+    """A whole message or a multipart may not be encoded, so it is refused with the way out."""
+    with pytest.raises(MessageError, match=said):
+        Attachment("a.bin", b"", media_type)
+
+
+def test_data_are_bytes() -> None:
+    """Text has no octets before it is encoded; the error says so, and does not show it."""
+    with pytest.raises(MessageError, match="a.txt needs bytes, but str came; open the file in binary mode"):
+        Attachment("a.txt", "private words")  # type: ignore[arg-type] - the mistake under test
+
+
+def test_the_repr_shows_no_data() -> None:
+    """Logs do not fill with files."""
+    shown = repr(Attachment("a.pdf", b"private" * 1000))
+    assert shown == "Attachment(filename='a.pdf', data=<7000 bytes>, media_type='application/pdf')"
+
+
+def test_an_attachment_is_encoded_once() -> None:
+    """The same octets object is handed out at every call."""
+    paper = Attachment("a.pdf", b"x" * 1000)
+    assert paper.mime_part() is paper.mime_part()
+
+
+@pytest.mark.parametrize(
+    ("given_type", "data", "written"),
+    [
+        ("text/csv", "Zoë".encode(), 'text/csv; charset="utf-8"'),
+        ("text/csv", b"\xff", "text/csv"),
+        ("Text/CSV;charset=latin-1", b"\xff", 'text/csv; charset="latin-1"'),
+        (
+            'text/calendar; method=REQUEST; charset="utf-8"',
+            b"x",
+            'text/calendar; method="REQUEST"; charset="utf-8"',
+        ),
+        ("application/pdf", b"x", "application/pdf"),
+    ],
+)
+def test_a_text_says_its_charset(given_type: str, data: bytes, written: str) -> None:
+    """Valid UTF-8 is declared, as a mail program could not know; parameters of the caller are kept."""
+    part = Attachment("a", data, given_type).mime_part().decode()
+    assert part.startswith(f"Content-Type: {written}\r\nContent-Transfer-Encoding: base64\r\n")
+
+
+@pytest.mark.parametrize(
+    ("filename", "written"),
+    [
+        ("a.pdf", ' filename="a.pdf"'),
+        ('the "best" \\ one.pdf', ' filename="the \\"best\\" \\\\ one.pdf"'),
+        ("x" * 60 + ".pdf", '\r\n filename="' + "x" * 60 + '.pdf"'),
+        ("Zoë's 100%.pdf", "\r\n filename*=utf-8''Zo%C3%AB%27s%20100%25.pdf"),
+        ("=?utf-8?q?x?=.pdf", "\r\n filename*=utf-8''%3D%3Futf-8%3Fq%3Fx%3F%3D.pdf"),
+        ("x" * 90, "\r\n filename*0*=utf-8''" + "x" * 57 + ";\r\n filename*1*=" + "x" * 33),
+    ],
+)
+def test_a_name_is_quoted_or_by_rfc_2231(filename: str, written: str) -> None:
+    """Short ASCII names are quoted; any other is percent-encoded, in pieces where it is long."""
+    head = Attachment(filename, b"").mime_part().decode()
+    assert f"Content-Disposition: attachment;{written}\r\n\r\n" in head
+
+
+@given(
+    st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=255),
+    st.binary(max_size=200),
+)
+@example("é" * 255, b"")
+@example("\U0001f600" * 255, b"\r\n.\r\n")
+@example('"' * 60, b"")
+@example(" padded ", b"")
+@example("''%41'", b"")
+def test_any_name_and_data_come_back(read: Read, filename: str, data: bytes) -> None:
+    """The standard library reads the name and the octets back, from lines of at most 78 characters."""
+    part = Attachment(filename, data, "application/x-test").mime_part()
+    head = part.partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 78
+    message = read(part)
+    assert message["Content-Disposition"].params["filename"] == filename  # get_filename() strips blanks
+    assert message.get_payload(decode=True) == data
+    assert message.get_content_type() == "application/x-test"
