@@ -15,17 +15,15 @@ import enum
 import functools
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.credentials import Secret  # noqa: TC001 - the codec resolves the types of the fields
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import _rules as rules
-
-if TYPE_CHECKING:
-    from vetmail_core.credentials import Secret
 
 __all__ = [
     "AuthenticationType",
@@ -215,7 +213,8 @@ class EmailPreferences:
             kept; "account" and "portal_notification" are private and never copied.
         revision: which content of the file this value was loaded from; "" when from none. Not part of
             equality; set by ``load_preferences``.
-        unknown: what a file held beyond the settings known here, to be written back. Not part of equality.
+        unknown: what a file held beyond the settings known here, to be written back: tab ("" for none) ->
+            key -> value. Not part of equality; set by ``preferences_from_dict``.
 
     Raises:
         PreferencesError: with every problem, each under its dotted setting name.
@@ -228,7 +227,9 @@ class EmailPreferences:
         factory=dict, converter=_frozen_rules, hash=False
     )
     revision: str = attrs.field(default="", eq=False, repr=False)
-    unknown: Mapping[str, object] = attrs.field(factory=dict, converter=_read_only, eq=False, repr=False)
+    unknown: Mapping[str, Mapping[str, object]] = attrs.field(
+        factory=dict, converter=_read_only, eq=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         rules.raise_if_any(

@@ -98,8 +98,8 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             message_bytes=35 * _MB,
             connections=3,
             notes=(
-                "Signing in with a password (Basic authentication) is off by default from the end of December "
-                "2026; an administrator may turn it on again until a date announced in the second half of 2027.",
+                "Basic authentication (a password) is off by default from the end of December 2026.",
+                "An administrator may turn it on again until a date announced in the second half of 2027.",
                 "Tenants made after December 2026 have OAuth only.",
                 "SMTP AUTH must be enabled for the tenant and for the mailbox.",
                 "Another From address needs the Send As right on it: 554 5.2.252 SendAsDenied without.",
@@ -153,8 +153,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             recipients_per_message=100,
             message_bytes=25 * _MB,
             notes=(
-                "An administrator allows the sending computer's address, a login, or both; without a login the "
-                "address must be allowed.",
+                "An administrator allows the sending computer's IP address, a login, or both.",
                 "A login works on a connection with TLS only.",
                 "At peak times it answers 450 4.2.1: wait and send again.",
             ),
@@ -176,8 +175,8 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             message_bytes=40 * _MB,
             notes=(
                 "User name and password are SES's own SMTP credentials, not those of the AWS account.",
-                "Rate and day's quota belong to the account and count recipients; a new account is in the "
-                "sandbox: 1 a second, 200 a day.",
+                "Rate and day's quota belong to the account, and count recipients.",
+                "A new account is in the sandbox: 1 recipient a second, 200 a day.",
                 "The From address or its domain must be verified: 554 Message rejected without.",
                 "One badly formed address makes it refuse the whole message.",
             ),

@@ -1,0 +1,303 @@
+"""Preferences as plain data, ready for JSON, and back.
+
+What it is for: the one shape in which preferences are stored and exchanged, with a schema number. What it
+refuses: a value of another type, however close; a newer schema; and writing a plain password unasked. Its
+law: reading what was written gives the same preferences, and what is not known here is written back
+untouched.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar, cast, get_type_hints
+
+import cattrs
+
+from vetmail_core.address import Mailbox
+from vetmail_core.contexts import RecipientType
+from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecret, Secret
+from vetmail_core.errors import PreferencesError, Problem
+from vetmail_core.preferences import _rules as rules
+from vetmail_core.preferences.model import EmailPreferences, MailServer, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["SCHEMA", "preferences_from_dict", "preferences_to_dict", "read_preferences"]
+
+SCHEMA: Final = 1
+"""The number of the shape written here. Every released one stays readable."""
+
+_TOP: Final = ("schema", "use_built_in_client", "mail_server", "settings", "contexts")
+_TABS: Final[Mapping[str, type[MailServer | Settings]]] = {"mail_server": MailServer, "settings": Settings}
+_SECRETS: Final = (
+    '{"environment": "NAME"}, {"keyring": {"service": "...", "username": "..."}} or {"plain": "..."}'
+)
+_Built = TypeVar("_Built")
+_Choice = TypeVar("_Choice", bound=enum.Enum)
+
+
+def preferences_to_dict(preferences: EmailPreferences, *, include_secrets: bool = False) -> dict[str, object]:
+    """Write preferences as plain data: text, numbers, true, false, null, lists and dicts.
+
+    Args:
+        preferences: the ones to write.
+        include_secrets: write a ``PlainSecret`` as it is. Whoever reads the data then reads the password.
+
+    Returns:
+        A new dict, free to be changed.
+
+    Raises:
+        PreferencesError: there is a plain password and nobody asked for it to be written, or a secret of
+            a kind that has no written form.
+    """
+    rules.raise_if_any(_unwritable(preferences.mail_server.password, include_secrets=include_secrets))
+    kept = {tab: copy.deepcopy(dict(keys)) for tab, keys in preferences.unknown.items()}
+    return {
+        "schema": SCHEMA,
+        "use_built_in_client": preferences.use_built_in_client,
+        "mail_server": _written(preferences.mail_server) | kept.get("mail_server", {}),
+        "settings": _written(preferences.settings) | kept.get("settings", {}),
+        "contexts": {
+            context: {role: kind.value for role, kind in roles.items()}
+            for context, roles in preferences.contexts.items()
+        },
+    } | kept.get("", {})
+
+
+def preferences_from_dict(data: Mapping[str, object]) -> EmailPreferences:
+    """Read preferences from plain data.
+
+    Args:
+        data: what ``preferences_to_dict`` wrote, or JSON that looks like it. A setting that is missing has
+            its default; a key that is not known here is kept and written back.
+
+    Raises:
+        PreferencesError: with every problem, each with its path ("contexts.client.guardian"), what was
+            expected and what came.
+    """
+    preferences, problems = read_preferences(data)
+    # A traceback printed with its local variables must not print a password that stands in the data.
+    del data
+    if preferences is None:
+        raise PreferencesError.of(problems)
+    return preferences
+
+
+def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Problem, ...]]:
+    """Read preferences, answering with problems instead of raising.
+
+    Returns:
+        The preferences and no problems, or None and at least one.
+    """
+    if not _is_group(data):
+        found = f"Expected e-mail preferences, found {rules.shown(data)}."
+        return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
+    problems = list(_wrong_schema(data.get("schema")))
+    if problems:
+        # Nothing else is looked at: in another shape the same names may mean something else.
+        return None, tuple(problems)
+    values: dict[str, object] = {}
+    unknown = {"": _left_over(data, _TOP)}
+    if "use_built_in_client" in data:
+        values["use_built_in_client"] = data["use_built_in_client"]
+    for name, tab in _TABS.items():
+        group = data.get(name, {})
+        if _is_group(group):
+            values[name] = _read_tab(name, group, tab, problems)
+            unknown[name] = _left_over(group, _types(tab))
+        else:
+            problems.append(_not_a_group(name, group))
+    values["contexts"] = _read_contexts(data.get("contexts", {}), problems)
+    kept = {name: keys for name, keys in unknown.items() if keys}
+    built = _build(EmailPreferences, {**values, "unknown": kept}, problems)
+    return (None, tuple(problems)) if problems else (built, ())
+
+
+def _wrong_schema(schema: object) -> Iterator[Problem]:
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        yield rules.error(
+            "schema",
+            f"Expected the number of the shape, 1 to {SCHEMA}, found {rules.shown(schema)}.",
+            f'Write "schema": {SCHEMA}, if these are e-mail preferences.',
+        )
+    elif schema > SCHEMA:
+        yield rules.error(
+            "schema",
+            f"A newer version wrote these preferences: their shape is {rules.shown(schema)}, "
+            f"and this version reads up to {SCHEMA}.",
+            "Update the product that reads them.",
+        )
+
+
+def _read_tab(
+    name: str, group: Mapping[str, object], tab: type[_Built], problems: list[Problem]
+) -> _Built | None:
+    values: dict[str, object] = {}
+    bad: list[Problem] = []
+    for key, kind in _types(tab).items():
+        if key in group:
+            try:
+                values[key] = _CONVERTER.structure(group[key], kind)
+            except _UnfitError as unfit:
+                bad.append(unfit.problem(f"{name}.{key}"))
+    built = _build(tab, values, bad)
+    problems.extend(bad)
+    return built
+
+
+def _read_contexts(contexts: object, problems: list[Problem]) -> object:
+    """Turn the texts of recipient types into members; other faults stay for the constructor to name."""
+    if not _is_group(contexts):
+        return contexts
+    read: dict[str, object] = {}
+    for context, roles in contexts.items():
+        if not _is_group(roles):
+            read[context] = roles
+            continue
+        kinds: dict[str, object] = {}
+        for role, text in roles.items():
+            try:
+                kinds[role] = _read_choice(text, RecipientType)
+            except _UnfitError as unfit:
+                problems.append(unfit.problem(f"contexts.{context}.{role}"))
+        read[context] = kinds
+    return read
+
+
+def _build(kind: type[_Built], values: Mapping[str, object], problems: list[Problem]) -> _Built | None:
+    """Call a constructor; what it raises joins the problems, but for settings that have one already."""
+    named = {problem.setting for problem in problems}
+    try:
+        return cast("Callable[..., _Built]", kind)(**values)
+    except PreferencesError as error:
+        problems.extend(problem for problem in error.problems if problem.setting not in named)
+        return None
+
+
+class _UnfitError(Exception):
+    """A value that cannot be read; whoever catches it knows its path."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def problem(self, setting: str) -> Problem:
+        return rules.error(setting, self.message, self.advice)
+
+
+def _read_choice(text: object, kind: type[_Choice]) -> _Choice:
+    for member in kind:
+        if isinstance(text, str) and member.value == text:
+            return member
+    choices = ", ".join(f'"{member.value}"' for member in kind)
+    raise _UnfitError(
+        f"Expected one of {choices}, found {rules.shown(text)}.", "Write one of them, in quotes."
+    )
+
+
+def _read_secret(written: object, _kind: object) -> Secret | None:
+    try:
+        match written:
+            case None:
+                return None
+            case {"environment": str(name)} if len(written) == 1:
+                return EnvironmentSecret(name)
+            case {"keyring": {"service": str(service), "username": str(user)} as place} if (
+                len(written) == 1 and len(place) == 2  # noqa: PLR2004 - the two keys it has just named
+            ):
+                return KeyringSecret(service, user)
+            case {"plain": str(text)} if len(written) == 1:
+                return PlainSecret(text)
+            case _:
+                # Neither a value nor a key of it is shown: a slip may have put the password there.
+                message = f"Expected {_SECRETS}, found something else (not shown)."
+    except PreferencesError as error:
+        message = error.problems[0].message
+    raise _UnfitError(message, "Say where the password is kept.")
+
+
+def _write_secret(secret: object) -> dict[str, object] | None:
+    match secret:
+        case EnvironmentSecret():
+            return {"environment": secret.name}
+        case KeyringSecret():
+            return {"keyring": {"service": secret.service, "username": secret.username}}
+        case PlainSecret():
+            return {"plain": secret.reveal()}
+        case _:
+            return None
+
+
+def _unwritable(secret: Secret | None, *, include_secrets: bool) -> Iterator[Problem]:
+    if isinstance(secret, PlainSecret) and not include_secrets:
+        yield rules.error(
+            "mail_server.password",
+            "The password is a plain one, and a plain password is not written unless asked for.",
+            "Keep it in an environment variable or in the password store, or say include_secrets=True.",
+        )
+    elif secret is not None and _write_secret(secret) is None:
+        yield rules.error(
+            "mail_server.password",
+            f"A secret of the kind {type(secret).__name__} has no written form.",
+            "Use EnvironmentSecret, KeyringSecret or PlainSecret in preferences that are saved.",
+        )
+
+
+def _written(tab: MailServer | Settings) -> dict[str, object]:
+    return cast("dict[str, object]", _CONVERTER.unstructure(tab))
+
+
+def _types(tab: type[object]) -> Mapping[str, type[object]]:
+    return get_type_hints(tab)
+
+
+def _left_over(group: Mapping[str, object], known: Iterable[str]) -> dict[str, object]:
+    """What a group holds beyond the keys known here, as a copy."""
+    names = set(known)
+    return {key: copy.deepcopy(value) for key, value in group.items() if key not in names}
+
+
+def _is_group(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
+
+
+def _not_a_group(setting: str, value: object) -> Problem:
+    return rules.error(
+        setting,
+        f"Expected a group of settings, found {rules.shown(value)}.",
+        f'Write "{setting}": {{...}}.',
+    )
+
+
+def _is_enum(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def _is_secret(kind: object) -> bool:
+    return kind == Secret | None
+
+
+def _is_plain(kind: object) -> bool:
+    return kind in {bool, int, str, Mailbox | None}
+
+
+def _as_it_came(value: object, _kind: object) -> object:
+    # The constructors' rules are strict about these and name the setting; once is enough.
+    return value
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook_func(_is_plain, _as_it_came)
+    converter.register_structure_hook_func(_is_enum, _read_choice)
+    converter.register_structure_hook_func(_is_secret, _read_secret)
+    converter.register_unstructure_hook_func(_is_secret, _write_secret)
+    converter.register_unstructure_hook(Mailbox, str)
+    return converter
+
+
+_CONVERTER: Final = _make_converter()

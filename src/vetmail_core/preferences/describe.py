@@ -1,0 +1,267 @@
+"""What a settings screen needs to know of every setting.
+
+What it is for: building the preferences screen, or any other form, from the library's own knowledge: labels,
+help, choices, defaults, and when a setting applies. What it refuses: to draw anything. Its law: every setting
+of the model is described, and its default is the model's own.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import attrs
+
+from vetmail_core.contexts import RecipientType
+from vetmail_core.preferences.model import (
+    AuthenticationType,
+    BulkCopies,
+    EmailPreferences,
+    StaffDisplayName,
+    TlsMethod,
+)
+
+__all__ = ["Choice", "SettingDescription", "SettingKind", "describe_preferences"]
+
+
+class SettingKind(enum.Enum):
+    """Which control shows a setting."""
+
+    SWITCH = "switch"
+    TEXT = "text"
+    NUMBER = "number"
+    CHOICE = "choice"
+    SECRET = "secret"  # noqa: S105 - the name of a kind, not a secret
+    MAILBOX = "mailbox"
+    CONTEXTS = "contexts"
+    """A list of contexts, each with its roles, each role with one of the choices."""
+
+
+@attrs.frozen
+class Choice:
+    """One of the values a setting may have.
+
+    Attributes:
+        value: as the model holds it: a member of an enumeration, or a text.
+        label: what a person reads.
+    """
+
+    value: enum.Enum | str
+    label: str
+
+
+@attrs.frozen(kw_only=True)
+class SettingDescription:
+    """One setting, as a screen shows it.
+
+    Attributes:
+        name: dotted name, "mail_server.port".
+        tab: the tab it stands on; "" for the switch above the tabs.
+        label: VETtrak's label.
+        help: what it does, in a sentence or two.
+        kind: which control fits.
+        choices: the values to choose from; empty when it is not a choice.
+        default: the model's default.
+        applies: in words, when it has an effect; ``EmailPreferences.applies(name)`` decides.
+    """
+
+    name: str
+    tab: str
+    label: str
+    help: str
+    kind: SettingKind
+    choices: tuple[Choice, ...] = ()
+    default: object
+    applies: str
+
+
+_DEFAULTS: Final = EmailPreferences()
+_BUILT_IN: Final = "The built-in VETtrak email client is on."
+_SERVER: Final = "Mail server"
+_SETTINGS: Final = "Settings"
+
+_DESCRIPTIONS: Final = (
+    SettingDescription(
+        name="use_built_in_client",
+        tab="",
+        label="Use built-in VETtrak email client",
+        help="On: mail leaves through the mail server below. Off: it is handed to this computer's default "
+        "mail program, such as Outlook, and that program's own server settings count.",
+        kind=SettingKind.SWITCH,
+        default=_DEFAULTS.use_built_in_client,
+        applies="Always.",
+    ),
+    SettingDescription(
+        name="mail_server.host",
+        tab=_SERVER,
+        label="Mail server address (SMTP)",
+        help="The server that takes outgoing mail, such as smtp.office365.com.",
+        kind=SettingKind.TEXT,
+        default=_DEFAULTS.mail_server.host,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.port",
+        tab=_SERVER,
+        label="Email port",
+        help="587 for Explicit, 465 for Implicit, 25 for a server in your own network.",
+        kind=SettingKind.NUMBER,
+        default=_DEFAULTS.mail_server.port,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.tls",
+        tab=_SERVER,
+        label="SSL/TLS connection method",
+        help="How the connection is protected. Explicit is right for nearly every provider.",
+        kind=SettingKind.CHOICE,
+        choices=(
+            Choice(TlsMethod.NONE, "None"),
+            Choice(TlsMethod.EXPLICIT, "Explicit"),
+            Choice(TlsMethod.IMPLICIT, "Implicit (not recommended)"),
+        ),
+        default=_DEFAULTS.mail_server.tls,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.authentication",
+        tab=_SERVER,
+        label="Authentication type",
+        help="How the mail server learns who is sending. Microsoft 365 needs OAuth.",
+        kind=SettingKind.CHOICE,
+        choices=(
+            Choice(AuthenticationType.NONE, "None"),
+            Choice(AuthenticationType.PASSWORD, "User/Password"),
+            Choice(AuthenticationType.OAUTH2, "OAuth"),
+        ),
+        default=_DEFAULTS.mail_server.authentication,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.use_staff_logins",
+        tab=_SERVER,
+        label="Use individual staff member email logins",
+        help="Each staff member sends with the Email Username and Password of their own staff record, and "
+        "from their own address.",
+        kind=SettingKind.SWITCH,
+        default=_DEFAULTS.mail_server.use_staff_logins,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.username",
+        tab=_SERVER,
+        label="Email login username",
+        help="At most providers the whole e-mail address.",
+        kind=SettingKind.TEXT,
+        default=_DEFAULTS.mail_server.username,
+        applies="The authentication type is not None, and individual logins are off.",
+    ),
+    SettingDescription(
+        name="mail_server.password",
+        tab=_SERVER,
+        label="Email login password",
+        help="Never shown again once it is entered. Gmail wants an app password.",
+        kind=SettingKind.SECRET,
+        default=_DEFAULTS.mail_server.password,
+        applies="The authentication type is User/Password, and individual logins are off.",
+    ),
+    SettingDescription(
+        name="mail_server.wait_between_emails_ms",
+        tab=_SERVER,
+        label="Wait time between emails",
+        help="In milliseconds. Microsoft 365 takes 30 emails a minute, so 2000 suits it.",
+        kind=SettingKind.NUMBER,
+        default=_DEFAULTS.mail_server.wait_between_emails_ms,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="settings.default_from",
+        tab=_SETTINGS,
+        label="Default from address",
+        help='An address, or "Alias Name" <user@example.com> to show a name. Leave it empty when staff '
+        "use individual logins.",
+        kind=SettingKind.MAILBOX,
+        default=_DEFAULTS.settings.default_from,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="settings.default_reply_to",
+        tab=_SETTINGS,
+        label="Default reply-to address",
+        help="All replies go here. Leave it empty if they should return to whoever sent the mail.",
+        kind=SettingKind.MAILBOX,
+        default=_DEFAULTS.settings.default_reply_to,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="settings.bulk_copies",
+        tab=_SETTINGS,
+        label="For bulk email, send legacy CC/BCC for",
+        help="Only the first recipient sends one copy. Every recipient sends one copy for each student: "
+        "ten students, ten copies.",
+        kind=SettingKind.CHOICE,
+        choices=(
+            Choice(BulkCopies.FIRST_RECIPIENT, "Only the first recipient"),
+            Choice(BulkCopies.EVERY_RECIPIENT, "Every recipient"),
+        ),
+        default=_DEFAULTS.settings.bulk_copies,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="settings.address_separator",
+        tab=_SETTINGS,
+        label="Email address separator",
+        help="Stands between several addresses. Some mail programs want a comma.",
+        kind=SettingKind.CHOICE,
+        choices=(Choice(";", "Semicolon ( ; )"), Choice(",", "Comma ( , )")),
+        default=_DEFAULTS.settings.address_separator,
+        applies="Always.",
+    ),
+    SettingDescription(
+        name="settings.staff_display_name",
+        tab=_SETTINGS,
+        label='Display name in "from" address when sending email from staff member',
+        help="The name that recipients see.",
+        kind=SettingKind.CHOICE,
+        choices=(
+            Choice(StaffDisplayName.STAFF_NAME, "Staff member's name"),
+            Choice(StaffDisplayName.CUSTOM, "Own display name"),
+        ),
+        default=_DEFAULTS.settings.staff_display_name,
+        applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="settings.custom_display_name",
+        tab=_SETTINGS,
+        label="Own display name",
+        help="Such as the organisation's name.",
+        kind=SettingKind.TEXT,
+        default=_DEFAULTS.settings.custom_display_name,
+        applies="The display name is set to Own display name.",
+    ),
+    SettingDescription(
+        name="contexts",
+        tab="Email Context",
+        label="Email Context",
+        help="Who is written to and copied by default, for mail from each place in the product.",
+        kind=SettingKind.CONTEXTS,
+        choices=(
+            Choice(RecipientType.TO, "To"),
+            Choice(RecipientType.CC, "CC"),
+            Choice(RecipientType.BCC, "BCC"),
+            Choice(RecipientType.NONE, "None"),
+        ),
+        default=_DEFAULTS.contexts,
+        applies=_BUILT_IN,
+    ),
+)
+
+
+def describe_preferences() -> tuple[SettingDescription, ...]:
+    """Describe every setting, in the order of VETtrak's screen.
+
+    Returns:
+        One description for each setting of the model. The contexts and their roles to show for the last
+        one are in ``vetmail_core.contexts``: ``STANDARD_CONTEXTS`` and ``ROLE_LABELS``.
+    """
+    return _DESCRIPTIONS

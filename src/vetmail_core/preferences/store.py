@@ -1,0 +1,271 @@
+"""The shared preferences file: read whole, replaced whole.
+
+What it is for: one file that VETtrak and the Trainer Portal share, at one place on the machine. What it
+refuses: to overwrite what somebody else wrote in the meantime, to leave half a file behind, and to write a
+password unasked. Its law: at every moment, through every crash, a reader finds the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import platformdirs
+
+from vetmail_core.clock import Clock, SystemClock
+from vetmail_core.credentials import PlainSecret
+from vetmail_core.errors import PreferencesError, Problem, Severity, StalePreferencesError
+from vetmail_core.preferences._lock import locked
+from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
+
+if TYPE_CHECKING:
+    from vetmail_core.preferences.model import EmailPreferences
+
+__all__ = ["default_preferences_path", "load_preferences", "save_preferences"]
+
+_PRIVATE: Final = 0o600
+_ANYBODY: Final = 0o666  # less the umask
+
+
+def default_preferences_path() -> Path:
+    r"""Where the shared file lives on this machine; it need not exist.
+
+    Returns:
+        Linux ``/etc/xdg/vetmail_core/preferences.json``, Windows
+        ``C:\ProgramData\vetmail_core\preferences.json``, macOS ``/Library/Application
+        Support/vetmail_core/preferences.json``; on Linux ``XDG_CONFIG_DIRS`` may name another folder.
+    """
+    return platformdirs.site_config_path("vetmail_core", appauthor=False) / "preferences.json"
+
+
+def load_preferences(path: str | os.PathLike[str] | None = None) -> EmailPreferences:
+    """Read the shared file. Writes nothing, so it works where the program may only read.
+
+    Args:
+        path: the file; the shared one of this machine when left out.
+
+    Returns:
+        The preferences, which remember the content they came from.
+
+    Raises:
+        PreferencesError: there is no such file or it cannot be read; it is damaged (the message names
+            line and column); or settings in it cannot stand (all of them are named).
+    """
+    file = default_preferences_path() if path is None else Path(path)
+    document, revision, fault = _read_document(file)
+    if fault is not None:
+        raise fault
+    preferences, problems = read_preferences(document)
+    # A traceback printed with its local variables must not print a password that stands in the file.
+    del document
+    if preferences is None:
+        raise PreferencesError.of(problems, opening=f"The preferences file {file} cannot be used.")
+    return attrs.evolve(preferences, revision=revision)
+
+
+def save_preferences(
+    preferences: EmailPreferences,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    include_secrets: bool = False,
+    overwrite: bool = False,
+    clock: Clock | None = None,
+) -> EmailPreferences:
+    """Replace the shared file, all of it or nothing.
+
+    The new content is written beside the old one, forced onto the disk, and put in its place in one step.
+    A file that holds a plain password can be read by its owner only (mode 0600); otherwise the mode of the
+    old file stays. Another program that saves at the same time is waited for, 10 seconds at most.
+
+    Args:
+        preferences: what to save: a loaded value, changed with ``attrs.evolve``.
+        path: the file; the shared one of this machine when left out. Folders are made.
+        include_secrets: write a ``PlainSecret`` into the file.
+        overwrite: replace the file whatever it holds by now.
+        clock: what to wait with.
+
+    Returns:
+        The saved preferences, which remember the new content. Go on with these.
+
+    Raises:
+        StalePreferencesError: the file holds another content than the value was loaded from, or the value
+            was never loaded and there is a file.
+        PreferencesError: a plain password was not asked for, or the file cannot be written. The old file
+            stands.
+    """
+    target = default_preferences_path() if path is None else Path(path)
+    # A link stays a link: the file it leads to is the one that is replaced.
+    file = Path(os.path.realpath(target))
+    content = _encode(preferences, include_secrets=include_secrets)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with locked(file.with_name(f".{file.name}.lock"), clock=clock or SystemClock()):
+            if not overwrite:
+                _refuse_stale(file, preferences.revision)
+            _replace(file, content)
+    except OSError as error:
+        raise _fault(
+            f"The preferences file {file} cannot be written: {_reason(error)}.",
+            "The old file stands. Check who may write there, and whether the disk is full.",
+        ) from error
+    return attrs.evolve(preferences, revision=content.revision)
+
+
+@attrs.frozen
+class _Content:
+    """The bytes of a file, kept out of sight of tracebacks."""
+
+    data: bytes = attrs.field(repr=False)
+    secret: bool
+
+    @property
+    def revision(self) -> str:
+        return _revision(self.data)
+
+
+def _revision(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _encode(preferences: EmailPreferences, *, include_secrets: bool) -> _Content:
+    secret = isinstance(preferences.mail_server.password, PlainSecret)
+    document = preferences_to_dict(preferences, include_secrets=include_secrets)
+    fault = ""
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return _Content(text.encode(), secret=secret)
+    except (TypeError, ValueError, RecursionError) as error:
+        fault = type(error).__name__
+    # Raised out here, as the error above holds the document, and the document may hold a password.
+    del document
+    raise _fault(
+        f"The preferences hold something that JSON cannot write ({fault}).",
+        "Only settings not known here can be the cause: look at .unknown and at the names in .contexts.",
+    )
+
+
+def _refuse_stale(file: Path, revision: str) -> None:
+    try:
+        found = _revision(file.read_bytes())
+    except FileNotFoundError:
+        return
+    if found == revision:
+        return
+    if revision:
+        message = f"The preferences file {file} was changed by somebody else after it was loaded."
+    else:
+        message = (
+            f"There is a preferences file {file} already, and these preferences were not loaded from it."
+        )
+    raise _fault(
+        message,
+        "Load it, make the change again and save; or say overwrite=True to replace whatever is there.",
+        StalePreferencesError,
+    )
+
+
+def _replace(file: Path, content: _Content) -> None:
+    # One name is enough, as only the holder of the lock writes: what a crash left there goes first.
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    mode = _PRIVATE if content.secret else _ANYBODY
+    try:
+        # Not Path.open: the mode must be right from the first moment.
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
+            _take_over(file, fresh, keep_mode=not content.secret)
+            out.write(content.data)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def _take_over(old: Path, fresh: Path, *, keep_mode: bool) -> None:
+    """Give the new file the owner and the mode of the old one, so that who could read it still can."""
+    try:
+        known = old.stat()
+    except FileNotFoundError:
+        return
+    if sys.platform != "win32":  # pragma: no branch - Windows has no such owners
+        with contextlib.suppress(PermissionError):
+            os.chown(fresh, known.st_uid, known.st_gid)
+    if keep_mode:
+        fresh.chmod(stat.S_IMODE(known.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the new name onto the disk too."""
+    if sys.platform != "win32":  # pragma: no branch - Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read_document(file: Path) -> tuple[object, str, PreferencesError | None]:
+    """Read and parse. The fault is returned, not raised, as what json raises holds the whole text."""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        fault = _fault(
+            f"There is no preferences file {file}.",
+            "Save the e-mail preferences first, or name the file they are in.",
+        )
+        fault.__cause__ = error
+        return None, "", fault
+    except OSError as error:
+        fault = _fault(
+            f"The preferences file {file} cannot be read: {_reason(error)}.",
+            "Let the program that sends the mail read it.",
+        )
+        fault.__cause__ = error
+        return None, "", fault
+    try:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once), _revision(data), None
+    except json.JSONDecodeError as error:
+        place, what = f"line {error.lineno}, column {error.colno}", error.msg
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        place, what = f"line {line}, column {column}", "this is not UTF-8 text"
+    except RecursionError:
+        place, what = "line 1, column 1", "groups are nested too deeply"
+    except ValueError as error:
+        place, what = "line 1, column 1", str(error)
+    return (
+        None,
+        "",
+        _fault(
+            f"The preferences file {file} is damaged at {place}: {what}.",
+            "Put it right there, or restore the file from a copy.",
+        ),
+    )
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    group = dict(pairs)
+    if len(group) < len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'"{twice}" stands twice in one group')
+    return group
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _fault(message: str, advice: str, kind: type[PreferencesError] = PreferencesError) -> PreferencesError:
+    problem = Problem(severity=Severity.ERROR, setting="file", message=message, advice=advice)
+    return kind(f"{message} {advice}", problems=(problem,))
