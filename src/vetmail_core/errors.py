@@ -14,6 +14,7 @@ secret or a message body. Its law: what a server says about a recipient is a rec
     ├── MessageError (ValueError)           subject, header, body or attachment name
     ├── MergeError (ValueError)             an unknown merge field, or a value its place cannot hold
     ├── TransportError                      misuse, a failed check, a mail program that cannot be opened
+    ├── LedgerError                         what has been sent cannot be read or written
     └── DeliveryError                       one email that nobody accepted; holds its receipt
 """
 
@@ -35,6 +36,7 @@ __all__ = [
     "AddressErrorCode",
     "AddressListError",
     "DeliveryError",
+    "LedgerError",
     "MergeError",
     "MessageError",
     "PreferencesError",
@@ -269,6 +271,10 @@ class MergeError(VetmailError, ValueError):
 
 class TransportError(VetmailError):
     """A transport that was misused, failed its check, or could not open a mail program."""
+
+
+class LedgerError(VetmailError):
+    """A ledger that cannot be opened, read or written, or a run that it cannot remember."""
 
 
 class DeliveryError(VetmailError):

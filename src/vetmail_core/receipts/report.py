@@ -35,6 +35,18 @@ class Report:
     exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=tuple["Exclusion", ...])
 
     @property
+    def recipients(self) -> int:
+        """How many recipients the emails had."""
+        return (
+            self.accepted
+            + self.refused
+            + self.deferred
+            + self.unknown
+            + self.not_attempted
+            + self.handed_over
+        )
+
+    @property
     def ok(self) -> bool:
         """Whether every recipient was accepted or handed over; people left out on purpose do not count."""
         return not self.failures

@@ -1,0 +1,205 @@
+"""What a ledger knows of an email, and what follows for sending it.
+
+What it is for: the states, and the one decision of a resumed run: who still needs this email. What it
+refuses: to send again to somebody who has it, or may have it. Its law: recipients are decided one by one;
+where one of three was put off, only that one is tried again.
+
+An email to Ann with a copy to her employer, whose server was busy: Ann's stands as accepted, the employer's
+as deferred. A later run sends to the employer alone, under the same Message-ID, so Ann gets nothing twice
+and a mail program that has both copies of a forwarded message shows one. The receipt of the later run
+answers for both: Ann's answer is the remembered one.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import attrs
+
+from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.message import Email
+
+__all__ = ["Ledger", "LedgerState", "Remembered", "Standing", "Verdict", "remember", "stand"]
+
+_LONGEST_REPLY: Final = 300
+
+
+class LedgerState(enum.StrEnum):
+    """What a ledger knows of an email as a whole.
+
+    `ATTEMPTING` is written before the email can leave, the others after it was answered. Where recipients
+    ended differently, the state is the one that needs attention most: unknown, then deferred, then accepted.
+    """
+
+    ATTEMPTING = "attempting"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DEFERRED = "deferred"
+    UNKNOWN = "unknown"
+    HANDED_OVER = "handed_over"
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """What remembers. Implement the three methods to keep it in your own database.
+
+    Such a ledger knows one state for an email, not for each recipient; so `settle` must not call an email
+    deferred when somebody has already accepted it.
+    """
+
+    def state(self, key: str, /) -> LedgerState | None:
+        """What is known of an email; None when it was never seen, or may be tried as if it never was."""
+        ...
+
+    def attempting(self, keys: Iterable[str], /) -> Collection[str] | None:
+        """Write down, durably before it returns, that these are about to be sent.
+
+        Returns:
+            Those that are the caller's to send; a key that another run holds is left out. None: all of them.
+        """
+        ...
+
+    def settle(self, receipt: Receipt, /) -> None:
+        """Write down what became of one email."""
+        ...
+
+
+class Verdict(enum.Enum):
+    """What a run does with an email that its ledger was asked about."""
+
+    SEND = "send"
+    DONE = "done"
+    IN_DOUBT = "in_doubt"
+    ELSEWHERE = "elsewhere"
+
+
+@attrs.frozen
+class Remembered:
+    """How it ended for one recipient in an earlier run."""
+
+    status: Status
+    cause: Cause | None = None
+    reply: Reply | None = None
+
+    def outcome(self, mailbox: Mailbox) -> Outcome:
+        """The remembered answer, as an outcome of today's receipt."""
+        return Outcome(mailbox, self.status, cause=self.cause, reply=self.reply)
+
+
+@attrs.frozen
+class Standing:
+    """What follows from the ledger for one email.
+
+    Args:
+        verdict: what to do with it.
+        known: address key -> what is already known and is not tried again.
+        state: the email's state as a whole, None when it was never seen.
+        at: when that was written, in seconds since 1970.
+    """
+
+    verdict: Verdict
+    known: Mapping[str, Remembered] = attrs.field(factory=dict[str, Remembered])
+    state: LedgerState | None = None
+    at: int = 0
+
+    def since(self) -> str:
+        """When, for a sentence."""
+        return f"{datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+NEW: Final = Standing(Verdict.SEND)
+
+# What a recipient is who is not named in the detail. Deferred and refused rows name those who have it, or
+# who refused; anybody else (a corrected address, too) is to be sent to.
+_UNNAMED: Final[Mapping[LedgerState, Remembered | None]] = {
+    LedgerState.ACCEPTED: Remembered(Status.ACCEPTED),
+    LedgerState.HANDED_OVER: Remembered(Status.HANDED_OVER),
+    LedgerState.UNKNOWN: Remembered(Status.UNKNOWN, Cause.CONNECTION),
+    LedgerState.ATTEMPTING: Remembered(Status.UNKNOWN, Cause.CONNECTION),
+    LedgerState.DEFERRED: None,
+    LedgerState.REFUSED: None,
+}
+
+
+def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retry_unknown: bool) -> Standing:
+    """Decide what to do with an email that was seen before.
+
+    Args:
+        email: as the run would send it.
+        state: of the whole email; ATTEMPTING counts as unknown.
+        detail: what `remember` made of recipients that differ from the state.
+        at: when, in seconds since 1970.
+        retry_unknown: those in doubt are tried again, by somebody's choice.
+    """
+    named = _read(detail) if detail else {}
+    unnamed = _UNNAMED[state]
+    known: dict[str, Remembered] = {}
+    doubt = send = False
+    for mailbox in email.recipients.all:
+        entry = named.get(mailbox.address_key, unnamed)
+        if entry is None or entry.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}:
+            send = True
+        elif entry.status is Status.UNKNOWN and retry_unknown:
+            send = True
+        else:
+            known[mailbox.address_key] = entry
+            doubt = doubt or entry.status is Status.UNKNOWN
+    verdict = Verdict.SEND if send else Verdict.IN_DOUBT if doubt else Verdict.DONE
+    return Standing(verdict, known, state, at)
+
+
+def remember(receipt: Receipt) -> tuple[LedgerState | None, str | None]:
+    """Boil a receipt down to what a later run needs.
+
+    Returns:
+        The state of the whole email, None when nothing at all was tried, and the detail for `stand`.
+    """
+    outcomes = receipt.outcomes
+    first = outcomes[0].status
+    if first is Status.ACCEPTED and (len(outcomes) == 1 or all(o.status is first for o in outcomes)):
+        return LedgerState.ACCEPTED, None
+    statuses = {outcome.status for outcome in outcomes}
+    if statuses == {Status.NOT_ATTEMPTED}:
+        return None, None
+    if Status.UNKNOWN in statuses:
+        state = LedgerState.UNKNOWN
+    elif Status.DEFERRED in statuses or Status.NOT_ATTEMPTED in statuses:
+        state = LedgerState.DEFERRED
+    elif Status.ACCEPTED in statuses:
+        state = LedgerState.ACCEPTED
+    elif Status.HANDED_OVER in statuses:
+        state = LedgerState.HANDED_OVER
+    else:
+        state = LedgerState.REFUSED
+    unnamed = _UNNAMED[state]
+    ordinary = Status.DEFERRED if unnamed is None else unnamed.status
+    named = {o.mailbox.address_key: _write(o) for o in outcomes if o.status is not ordinary}
+    return state, json.dumps(named, ensure_ascii=False, separators=(",", ":")) if named else None
+
+
+def _write(outcome: Outcome) -> list[object]:
+    entry: list[object] = [outcome.status.value]
+    if outcome.cause is not None or outcome.reply is not None:
+        entry.append(None if outcome.cause is None else outcome.cause.value)
+    if outcome.reply is not None:
+        reply = outcome.reply
+        entry += [reply.code, reply.enhanced, reply.text[:_LONGEST_REPLY]]
+    return entry
+
+
+def _read(detail: str) -> dict[str, Remembered]:
+    named: dict[str, Remembered] = {}
+    entries: dict[str, tuple[str, str | None, int, str, str]] = json.loads(detail)
+    for address, (status, *rest) in entries.items():
+        cause = Cause(rest[0]) if rest and rest[0] is not None else None
+        reply = Reply(*rest[1:]) if rest[1:] else None  # type: ignore[arg-type] # as _write left them
+        named[address] = Remembered(Status(status), cause, reply)
+    return named

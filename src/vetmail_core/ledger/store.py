@@ -1,0 +1,297 @@
+"""The rows of a ledger file, and the rules for touching them.
+
+What it is for: one connection, shared by the ledger and its runs, under one lock. What it refuses: another
+program's database, and a later version's. Its law: every change is one transaction, written through to the
+disk, and what a dead run left behind is worked out before anybody decides on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vetmail_core.errors import LedgerError
+from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
+from vetmail_core.ledger.standing import LedgerState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from vetmail_core.clock import Clock
+
+__all__ = ["Row", "Store"]
+
+_APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
+_SCHEMA: Final = 1
+_BUSY_SECONDS: Final = 30.0
+_TABLE: Final = """
+CREATE TABLE emails (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    detail TEXT,
+    run TEXT,
+    slot INTEGER,
+    prior TEXT
+)
+"""
+_SETTLE: Final = "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
+_BACK: Final = "UPDATE emails SET state=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
+
+
+class Row(NamedTuple):
+    """One email in the file; `run` and `slot` while a run holds it, `prior` the state it had before."""
+
+    id: int
+    key: str
+    state: LedgerState
+    at: int
+    detail: str | None
+    run: str | None
+    slot: int | None
+    prior: str | None
+
+
+class Store:
+    """The connection to a ledger file.
+
+    Args:
+        path: the file.
+        clock: tells when something was written down.
+
+    Raises:
+        LedgerError: the file cannot be opened, or holds something else.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.lock: Final = threading.RLock()
+        self.own: Final[set[str]] = set()
+        self._clock = clock
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise self.error("cannot be opened", error) from error
+        try:
+            with self.guard("cannot be opened"):
+                self._prepare()
+            self.recover_all()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        with self._transaction():
+            (application,) = self._db.execute("PRAGMA application_id").fetchone()
+            (schema,) = self._db.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if application != _APPLICATION and tables:
+                raise LedgerError(
+                    f"{self.path} is the database of another program; expected a ledger or no file."
+                    " Give the ledger a file of its own."
+                )
+            if schema > _SCHEMA:
+                raise LedgerError(
+                    f"{self.path} was written by a later version (schema {schema}, expected at most {_SCHEMA})."
+                    " Use that version, or another file."
+                )
+            if not tables:
+                self._db.execute(_TABLE)
+                self._db.execute(f"PRAGMA application_id={_APPLICATION}")
+                self._db.execute(f"PRAGMA user_version={_SCHEMA}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+        return int(self._clock.now().timestamp())
+
+    def error(self, what: str, error: Exception) -> LedgerError:
+        """The error for a file that cannot be used."""
+        return LedgerError(
+            f"The ledger {self.path} {what}: {error}. Nothing is sent that cannot be written down: make room on"
+            " the disk, or give this program the right to write there, then start the run again."
+        )
+
+    @contextlib.contextmanager
+    def guard(self, what: str) -> Iterator[None]:
+        """Hold the lock, and say in the library's own words what SQLite complains of."""
+        with self.lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise self.error(what, error) from error
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction.
+
+        Raises:
+            LedgerError: it could not be committed; nothing of it stands.
+        """
+        with self.guard("cannot be written"), self._transaction():
+            yield
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+        """What is known of these emails."""
+        holes = ",".join("?" * len(keys))
+        found = self._db.execute(
+            f"SELECT id, key, state, at, detail, run, slot, prior FROM emails WHERE key IN ({holes})",  # noqa: S608 - question marks
+            keys,
+        )
+        return {row[1]: Row(row[0], row[1], LedgerState(row[2]), *row[3:]) for row in found}
+
+    def row(self, key: str) -> Row | None:
+        """What is known of one email.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self.guard("cannot be read"):
+            row = self.rows((key,)).get(key)
+            if row is not None and row.run is not None and self.recover((row.run,)):
+                row = self.rows((key,)).get(key)
+            return row
+
+    def in_doubt(self) -> tuple[str, ...]:
+        """The keys of all emails in doubt, oldest first.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        self.recover_all()
+        with self.guard("cannot be read"):
+            found = self._db.execute(
+                "SELECT key FROM emails WHERE state=? ORDER BY id", (LedgerState.UNKNOWN.value,)
+            )
+            return tuple(key for (key,) in found)
+
+    def counts(self) -> dict[LedgerState, int]:
+        """How many emails are in each state.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self.guard("cannot be read"):
+            found = self._db.execute("SELECT state, count(*) FROM emails GROUP BY state")
+            return {LedgerState(state): count for state, count in found}
+
+    # What follows changes rows and is called within `writing`.
+
+    def put_down(
+        self, run: str, fresh: Mapping[str, int | None], seen: Iterable[tuple[Row, int | None]]
+    ) -> dict[str, int]:
+        """Write down that a run is about to send.
+
+        Args:
+            run: its name.
+            fresh: key -> slot, of emails that have no row.
+            seen: rows and their slots, of emails that have one.
+
+        Returns:
+            The row of each fresh key.
+        """
+        now = self.now()
+        (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM emails").fetchone()
+        ids = {key: last + count for count, key in enumerate(fresh, start=1)}
+        self._db.executemany(
+            "INSERT INTO emails (id, key, state, at, run, slot) VALUES (?, ?, 'attempting', ?, ?, ?)",
+            [(ids[key], key, now, run, slot) for key, slot in fresh.items()],
+        )
+        self._db.executemany(
+            "UPDATE emails SET prior=state, state='attempting', run=?, slot=? WHERE id=?",
+            [(run, slot, row.id) for row, slot in seen],
+        )
+        return ids
+
+    def settle(self, settled: Iterable[tuple[int, LedgerState, str | None]]) -> None:
+        """Write down what became of rows."""
+        now = self.now()
+        self._db.executemany(_SETTLE, [(state.value, detail, now, row) for row, state, detail in settled])
+
+    def settle_unclaimed(self, key: str, state: LedgerState, detail: str | None) -> None:
+        """Write down what became of an email that nobody put down first."""
+        self._db.execute(
+            "INSERT INTO emails (key, state, at, detail) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
+            " DO UPDATE SET state=excluded.state, at=excluded.at, detail=excluded.detail",
+            (key, state.value, self.now(), detail),
+        )
+
+    def resolve(self, key: str, state: LedgerState) -> bool:
+        """End a doubt; False when there is none."""
+        changed = self._db.execute(
+            "UPDATE emails SET state=?, detail=NULL, at=? WHERE key=? AND state=?",
+            (state.value, self.now(), key, LedgerState.UNKNOWN.value),
+        )
+        return changed.rowcount == 1
+
+    def end(self, row: int, mark: Mark, prior: str | None) -> None:
+        """Write down what follows from the mark of a row that its run did not settle."""
+        match mark:
+            case Mark.ACCEPTED:
+                self.settle(((row, LedgerState.ACCEPTED, None),))
+            case Mark.HANDED_OVER:
+                self.settle(((row, LedgerState.HANDED_OVER, None),))
+            case Mark.BEGUN:
+                self._db.execute(_BACK, (LedgerState.UNKNOWN.value, row))
+            case Mark.CLAIMED | Mark.NOBODY:
+                if prior is None:
+                    self._db.execute("DELETE FROM emails WHERE id=?", (row,))
+                else:
+                    self._db.execute(_BACK, (prior, row))
+
+    def recover_all(self) -> None:
+        """Work out what became of the emails of every run that is dead.
+
+        Raises:
+            LedgerError: the file cannot be read or written.
+        """
+        with self.guard("cannot be read"):
+            held = self._db.execute("SELECT DISTINCT run FROM emails WHERE run IS NOT NULL")
+            self.recover(dict.fromkeys((*(name for (name,) in held), *stray_runs(self.path))))
+
+    def recover(self, names: Collection[str]) -> frozenset[str]:
+        """Work out what became of the emails of runs, as far as they are dead.
+
+        Args:
+            names: of runs; this program's own are left alone.
+
+        Returns:
+            Those that were dead.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        with contextlib.ExitStack() as held:
+            runs = [held.enter_context(DeadRun(self.path, name)) for name in names if name not in self.own]
+            dead = [run for run in runs if not run.alive]
+            if dead:
+                with self.writing():
+                    for run in dead:
+                        rows = self._db.execute("SELECT id, slot, prior FROM emails WHERE run=?", (run.name,))
+                        for row, slot, prior in rows.fetchall():
+                            self.end(row, run.mark(slot), prior)
+                for run in dead:
+                    run.forget()  # only now: until the commit stood, the marks were all there was
+            return frozenset(run.name for run in dead)

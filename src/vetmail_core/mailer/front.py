@@ -1,0 +1,254 @@
+"""`Mailer`: send, plan_bulk, send_bulk.
+
+What it is for: the calls a host makes. What it refuses: to keep a connection that nobody uses. Its law: a
+run that ends early, for whatever reason, still leaves a report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from vetmail_core.address import Mailbox, parse_mailbox_list
+from vetmail_core.bulk import BulkPlan, plan_bulk
+from vetmail_core.clock import Clock, SystemClock
+from vetmail_core.errors import DeliveryError
+from vetmail_core.ledger import AlreadySent, Delivery
+from vetmail_core.message import Email
+from vetmail_core.people import Person
+from vetmail_core.receipts import Receipt, Tally
+from vetmail_core.recipients import Exclusion, ExclusionReason, Recipients, expand_context
+from vetmail_core.sender import resolve_sender
+from vetmail_core.transports import transport_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+
+    from vetmail_core.ledger import Ledger
+    from vetmail_core.message import Content
+    from vetmail_core.people import Staff
+    from vetmail_core.preferences import EmailPreferences
+    from vetmail_core.receipts import Report
+    from vetmail_core.transports import Transport
+
+__all__ = ["Mailer", "RunInterrupted"]
+
+_NO_HEADERS: Final[dict[str, str]] = {}
+_NOBODY: Final[dict[str, tuple[Person, ...]]] = {}
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A bulk run that was interrupted from the keyboard; ``except KeyboardInterrupt`` catches it too.
+
+    Attributes:
+        report: what became of everyone so far.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+
+class Mailer:
+    """Sends under an organisation's preferences.
+
+    A context manager; leaving it closes the transport, also one that was handed in.
+
+    Args:
+        preferences: the organisation's.
+        staff: the staff member who sends; None for mail by the system.
+        transport: where emails go; by default what the preferences say, made when it is first needed.
+        token: gives an OAuth 2.0 access token, asked for at each connection.
+        clock: every wait goes through it.
+
+    Attributes:
+        last_report: the report of the last bulk run, also of one that ended with an exception; None before.
+    """
+
+    def __init__(
+        self,
+        preferences: EmailPreferences,
+        *,
+        staff: Staff | None = None,
+        transport: Transport | None = None,
+        token: Callable[[], str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.preferences: Final = preferences
+        self.staff: Final = staff
+        self.last_report: Report | None = None
+        self._token = token
+        self._clock = SystemClock() if clock is None else clock
+        self._transport = transport
+        self._own = transport is None
+
+    def send(
+        self,
+        content: Content,
+        *,
+        to: str | Iterable[Mailbox | str] = (),
+        cc: str | Iterable[Mailbox | str] = (),
+        bcc: str | Iterable[Mailbox | str] = (),
+        context: str | None = None,
+        people: Mapping[str, Iterable[Person]] | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Receipt:
+        """Send one email.
+
+        Args:
+            content: what is read.
+            to: mailboxes; a string is split at the preferences' address separator.
+            cc: likewise.
+            bcc: likewise.
+            context: an email context, whose roles are added to the recipients.
+            people: role -> the people who hold it; needs a context.
+            headers: further headers.
+
+        Returns:
+            What became of it; at least one recipient was accepted or handed over.
+
+        Raises:
+            DeliveryError: nobody was accepted; its `receipt` says why.
+            RecipientsError: there is nobody to send to.
+            AddressError: a mailbox that is none.
+            PreferencesError: no sender or no login can be worked out.
+        """
+        recipients = Recipients(self._split(to), self._split(cc), self._split(bcc))
+        if context is not None:
+            recipients |= expand_context(
+                context, _NOBODY if people is None else people, self.preferences
+            ).recipients
+        sender = resolve_sender(self.preferences, self.staff)
+        email = Email(
+            sender=sender.mailbox,
+            reply_to=sender.reply_to,
+            recipients=recipients,
+            content=content,
+            headers=headers,
+        )
+        (receipt,) = self._opened().deliver([email])
+        if not receipt.accepted and not receipt.handed_over:
+            raise DeliveryError(f"Nobody was sent {content.subject!r}.", receipt=receipt)
+        return receipt
+
+    def plan_bulk(
+        self,
+        content: Content | Callable[[Person], Content],
+        people: Iterable[Person],
+        *,
+        cc: str | Iterable[Mailbox | str] = (),
+        bcc: str | Iterable[Mailbox | str] = (),
+        context: str | None = None,
+        shared: Mapping[str, Iterable[Person]] = _NOBODY,
+        marketing: bool = False,
+        batch: str = "",
+    ) -> BulkPlan:
+        """Plan one email for each person; nothing is sent.
+
+        Raises:
+            PreferencesError: no sender can be worked out.
+            AddressError: a typed copy that is no mailbox.
+        """
+        return plan_bulk(
+            content,
+            people,
+            sender=resolve_sender(self.preferences, self.staff),
+            cc=self._split(cc),
+            bcc=self._split(bcc),
+            copies=self.preferences.settings.bulk_copies,
+            context=context,
+            shared=shared,
+            preferences=self.preferences,
+            marketing=marketing,
+            batch=batch,
+        )
+
+    def send_bulk(
+        self,
+        plan: BulkPlan | Iterable[Email],
+        *,
+        ledger: Ledger | None = None,
+        progress: Callable[[Receipt], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+        retry_unknown: bool = False,
+    ) -> Report:
+        """Send a plan, or any emails.
+
+        Args:
+            plan: from `plan_bulk`, or any iterable of emails; pulled lazily.
+            ledger: what has been sent; with it a run can be started again.
+            progress: called with each receipt; see `Progress`.
+            cancel: asked before each email; once it says True no more are sent.
+            retry_unknown: send again to those in doubt from an earlier run.
+
+        Raises:
+            LedgerError: the ledger cannot be used, or an email has no key.
+            RunInterrupted: from the keyboard; holds the report.
+        """
+        tally = Tally()
+        emails = _emails(plan, tally)
+        delivery = Delivery(
+            self._opened(), emails, ledger=ledger, retry_unknown=retry_unknown, stop=cancel or (lambda: False)
+        )
+        steps = delivery.steps()
+        try:
+            for step in steps:
+                if isinstance(step, Receipt):
+                    tally.add(step)
+                    if progress is not None:
+                        progress(step)
+                else:
+                    tally.exclude(_exclusion(step))
+        except KeyboardInterrupt as interrupt:
+            steps.close()
+            for step in delivery.unfinished:
+                if isinstance(step, Receipt):
+                    tally.add(step)
+            raise RunInterrupted(tally.report()) from interrupt
+        finally:
+            steps.close()
+            self.last_report = tally.report()
+            if self._own:
+                self.close()
+        return self.last_report
+
+    def close(self) -> None:
+        """End the connection politely. A second call does nothing."""
+        if self._transport is not None:
+            self._transport.close()
+            if self._own:
+                self._transport = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> Transport:
+        if self._transport is None:
+            self._transport = transport_for(self.preferences, staff=self.staff, token=self._token)
+        return self._transport
+
+    def _split(self, mailboxes: str | Iterable[Mailbox | str]) -> tuple[Mailbox | str, ...]:
+        if isinstance(mailboxes, str):
+            return parse_mailbox_list(mailboxes, separator=self.preferences.settings.address_separator)
+        if isinstance(mailboxes, Mailbox):
+            return (mailboxes,)
+        return tuple(mailboxes)
+
+
+def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
+    for step in plan.steps() if isinstance(plan, BulkPlan) else plan:
+        if isinstance(step, Exclusion):
+            tally.exclude(step)
+        else:
+            yield step
+
+
+def _exclusion(sent: AlreadySent) -> Exclusion:
+    mailbox = sent.email.recipients.all[0]
+    person = Person(mailbox, key=sent.email.key, name=mailbox.display_name)
+    return Exclusion(person, ExclusionReason.ALREADY_SENT, sent.detail)
