@@ -1,0 +1,307 @@
+"""Transports made of transports.
+
+What it is for: three habits that any transport can be given: everything to one address, another try for
+what was put off, and a pause between emails. What it refuses: to know the transport inside. Its law: what
+goes out of a wrapper is answered for as what came in: the caller's own emails, in order, recipient by
+recipient.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final, Self
+
+import attrs
+
+from vetmail_core.address import parse_mailbox
+from vetmail_core.clock import Clock, SystemClock
+from vetmail_core.errors import TransportError
+from vetmail_core.receipts import Cause, Outcome, Receipt, Status
+from vetmail_core.recipients import Recipients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.message import Email
+    from vetmail_core.transports.base import Transport
+
+__all__ = ["RedirectAll", "Retrying", "Spaced", "Spacing"]
+
+_PAST_RETRYING: Final = frozenset({Cause.DAILY_QUOTA, Cause.BLOCKED})
+
+
+class _Wrapper:
+    """What the wrappers share: they end with the transport inside."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    def close(self) -> None:
+        """Close the transport inside. A second call does nothing."""
+        self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RedirectAll(_Wrapper):
+    """Sends every email to one address instead of its recipients: for staging and trials.
+
+    The headers ``X-Original-To`` and ``X-Original-Cc`` and the subject say whom it was meant for. Of blind
+    copies only the number is told, as they are in no email. The receipt answers for the caller's email:
+    what became of the one copy counts for each of its recipients.
+
+    Give a trial run a ledger of its own, or none: in the ledger of the real run everybody would
+    stand as having been sent to.
+
+    Args:
+        inner: what delivers.
+        to: the one address; text is parsed strictly.
+
+    Raises:
+        AddressError: `to` is no mailbox.
+    """
+
+    def __init__(self, inner: Transport, to: Mailbox | str) -> None:
+        super().__init__(inner)
+        self._to = parse_mailbox(to) if isinstance(to, str) else to
+        self._recipients = Recipients(to=(self._to,))
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, each to the one address.
+
+        Args:
+            emails: any iterable, pulled lazily.
+
+        Yields:
+            One receipt for each email, in order.
+        """
+        under_way: deque[Email] = deque()
+
+        def redirected() -> Iterator[Email]:
+            for email in emails:
+                under_way.append(email)
+                yield self._redirected(email)
+
+        for receipt in self._inner.deliver(redirected()):
+            yield self._answer(under_way.popleft(), receipt)
+
+    def _redirected(self, email: Email) -> Email:
+        recipients = email.recipients
+        headers = dict(email.headers)
+        for name, mailboxes in (("X-Original-To", recipients.to), ("X-Original-Cc", recipients.cc)):
+            if mailboxes:
+                headers[name] = ", ".join(mailbox.addr_spec for mailbox in mailboxes)
+        if recipients.bcc:
+            headers["X-Original-Bcc-Count"] = str(len(recipients.bcc))
+        shown = recipients.to + recipients.cc
+        first = shown[0].addr_spec if shown else "blind copies"
+        more = len(recipients.all) - 1 if shown else 0
+        meant = f"{first} and {more} more" if more else first
+        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}")
+        return attrs.evolve(email, recipients=self._recipients, content=content, headers=headers)
+
+    def _answer(self, email: Email, receipt: Receipt) -> Receipt:
+        (outcome,) = receipt.outcomes
+        return attrs.evolve(
+            receipt,
+            email=email,
+            outcomes=[attrs.evolve(outcome, mailbox=mailbox) for mailbox in email.recipients.all],
+            warnings=(*receipt.warnings, f"redirected to {self._to.addr_spec}; nobody else was written to"),
+        )
+
+    def __repr__(self) -> str:
+        return f"RedirectAll({self._inner!r}, {self._to.addr_spec!r})"
+
+
+class Retrying(_Wrapper):
+    """Tries again what was put off for now: replies of the 4xx kind, and nothing else.
+
+    Only the recipients that were deferred are tried again. While it waits, the run stands still, so that
+    receipts stay in order and nothing piles up: good for a single email and a class; for thousands, send
+    `Report.retry` once more when the run is over. What a quota or a block put off is left alone, because
+    repeating it makes it last longer.
+
+    Args:
+        inner: what delivers.
+        delays: seconds before the second, third ... try; as many tries as there are delays.
+        clock: waits.
+
+    Raises:
+        TransportError: a delay that is negative or no number.
+    """
+
+    def __init__(self, inner: Transport, *, delays: Iterable[float], clock: Clock | None = None) -> None:
+        super().__init__(inner)
+        self._delays = tuple(delays)
+        self._clock = SystemClock() if clock is None else clock
+        for delay in self._delays:
+            if not (math.isfinite(delay) and delay >= 0):
+                raise TransportError(
+                    f"Delays are seconds, zero or more; {delay!r} came among {self._delays!r}. Correct it."
+                )
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, trying again those that were deferred.
+
+        Args:
+            emails: any iterable, pulled lazily.
+
+        Yields:
+            One receipt for each email, in order; `attempts` counts all tries.
+        """
+        source = iter(emails)
+        more = True
+        while more:
+            more = False
+            put_off = False
+
+            def taken() -> Iterator[Email]:
+                nonlocal more
+                for email in source:
+                    yield email
+                    # Something was put off: let the transport finish what it has, then come back for the rest.
+                    if put_off:
+                        more = True
+                        return
+
+            under_way: deque[Receipt] = deque()
+            for receipt in self._inner.deliver(taken()):
+                if put_off or self._worth_another_try(receipt):
+                    put_off = True
+                    under_way.append(receipt)
+                else:
+                    yield receipt
+            more = more or put_off
+            while under_way:
+                yield self._persist(under_way.popleft())
+
+    def _worth_another_try(self, receipt: Receipt) -> bool:
+        return bool(self._delays) and any(_put_off(outcome) for outcome in receipt.outcomes)
+
+    def _persist(self, receipt: Receipt) -> Receipt:
+        for delay in self._delays:
+            again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
+            if not again:
+                break
+            self._clock.sleep(delay)
+            (latest,) = self._inner.deliver([_only(receipt.email, again)])
+            receipt = _merged(receipt, latest)
+            if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
+                break
+        return receipt
+
+    def __repr__(self) -> str:
+        return f"Retrying({self._inner!r}, delays={self._delays!r})"
+
+
+def _put_off(outcome: Outcome) -> bool:
+    return outcome.status is Status.DEFERRED and outcome.cause not in _PAST_RETRYING
+
+
+def _only(email: Email, keys: set[str]) -> Email:
+    def those(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
+        return tuple(mailbox for mailbox in mailboxes if mailbox.address_key in keys)
+
+    recipients = email.recipients
+    if len(keys) == len(recipients.all):
+        return email
+    return attrs.evolve(
+        email, recipients=Recipients(those(recipients.to), those(recipients.cc), those(recipients.bcc))
+    )
+
+
+def _merged(earlier: Receipt, latest: Receipt) -> Receipt:
+    # A try that did not come about takes nothing back: the recipient is still deferred.
+    new = {
+        outcome.mailbox.address_key: outcome
+        for outcome in latest.outcomes
+        if outcome.status is not Status.NOT_ATTEMPTED
+    }
+    outcomes = [
+        attrs.evolve(new[outcome.mailbox.address_key], mailbox=outcome.mailbox)
+        if outcome.mailbox.address_key in new
+        else outcome
+        for outcome in earlier.outcomes
+    ]
+    return Receipt(
+        earlier.email,
+        outcomes,
+        attempts=earlier.attempts + latest.attempts,
+        reply=latest.reply or earlier.reply,
+        warnings=tuple(dict.fromkeys((*earlier.warnings, *latest.warnings))),
+    )
+
+
+class Spacing:
+    """A pause between emails that several transports keep together.
+
+    Args:
+        seconds: from the end of one email to the beginning of the next.
+        clock: waits.
+    """
+
+    def __init__(self, seconds: float, *, clock: Clock | None = None) -> None:
+        self._seconds = seconds
+        self._clock = SystemClock() if clock is None else clock
+        self._ended: float | None = None
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Wait for the turn, and then for the rest of the pause."""
+        self._turn.acquire()
+        try:
+            if self._ended is not None:
+                self._clock.sleep(self._seconds - (self._clock.monotonic() - self._ended))
+        except BaseException:
+            self._turn.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = self._clock.monotonic()
+        self._turn.release()
+
+
+class Spaced(_Wrapper):
+    """Keeps a pause between emails, also between those of different transports.
+
+    A server counts what an organisation sends, not which connection it came by. Where staff members send by
+    their own logins, each has a transport; give all of them one `Spacing`.
+
+    Args:
+        inner: what delivers; it is handed one email at a time.
+        spacing: the pause, shared or its own.
+    """
+
+    def __init__(self, inner: Transport, spacing: Spacing) -> None:
+        super().__init__(inner)
+        self._spacing = spacing
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, with a pause from the end of one to the beginning of the next.
+
+        Args:
+            emails: any iterable, pulled lazily.
+
+        Yields:
+            One receipt for each email, in order.
+        """
+        for email in emails:
+            with self._spacing:
+                (receipt,) = self._inner.deliver([email])
+            yield receipt
+
+    def __repr__(self) -> str:
+        return f"Spaced({self._inner!r})"
