@@ -35,6 +35,9 @@ class RecipientType(enum.Enum):
     NONE = "none"
 
 
+_NO_DEFAULTS: Final[Mapping[str, RecipientType]] = MappingProxyType({})
+
+
 def _roles(roles: Iterable[str]) -> tuple[str, ...]:
     return tuple(roles)
 
@@ -66,7 +69,7 @@ class EmailContext:
     to_roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True)
     roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True, default=())
     defaults: Mapping[str, RecipientType] = attrs.field(
-        converter=_read_only, kw_only=True, factory=dict, hash=False
+        default=_NO_DEFAULTS, converter=_read_only, kw_only=True, hash=False
     )
     private: bool = attrs.field(default=False, kw_only=True)
 

@@ -113,11 +113,10 @@ class EnvironmentSecret:
         PreferencesError: the name is empty, or holds ``=`` or a control character.
     """
 
-    name: str = attrs.field()
+    name: str
 
-    @name.validator
-    def _check_name(self, _attribute: object, name: str) -> None:
-        fault = _fault(name) or ('holds "="' if "=" in name else "")
+    def __attrs_post_init__(self) -> None:
+        fault = _fault(self.name) or ('holds "="' if "=" in self.name else "")
         if fault:
             raise _unusable(
                 "The name of an environment variable", fault, "Write the variable's name, not its value."
@@ -158,19 +157,18 @@ class KeyringSecret:
         PreferencesError: one of them is empty or holds a control character.
     """
 
-    service: str = attrs.field()
-    username: str = attrs.field()
+    service: str
+    username: str
 
-    @service.validator
-    @username.validator
-    def _check_place(self, attribute: attrs.Attribute[str], text: str) -> None:
-        fault = _fault(text)
-        if fault:
-            raise _unusable(
-                f"The {attribute.name} of a password store's entry",
-                fault,
-                "Write it as it stands in the password store.",
-            )
+    def __attrs_post_init__(self) -> None:
+        for part, text in (("service", self.service), ("user name", self.username)):
+            fault = _fault(text)
+            if fault:
+                raise _unusable(
+                    f"The {part} of a password store's entry",
+                    fault,
+                    "Write it as it stands in the password store.",
+                )
 
     def reveal(self) -> str:
         """The secret, fetched from the store at this moment.
@@ -221,27 +219,28 @@ class Login:
             text.
     """
 
-    username: str = attrs.field()
-    secret: Secret = attrs.field()
+    username: str
+    secret: Secret
 
-    @username.validator
-    def _check_username(self, _attribute: object, username: str) -> None:
-        fault = _fault(username)
+    def __attrs_post_init__(self) -> None:
+        fault = _fault(self.username)
         if fault:
             raise _unusable(
-                "The user name of a login", fault, "Write the user name as the mail server knows it."
+                "The user name of a login",
+                fault,
+                "Write the user name as the mail server knows it.",
+                setting="mail_server.username",
             )
-
-    @secret.validator
-    def _check_secret(self, _attribute: object, secret: Secret) -> None:
-        if not isinstance(secret, Secret):
-            kind = type(secret).__name__
-            del secret
+        if _is_bare(self.secret):
             raise _unusable(
                 "The secret of a login",
-                f"is a bare {kind}",
+                f"is a bare {type(self.secret).__name__}",
                 'Wrap it, so that it is never printed: PlainSecret("...").',
             )
+
+
+def _is_bare(secret: object) -> bool:
+    return not isinstance(secret, Secret)
 
 
 def _fault(text: object) -> str:
@@ -254,10 +253,10 @@ def _fault(text: object) -> str:
     return f"holds a control character (U+{ord(found[0]):04X})" if found else ""
 
 
-def _unusable(what: str, fault: str, advice: str) -> PreferencesError:
-    problem = Problem(
-        severity=Severity.ERROR, setting="mail_server.password", message=f"{what} {fault}.", advice=advice
-    )
+def _unusable(
+    what: str, fault: str, advice: str, *, setting: str = "mail_server.password"
+) -> PreferencesError:
+    problem = Problem(severity=Severity.ERROR, setting=setting, message=f"{what} {fault}.", advice=advice)
     return PreferencesError(f"{problem.message} {advice}", problems=(problem,))
 
 

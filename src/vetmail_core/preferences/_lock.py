@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from vetmail_core.clock import Clock
@@ -25,7 +25,7 @@ _PAUSE: Final = 0.05  # seconds
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, clock: Clock) -> Iterator[None]:
+def locked(path: Path, *, clock: Clock) -> Generator[None]:
     """Hold a lock while the block runs.
 
     Args:

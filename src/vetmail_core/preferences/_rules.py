@@ -12,7 +12,7 @@ import enum
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
@@ -24,6 +24,7 @@ __all__ = [
     "display_name",
     "error",
     "host",
+    "is_group",
     "mailbox",
     "no_such_setting",
     "one_line",
@@ -84,6 +85,11 @@ def shown(value: object) -> str:
 def ascii_controls(text: str) -> str:
     """The text in quotes, each control character shown by its number."""
     return '"' + _CONTROL.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + '"'
+
+
+def is_group(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether a value has keys and values; its keys are looked at one by one."""
+    return isinstance(value, Mapping)
 
 
 def switch(setting: str, value: object) -> Iterator[Problem]:
@@ -220,7 +226,7 @@ def tab(setting: str, value: object, expected: type[object]) -> Iterator[Problem
 
 def context_rules(setting: str, value: object) -> Iterator[Problem]:
     """Context key -> role key -> recipient type; any key, but no copies of private mail."""
-    if not isinstance(value, Mapping):
+    if not is_group(value):
         yield error(
             setting,
             f"Expected rules for contexts, found {shown(value)}.",
@@ -230,12 +236,12 @@ def context_rules(setting: str, value: object) -> Iterator[Problem]:
     for key, roles in value.items():
         yield from _key(setting, "context", key)
         place = f"{setting}.{key}"
-        if not isinstance(roles, Mapping):
+        if not is_group(roles):
             yield error(
                 place, f"Expected rules for roles, found {shown(roles)}.", "Write role -> recipient type."
             )
             continue
-        known = STANDARD_CONTEXTS.get(key) if isinstance(key, str) else None
+        known = STANDARD_CONTEXTS.get(key)
         for role, kind in roles.items():
             yield from _key(place, "role", role)
             yield from one_of(f"{place}.{role}", kind, RecipientType)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Final, TypeVar, cast, get_type_hints
 
 import cattrs
 
@@ -23,7 +22,7 @@ from vetmail_core.preferences import _rules as rules
 from vetmail_core.preferences.model import EmailPreferences, MailServer, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["SCHEMA", "preferences_from_dict", "preferences_to_dict", "read_preferences"]
 
@@ -92,7 +91,7 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
     Returns:
         The preferences and no problems, or None and at least one.
     """
-    if not _is_group(data):
+    if not rules.is_group(data):
         found = f"Expected e-mail preferences, found {rules.shown(data)}."
         return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
     problems = list(_wrong_schema(data.get("schema")))
@@ -105,7 +104,7 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
         values["use_built_in_client"] = data["use_built_in_client"]
     for name, tab in _TABS.items():
         group = data.get(name, {})
-        if _is_group(group):
+        if rules.is_group(group):
             values[name] = _read_tab(name, group, tab, problems)
             unknown[name] = _left_over(group, _types(tab))
         else:
@@ -150,11 +149,11 @@ def _read_tab(
 
 def _read_contexts(contexts: object, problems: list[Problem]) -> object:
     """Turn the texts of recipient types into members; other faults stay for the constructor to name."""
-    if not _is_group(contexts):
+    if not rules.is_group(contexts):
         return contexts
     read: dict[str, object] = {}
     for context, roles in contexts.items():
-        if not _is_group(roles):
+        if not rules.is_group(roles):
             read[context] = roles
             continue
         kinds: dict[str, object] = {}
@@ -200,20 +199,22 @@ def _read_choice(text: object, kind: type[_Choice]) -> _Choice:
 
 
 def _read_secret(written: object, _kind: object) -> Secret | None:
+    if written is None:
+        return None
     try:
-        match written:
-            case None:
-                return None
-            case {"environment": str(name)} if len(written) == 1:
+        # One key and no other: what else stands there may be the password, in the wrong place.
+        match list(written.items()) if rules.is_group(written) else ():
+            case [("environment", str(name))]:
                 return EnvironmentSecret(name)
-            case {"keyring": {"service": str(service), "username": str(user)} as place} if (
-                len(written) == 1 and len(place) == 2  # noqa: PLR2004 - the two keys it has just named
-            ):
-                return KeyringSecret(service, user)
-            case {"plain": str(text)} if len(written) == 1:
+            case [("keyring", place)] if rules.is_group(place) and set(place) == {"service", "username"}:
+                match place["service"], place["username"]:
+                    case str(service), str(user):
+                        return KeyringSecret(service, user)
+                    case _:
+                        message = "Expected texts as service and username of the password store's entry."
+            case [("plain", str(text))]:
                 return PlainSecret(text)
             case _:
-                # Neither a value nor a key of it is shown: a slip may have put the password there.
                 message = f"Expected {_SECRETS}, found something else (not shown)."
     except PreferencesError as error:
         message = error.problems[0].message
@@ -259,10 +260,6 @@ def _left_over(group: Mapping[str, object], known: Iterable[str]) -> dict[str, o
     """What a group holds beyond the keys known here, as a copy."""
     names = set(known)
     return {key: copy.deepcopy(value) for key, value in group.items() if key not in names}
-
-
-def _is_group(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping)
 
 
 def _not_a_group(setting: str, value: object) -> Problem:

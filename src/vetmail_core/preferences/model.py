@@ -181,19 +181,36 @@ class _RecipientTypes(dict[str, RecipientType]):
 
 
 _Value = TypeVar("_Value")
+_NO_RULES: Final[Mapping[str, Mapping[str, RecipientType]]] = MappingProxyType({})
+_NOTHING_UNKNOWN: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType({})
+
+
+def _frozen(mapping: Mapping[str, Mapping[str, _Value]]) -> Mapping[str, Mapping[str, _Value]]:
+    """Copy both levels read-only; what is no mapping stays as it is, to be named with the other problems."""
+    if not _is_mapping(mapping):
+        return mapping
+    return MappingProxyType(
+        {
+            key: MappingProxyType(dict(inner)) if _is_mapping(inner) else inner
+            for key, inner in mapping.items()
+        }
+    )
 
 
 def _frozen_rules(
     contexts: Mapping[str, Mapping[str, RecipientType]],
 ) -> Mapping[str, Mapping[str, RecipientType]]:
-    """Copy both levels read-only; what is no mapping stays as it is, to be named with the other problems."""
-    return _read_only(
-        {key: _read_only(roles) for key, roles in contexts.items()} if _is_mapping(contexts) else contexts
-    )
+    return _frozen(contexts)
 
 
-def _read_only(mapping: Mapping[str, _Value]) -> Mapping[str, _Value]:
-    return MappingProxyType(dict(mapping)) if _is_mapping(mapping) else mapping
+def _frozen_unknown(
+    unknown: Mapping[str, Mapping[str, object]],
+) -> Mapping[str, Mapping[str, object]]:
+    return _frozen(unknown)
+
+
+def _thawed(mapping: Mapping[str, Mapping[str, _Value]]) -> dict[str, dict[str, _Value]]:
+    return {key: dict(inner) for key, inner in mapping.items()}
 
 
 def _is_mapping(value: object) -> bool:
@@ -224,11 +241,11 @@ class EmailPreferences:
     mail_server: MailServer = attrs.field(factory=MailServer)
     settings: Settings = attrs.field(factory=Settings)
     contexts: Mapping[str, Mapping[str, RecipientType]] = attrs.field(
-        factory=dict, converter=_frozen_rules, hash=False
+        default=_NO_RULES, converter=_frozen_rules, hash=False
     )
     revision: str = attrs.field(default="", eq=False, repr=False)
     unknown: Mapping[str, Mapping[str, object]] = attrs.field(
-        factory=dict, converter=_read_only, eq=False, repr=False
+        default=_NOTHING_UNKNOWN, converter=_frozen_unknown, eq=False, repr=False
     )
 
     def __attrs_post_init__(self) -> None:
@@ -295,9 +312,9 @@ class EmailPreferences:
             use_built_in_client=self.use_built_in_client,
             mail_server=self.mail_server,
             settings=self.settings,
-            contexts={key: dict(roles) for key, roles in self.contexts.items()},
+            contexts=_thawed(self.contexts),
             revision=self.revision,
-            unknown={**self.unknown},
+            unknown=_thawed(self.unknown),
         )
         return plain, ()
 
