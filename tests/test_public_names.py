@@ -26,12 +26,12 @@ NAMES = {
     "contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
     "credentials": "EnvironmentSecret KeyringSecret Login PlainSecret Secret",
     "errors": (
-        "AddressError AddressErrorCode AddressListError DeliveryError MergeError MessageError "
+        "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError MessageError "
         "PreferencesError Problem RecipientsError Severity StalePreferencesError "
         "TransportError VetmailError"
     ),
-    "ledger": "Ledger SqliteLedger deliver_once",
-    "mailer": "Mailer",
+    "ledger": "Ledger LedgerState SqliteLedger deliver_once",
+    "mailer": "Mailer Progress RunInterrupted",
     "message": "Attachment Content Email",
     "people": "Person Staff",
     "preferences": (
@@ -105,7 +105,7 @@ def test_version_package_and_changelog_agree() -> None:
     """One version, in the three places that say it."""
     project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     released = re.findall(
-        r"^## \[(\d+\.\d+\.\d+)\]", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.M
+        r"^## \[(\d+\.\d+\.\d+)\]", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert project["version"] == vetmail_core.__version__ == released[0]
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         AddressErrorCode,
         AddressListError,
         DeliveryError,
+        LedgerError,
         MergeError,
         MessageError,
         PreferencesError,
@@ -65,11 +66,14 @@ if TYPE_CHECKING:
     )
     from vetmail_core.ledger import (
         Ledger,
+        LedgerState,
         SqliteLedger,
         deliver_once,
     )
     from vetmail_core.mailer import (
         Mailer,
+        Progress,
+        RunInterrupted,
     )
     from vetmail_core.message import (
         Attachment,
@@ -92,6 +96,7 @@ if TYPE_CHECKING:
         StaffDisplayName,
         TlsMethod,
         check_preferences,
+        default_preferences_path,
         describe_preferences,
         load_preferences,
         preferences_from_dict,
@@ -164,6 +169,8 @@ __all__ = [
     "Expansion",
     "KeyringSecret",
     "Ledger",
+    "LedgerError",
+    "LedgerState",
     "Limits",
     "Login",
     "MailServer",
@@ -180,6 +187,7 @@ __all__ = [
     "PlanSummary",
     "PreferencesError",
     "Problem",
+    "Progress",
     "Provider",
     "Receipt",
     "RecipientType",
@@ -189,6 +197,7 @@ __all__ = [
     "Reply",
     "Report",
     "Retrying",
+    "RunInterrupted",
     "Secret",
     "Sender",
     "SettingDescription",
@@ -207,6 +216,7 @@ __all__ = [
     "VetmailError",
     "check_preferences",
     "collect_mailbox_list",
+    "default_preferences_path",
     "deliver_once",
     "describe_preferences",
     "expand_context",
@@ -226,6 +236,11 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "LedgerState": ".ledger",
+    "default_preferences_path": ".preferences",
+    "RunInterrupted": ".mailer",
+    "Progress": ".mailer",
+    "LedgerError": ".errors",
     "CollectedMailboxes": ".address",
     "Mailbox": ".address",
     "collect_mailbox_list": ".address",

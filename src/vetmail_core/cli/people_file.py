@@ -34,7 +34,8 @@ def _columns(path: Path, header: list[str]) -> tuple[str, ...]:
         near = [name for name in columns if name.casefold() in {*_ADDRESS_LOOKALIKES, "address"}]
         hint = f'; rename the column "{near[0]}" to "address"' if near else ""
         raise PeopleFileError(
-            f"{path}, line 1: expected a column named address, found {', '.join(columns) or 'no column'}{hint}"
+            f"{path}, line 1: expected a column named address, "
+            f"found {', '.join(columns) or 'no column'}{hint}"
         )
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice or "" in columns:

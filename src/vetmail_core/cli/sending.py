@@ -12,23 +12,27 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.address import parse_mailbox, parse_mailbox_list
 from vetmail_core.cli.people_file import PeopleFile
-from vetmail_core.cli.show import ProgressLine, Rows, one_line, plain
+from vetmail_core.cli.show import ProgressLine, Rows, plain
 from vetmail_core.credentials import EnvironmentSecret, Login
 from vetmail_core.errors import VetmailError
 from vetmail_core.ledger import SqliteLedger
-from vetmail_core.mailer import Mailer
-from vetmail_core.message import Attachment, Content, Email
+from vetmail_core.mailer import Mailer, Progress, RunInterrupted
+from vetmail_core.message import Attachment, Content
 from vetmail_core.people import Person, Staff
 from vetmail_core.preferences import load_preferences
-from vetmail_core.receipts import Receipt, Report, Status
+from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
-from vetmail_core.transports import EmlTransport, Transport, transport_for
+from vetmail_core.transports import EmlTransport, transport_for
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
     from vetmail_core.bulk import BulkPlan
+    from vetmail_core.message import Email
     from vetmail_core.preferences import EmailPreferences
+    from vetmail_core.receipts import Receipt, Report
+    from vetmail_core.transports import Transport
 
 __all__ = ["NothingTriedError", "preview", "send", "staff_of", "token_of"]
 
@@ -152,7 +156,7 @@ def _left_out(exclusion: Exclusion) -> str:
     return f"left out: {plain(who)}: {reason}: {plain(' '.join(exclusion.detail.split()))}"
 
 
-def _say_copies(copies: dict[str, int]) -> None:
+def _say_copies(copies: Mapping[str, int]) -> None:
     for address, count in sorted(copies.items(), key=lambda pair: (-pair[1], pair[0])):
         print(f"copies: {plain(address)} gets {count} {'copy' if count == 1 else 'copies'}")
 
@@ -194,7 +198,7 @@ def preview(arguments: argparse.Namespace) -> int:
                 rows.row(str(number), _to(step), _copies(step), "would go")
         print()
         print(f"{summary.emails} e-mails, {left_out} people left out; nothing was written")
-        _say_copies(dict(summary.copies))
+        _say_copies(summary.copies)
         if summary.first is not None:
             print("\nthe first e-mail in full:\n")
             print(f"From: {plain(str(summary.first.sender))}")
@@ -227,12 +231,49 @@ def send(arguments: argparse.Namespace) -> int:
         if summary.emails == 0:
             raise _nobody(plan)
         report = _run(arguments, mailer, plan, total=summary.emails)
-    tried = report.emails and report.not_attempted < report.recipients
-    if not tried and not report.ok:
+    if not report.ok and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
-    _say_copies(dict(summary.copies))
+    print()
+    _say_copies(summary.copies)
     print(report)
-    left = [e for e in report.exclusions if e.reason is not ExclusionReason.ALREADY_SENT]
     for exclusion in report.exclusions:
         print(_left_out(exclusion), file=sys.stderr)
-    return 0 if report.ok and not left else 1
+    left_out = any(exclusion.reason is not ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
+    return 0 if report.ok and not left_out else 1
+
+
+def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, *, total: int) -> Report:
+    rows = Rows(sys.stdout, columns=_COLUMNS)
+    line = ProgressLine(sys.stderr, total=total)
+
+    def look(progress: Progress) -> None:
+        line.show(progress.done, seconds_left=progress.seconds_left)
+
+    progress = Progress(total, wait_ms=mailer.preferences.mail_server.wait_between_emails_ms, show=look)
+
+    def seen(receipt: Receipt) -> None:
+        line.clear()
+        rows.row(str(progress.done + 1), _to(receipt.email), _copies(receipt.email), _outcome(receipt))
+        progress(receipt)
+        if not receipt.ok:
+            failed = f"not sent: {_to(receipt.email)}: {_outcome(receipt)}"
+            line.clear()
+            print(plain(failed), file=sys.stderr)
+
+    ledger = SqliteLedger(arguments.ledger) if arguments.ledger else None
+    rows.head()
+    try:
+        return mailer.send_bulk(plan, ledger=ledger, progress=seen)
+    except RunInterrupted as interrupt:
+        print("interrupted; nobody further was written to", file=sys.stderr)
+        return interrupt.report
+    finally:
+        line.clear()
+
+
+def _why_nothing(report: Report) -> str:
+    outcome = report.failures[0].outcomes[0]
+    reply = f" The server said: {outcome.reply.code} {outcome.reply.text}" if outcome.reply else ""
+    advice = outcome.cause.advice if outcome.cause else "The reason is not known."
+    phase = f" (at {outcome.phase.name})" if outcome.phase else ""
+    return f"nothing was sent{phase}. {advice}{reply}"
