@@ -172,15 +172,27 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Wheel and sdist: complete, well described, and the same bytes when built twice."""
+    """Wheel and sdist into dist/: complete, well described, the same bytes when built twice, with an SBOM."""
     session.install(*_group("package"))
-    env = {"SOURCE_DATE_EPOCH": "1767225600"}
+    scratch = Path(session.create_tmp())
+    env = {"SOURCE_DATE_EPOCH": "1767225600"}  # a fixed day: the archive must not tell when it was packed
     sums = []
     for turn in ("first", "second"):
-        folder = Path(session.create_tmp()) / turn
-        shutil.rmtree(folder, ignore_errors=True)
-        session.run("python", "-m", "build", "--outdir", str(folder), ".", env=env)
-        sums.append({made.name: made.read_bytes() for made in sorted(folder.iterdir())})
+        shutil.rmtree(scratch / turn, ignore_errors=True)
+        session.run("python", "-m", "build", "--outdir", str(scratch / turn), ".", env=env)
+        sums.append({made.name: made.read_bytes() for made in sorted((scratch / turn).iterdir())})
     if sums[0] != sums[1]:
         session.error("two builds of the same commit differ")
-    session.run("twine", "check", "--strict", *map(str, (Path(session.create_tmp()) / "first").iterdir()))
+    made = sorted((scratch / "first").iterdir())
+    session.run("twine", "check", "--strict", *map(str, made))
+    session.run("check-wheel-contents", *(str(path) for path in made if path.suffix == ".whl"))
+    dist = HERE / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    shutil.copytree(scratch / "first", dist)
+    user = scratch / "user"
+    session.run("python", "-m", "venv", "--clear", str(user))
+    python = str(user / ("Scripts" if os.name == "nt" else "bin") / "python")
+    wheel = next(str(path) for path in made if path.suffix == ".whl")
+    session.run(python, "-m", "pip", "install", "--quiet", wheel, external=True)
+    bill = dist / f"vetmail_core-{PROJECT['project']['version']}.cdx.json"
+    session.run("cyclonedx-py", "environment", "--output-reproducible", "--output-file", str(bill), python)
