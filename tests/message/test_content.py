@@ -115,10 +115,17 @@ def test_a_merged_content_keeps_no_wire_form() -> None:
         ),
         (
             Content("s", "t", html="h", attachments=[Attachment("a.pdf", b"x"), Attachment("b.zip", b"y")]),
-            ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf", "application/zip"],
+            [
+                "multipart/mixed",
+                "multipart/alternative",
+                "text/plain",
+                "text/html",
+                "application/pdf",
+                "application/zip",
+            ],
         ),
     ],
-)  # fmt: skip
+)
 def test_the_structure_is_as_flat_as_it_can_be(content: Content, shape: list[str]) -> None:
     """One part where one will do; both forms as alternatives; files beside them."""
     whole = b"".join(content.mime_parts()).decode()

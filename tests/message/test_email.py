@@ -56,13 +56,25 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        ({"recipients": Recipients()}, RecipientsError, 'the email "Class moved" has no recipient; give it at least one'),
-        ({"recipients": "a@example.com"}, RecipientsError, r"needs Recipients, but str came; write Recipients\(to="),
+        (
+            {"recipients": Recipients()},
+            RecipientsError,
+            'the email "Class moved" has no recipient; give it at least one',
+        ),
+        (
+            {"recipients": "a@example.com"},
+            RecipientsError,
+            r"needs Recipients, but str came; write Recipients\(to=",
+        ),
         ({"content": "hello"}, MessageError, "an email needs a Content, but str came"),
         ({"sender": "nobody"}, AddressError, "nobody|@"),
         ({"sender": None}, MessageError, "a mailbox was expected, but NoneType came"),
         ({"reply_to": [5]}, MessageError, "a mailbox was expected, but int came"),
-        ({"message_id": "abc"}, MessageError, "'abc' is no Message-ID: <something@a.domain> in ASCII was expected"),
+        (
+            {"message_id": "abc"},
+            MessageError,
+            "'abc' is no Message-ID: <something@a.domain> in ASCII was expected",
+        ),
         ({"message_id": "<a@b>\r\nBcc: eve@example.com"}, MessageError, "is no Message-ID"),
         ({"message_id": "<a b@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<é@c>"}, MessageError, "is no Message-ID"),
@@ -72,7 +84,7 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
         ({"date": datetime(1899, 1, 5, tzinfo=UTC)}, MessageError, "is before the year 1900"),
         ({"headers": {"Bcc": "eve@example.com"}}, MessageError, "the header Bcc is not the caller's to set"),
     ],
-)  # fmt: skip
+)
 def test_an_email_that_cannot_stand_is_refused(
     make_email: Make, changes: dict[str, object], error: type[Exception], said: str
 ) -> None:
@@ -88,7 +100,7 @@ def test_the_key_makes_the_message_id() -> None:
         "print(Email(sender='Office@example.com', recipients=Recipients(to='a@b.example'),"
         "content=Content('s'), key='batch/7').message_id)"
     )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - our own script
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     ids = {
         Email(
             sender=sender, recipients=Recipients(to="a@b.example"), content=Content("s"), key=key
@@ -124,7 +136,7 @@ def test_needs_smtputf8_looks_at_every_address_of_the_envelope(make_email: Make)
 
 
 def test_stamping_fills_in_date_and_message_id(make_email: Make) -> None:
-    """What the email has stays; what it lacks comes from the transport, the Message-ID by chance if need be."""
+    """What the email has stays; what it lacks comes from the transport, a Message-ID by chance if need be."""
     bare = make_email()
     one, two = bare.stamped(NOON), bare.stamped(NOON)
     assert one.date == two.date == NOON
@@ -148,11 +160,17 @@ def test_wire_bytes_stamps_without_another_email(make_email: Make) -> None:
     [
         (NOON, b"Date: Mon, 05 Jan 2026 12:00:07 +1100\r\n"),
         (datetime(2026, 12, 31, 23, 59, 59, 999, tzinfo=UTC), b"Date: Thu, 31 Dec 2026 23:59:59 +0000\r\n"),
-        (datetime(1900, 2, 28, tzinfo=timezone(-timedelta(hours=3, minutes=30))), b"Date: Wed, 28 Feb 1900 00:00:00 -0330\r\n"),
+        (
+            datetime(1900, 2, 28, tzinfo=timezone(-timedelta(hours=3, minutes=30))),
+            b"Date: Wed, 28 Feb 1900 00:00:00 -0330\r\n",
+        ),
         # A zone of a time before zones: whole minutes are all that a Date can say.
-        (datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=10, minutes=4, seconds=52))), b"Date: Wed, 31 Dec 2025 13:55:08 +0000\r\n"),
+        (
+            datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=10, minutes=4, seconds=52))),
+            b"Date: Wed, 31 Dec 2025 13:55:08 +0000\r\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_date_is_written_for_every_reader(
     make_email: Make, read: Read, date: datetime, written: bytes
 ) -> None:
@@ -163,7 +181,7 @@ def test_a_date_is_written_for_every_reader(
 
 
 def test_as_bytes_is_pure(make_email: Make) -> None:
-    """No clock and no chance: the same bytes each time, without Date and Message-ID where nothing gave them."""
+    """No clock, no chance: the same bytes each time, without Date and Message-ID where nothing gave them."""
     email = make_email(Content("s", "t", html="h"))
     assert email.as_bytes() == make_email(Content("s", "t", html="h")).as_bytes()
     assert b"Date:" not in email.as_bytes()

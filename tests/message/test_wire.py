@@ -28,6 +28,7 @@ TEXTS = (
     | st.text(st.sampled_from("ab. =\t\r\n\0é日\x85"), max_size=300)
     | st.sampled_from(["", ".", "\r", "\n", "x" * 5000, "é" * 5000, "a\rb\r\n.\r\n", "From x\n", "tail \n"])
 )
+NAIVE_LIMITS = (datetime(1900, 1, 2), datetime(2100, 1, 1))  # noqa: DTZ001 - as hypothesis wants them
 LABELS = st.text("abcxyz0189", min_size=1, max_size=20)
 
 
@@ -74,9 +75,7 @@ def emails(draw: st.DrawFn) -> Email:
         ),
         reply_to=draw(st.lists(mailboxes(), max_size=2)),
         key=draw(st.text(max_size=5)),
-        date=draw(
-            st.none() | st.datetimes(datetime(1900, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
-        ),  # noqa: DTZ001 - hypothesis wants naive limits
+        date=draw(st.none() | st.datetimes(*NAIVE_LIMITS, timezones=st.just(UTC))),
         headers=draw(
             st.dictionaries(
                 st.sampled_from(["X-One", "X-Two", "Feedback-ID"]),
@@ -231,7 +230,7 @@ def test_an_address_that_needs_smtputf8_is_written_only_where_it_may_be(make_ema
             to=["zoë@bücher.example", '"Zoë" <plain@example.com>'], bcc="jürgen@example.com"
         ),
     )
-    with pytest.raises(MessageError, match="the address zoë@.* has letters beyond ASCII before its @"):
+    with pytest.raises(MessageError, match=r"the address zoë@.* has letters beyond ASCII before its @"):
         email.as_bytes()
     data = email.as_bytes(smtputf8=True)
     assert "To: zoë@xn--bcher-kva.example, ".encode() in data

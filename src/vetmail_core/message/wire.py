@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import MessageError
-from vetmail_core.message.headers import fold_words, text_header
+from vetmail_core.message.headers import SOFT_LIMIT, text_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +79,27 @@ def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> st
                     f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a "
                     "server with SMTPUTF8 takes; send through one that has it, or ask for another address"
                 )
-    line = f"{name}: " + ", ".join(
-        [mailbox.header(smtputf8=smtputf8 and mailbox.needs_smtputf8) for mailbox in mailboxes]
-    )
-    return fold_words(line.replace("\r\n", "")) + "\r\n"
+    texts = [mailbox.header(smtputf8=smtputf8 and mailbox.needs_smtputf8) for mailbox in mailboxes]
+    return f"{name}:{_folded_list(texts, used=len(name) + 1)}\r\n"
+
+
+def _folded_list(texts: Sequence[str], *, used: int) -> str:
+    """Join mailboxes; a line ends between two, or where a mailbox that fits on no line is folded itself."""
+    written: list[str] = []
+    last = len(texts) - 1
+    for index, text in enumerate(texts):
+        piece = text if index == last else f"{text},"
+        first = piece.find("\r\n")
+        width = 1 + (len(piece) if first < 0 else first)
+        if used + width <= SOFT_LIMIT or (index == 0 and width > SOFT_LIMIT):
+            written += (" ", piece)
+            used += width
+        else:
+            written += ("\r\n ", piece)
+            used = width
+        if first >= 0:
+            used = len(piece) - piece.rfind("\n") - 1
+    return "".join(written)
 
 
 def rfc5322_date(moment: datetime) -> str:
