@@ -10,7 +10,8 @@ comes with the library; `deliver_once` puts either between emails and a transpor
 
 from __future__ import annotations
 
-from vetmail_core.ledger.delivery import AlreadySent, Delivery, deliver_once
+from vetmail_core.ledger.delivery import Delivery, deliver_once
+from vetmail_core.ledger.entries import AlreadySent
 from vetmail_core.ledger.sqlite import SqliteLedger
 from vetmail_core.ledger.standing import Ledger, LedgerState
 

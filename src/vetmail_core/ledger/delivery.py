@@ -14,24 +14,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol, assert_never, runtime_checkable
-
-import attrs
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError, TransportError
-from vetmail_core.ledger.sqlite import keyless
-from vetmail_core.ledger.standing import NEW, Ledger, LedgerState, Standing, Verdict, stand
-from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status
-from vetmail_core.recipients import Recipients
+from vetmail_core.ledger.entries import AlreadySent, Entry, Sending, decided, in_doubt, not_attempted
+from vetmail_core.ledger.runs import OneByOne, OpensRuns, Run, Unremembered, keyless
+from vetmail_core.receipts import Cause, Receipt, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from vetmail_core.address import Mailbox
+    from vetmail_core.ledger.standing import Ledger
     from vetmail_core.message import Email
 
-__all__ = ["AlreadySent", "Delivery", "Delivers", "deliver_once"]
+__all__ = ["Delivers", "Delivery", "Feed", "deliver_once"]
 
 _GROUP_SECONDS: Final = 0.05
 _LARGEST_GROUP: Final = 256
@@ -45,212 +42,36 @@ class Delivers(Protocol):
         ...
 
 
-@attrs.frozen
-class AlreadySent:
-    """An email that was not handed over, because the ledger says it need not or must not be.
+class Feed:
+    """The emails as the transport sees them: an iterator that may be told more.
 
-    Args:
-        email: as the caller gave it.
-        state: what the ledger knows.
-        detail: the same in a sentence.
+    An email that a transport has taken may have left, as far as anybody outside can tell. A transport
+    that takes emails ahead of their turn and knows better says so: it calls `announce` before it takes the first,
+    and what that returns before it sends the first octet of each email's text. Then an email that was taken and
+    had not begun to leave is no longer in doubt after a kill. To any other transport this is a plain iterator.
     """
 
-    email: Email
-    state: LedgerState
-    detail: str
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self.announced = False
 
+    def __iter__(self) -> Self:
+        return self
 
-class Run(Protocol):
-    """One run through a ledger."""
-
-    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
-        """Decide about emails and put down those to be sent."""
-        ...
-
-    def begin(self, email: Email) -> None:
-        """Mark that an email may leave from now on."""
-        ...
-
-    def settle(self, receipt: Receipt) -> None:
-        """Take down what became of an email."""
-        ...
-
-    def close(self) -> None:
-        """End."""
-        ...
-
-
-@runtime_checkable
-class OpensRuns(Protocol):
-    """A ledger that can put down a group at a time."""
-
-    def open_run(self) -> Run:
-        """Begin a run."""
-        ...
-
-
-class _OneByOne:
-    """A run through a ledger that has the three methods and no more."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
-        return [self._claim(email, retry_unknown=retry_unknown) for email in emails]
-
-    def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
-        state = self._ledger.state(email.key)
-        if state is LedgerState.REFUSED:
-            return Standing(Verdict.DONE, state=state)
-        standing = NEW if state is None else stand(email, state, None, 0, retry_unknown=retry_unknown)
-        if standing.verdict is Verdict.SEND:
-            mine = self._ledger.attempting((email.key,))
-            if mine is not None and email.key not in mine:
-                return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
-        return standing
-
-    def begin(self, email: Email) -> None:
-        pass
-
-    def settle(self, receipt: Receipt) -> None:
-        self._ledger.settle(receipt)
-
-    def close(self) -> None:
-        pass
-
-
-class _Unremembered:
-    """A run without a ledger: everything is sent."""
-
-    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:  # noqa: ARG002 - the protocol's
-        return [NEW] * len(emails)
-
-    def begin(self, email: Email) -> None:
-        pass
-
-    def settle(self, receipt: Receipt) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-@attrs.frozen
-class _Sending:
-    """An email to hand over: the caller's, the one for those who still need it, and what is known of the rest."""
-
-    email: Email
-    sent: Email
-    standing: Standing
-
-    def answer(self, receipt: Receipt) -> Receipt:
-        """The receipt for the caller's own email."""
-        if self.sent is self.email and receipt.email is self.email:
-            return receipt
-        new = {outcome.mailbox.address_key: outcome for outcome in receipt.outcomes}
-        known = self.standing.known
-        outcomes = [
-            known[mailbox.address_key].outcome(mailbox)
-            if mailbox.address_key in known
-            else attrs.evolve(new[mailbox.address_key], mailbox=mailbox)
-            for mailbox in self.email.recipients.all
-        ]
-        return Receipt(
-            self.email,
-            outcomes,
-            attempts=receipt.attempts,
-            reply=receipt.reply,
-            warnings=(*receipt.warnings, *self._remembered()),
-        )
-
-    def _remembered(self) -> tuple[str, ...]:
-        names = ", ".join(
-            m.addr_spec for m in self.email.recipients.all if m.address_key in self.standing.known
-        )
-        return (
-            (f"answered in an earlier run ({self.standing.since()}) and not tried again: {names}",)
-            if names
-            else ()
-        )
-
-
-def _all(
-    email: Email,
-    status: Status,
-    cause: Cause,
-    *,
-    phase: Phase | None = None,
-    reply: Reply | None = None,
-    warnings: tuple[str, ...] = (),
-) -> Receipt:
-    return Receipt(
-        email,
-        [Outcome(mailbox, status, cause=cause, phase=phase, reply=reply) for mailbox in email.recipients.all],
-        attempts=0,
-        reply=reply,
-        warnings=warnings,
-    )
-
-
-def _in_doubt(email: Email) -> Receipt:
-    return attrs.evolve(_all(email, Status.UNKNOWN, Cause.CONNECTION, phase=Phase.DOT), attempts=1)
-
-
-def _still_in_doubt(email: Email, standing: Standing) -> Receipt:
-    outcomes = [standing.known[mailbox.address_key].outcome(mailbox) for mailbox in email.recipients.all]
-    when = f" since {standing.since()}" if standing.at else ""
-    return Receipt(
-        email,
-        outcomes,
-        attempts=0,
-        warnings=(
-            f"in doubt{when}: it may have arrived. Ask the recipient or look into the server's log; then resolve"
-            " it in the ledger, or send it again by choice.",
-        ),
-    )
-
-
-def _narrowed(email: Email, standing: Standing) -> Email:
-    if not standing.known:
+    def __next__(self) -> Email:
+        email = self._delivery.hand_over()
+        if email is None:
+            raise StopIteration
         return email
 
-    def left(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
-        return tuple(mailbox for mailbox in mailboxes if mailbox.address_key not in standing.known)
+    def announce(self) -> Callable[[Email], None]:
+        """Promise to tell when an email begins to leave.
 
-    recipients = email.recipients
-    return attrs.evolve(
-        email, recipients=Recipients(left(recipients.to), left(recipients.cc), left(recipients.bcc))
-    )
-
-
-_Entry = _Sending | Receipt | AlreadySent
-_DONE: Final = {
-    LedgerState.ACCEPTED: "was accepted",
-    LedgerState.HANDED_OVER: "was handed over to a mail program or a folder",
-    LedgerState.REFUSED: "was refused for good",
-}
-
-
-def _entry(email: Email, standing: Standing) -> _Entry:
-    match standing.verdict:
-        case Verdict.SEND:
-            return _Sending(email, _narrowed(email, standing), standing)
-        case Verdict.IN_DOUBT:
-            return _still_in_doubt(email, standing)
-        case Verdict.DONE:
-            words = _DONE[standing.state] if standing.state else "was sent"
-            return AlreadySent(
-                email, standing.state or LedgerState.ACCEPTED, f"This email {words} {standing.since()}."
-            )
-        case Verdict.ELSEWHERE:
-            return AlreadySent(
-                email,
-                LedgerState.ATTEMPTING,
-                "Another run is sending this email at this moment, or it comes twice in this one; that run's report"
-                " says what became of it.",
-            )
-        case _:
-            assert_never(standing.verdict)
+        Returns:
+            What to call with the very email that was taken, before the first octet of its text is sent.
+        """
+        self.announced = True
+        return self._delivery.leaves
 
 
 class Delivery:
@@ -264,8 +85,9 @@ class Delivery:
         stop: asked before each email is handed over; once it says True no more are.
 
     Attributes:
-        unfinished: after an exception in the middle: one receipt for each email that had been taken and was
-            not answered, UNKNOWN where it had been handed over.
+        stopped: `stop` said True, or the caller closed `steps`, before the end.
+        unfinished: after an exception in the middle: the answer for each email that had been taken and was
+            not answered yet, UNKNOWN where it had been handed over.
     """
 
     def __init__(
@@ -280,18 +102,19 @@ class Delivery:
         self._transport = transport
         self._emails = iter(emails)
         self._ledger = ledger
-        self._run: Run = _Unremembered()
+        self._run: Run = Unremembered()
         self._retry_unknown = retry_unknown
         self._stop = stop
-        self._stopped = False
         self._exhausted = False
         self._clock = SystemClock()
         self._size = 1
         self._began = self._clock.monotonic()
-        self._ahead: deque[_Entry] = deque()
-        self._passed: deque[_Entry] = deque()
-        self._error: Exception | None = None
-        self._broken: Exception | None = None
+        self._ahead: deque[Entry] = deque()  # decided, not handed over
+        self._passed: deque[Entry] = deque()  # handed over, or lying between such
+        self._error: Exception | None = None  # raised when what is under way is answered
+        self._broken: Exception | None = None  # why the ledger cannot be written
+        self._feed = Feed(self)
+        self.stopped = False
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
 
     def steps(self) -> Generator[Receipt | AlreadySent]:
@@ -301,22 +124,24 @@ class Delivery:
             What became of each email, in order.
 
         Raises:
-            LedgerError: the ledger cannot be used, or an email has no key, after those before it are answered.
+            LedgerError: the ledger cannot be opened, or, after those before it are answered, an email has
+                no key.
             TransportError: the transport breaks its promise of one receipt for each email.
             Exception: what the caller's own iterable raised, after the emails before it are answered.
         """
         if isinstance(self._ledger, OpensRuns):
             self._run = self._ledger.open_run()
         elif self._ledger is not None:
-            self._run = _OneByOne(self._ledger)
+            self._run = OneByOne(self._ledger)
         try:
-            # Nothing to send means no connection either.
-            while not self._stopping() and self._look_ahead() and not isinstance(self._ahead[0], _Sending):
-                yield from self._results(self._ahead)
-            if self._ahead:
+            # Up to the first email that is to be sent, the transport is left alone: no need, no connection.
+            while self._look_ahead() and not isinstance(self._ahead[0], Sending) and not self._stopping():
+                yield from self._answered(self._ahead)
+            if self._ahead and not self._stopping():
                 yield from self._deliver()
+            yield from self._not_handed_over()
             if self._error is not None:
-                raise self._error
+                raise self._error  # noqa: TRY301 - what it leaves behind is cleared up below
         except BaseException:
             self._abandon()
             raise
@@ -324,122 +149,129 @@ class Delivery:
             self._run.close()
 
     def _deliver(self) -> Iterator[Receipt | AlreadySent]:
-        deliveries = self._transport.deliver(self._feed())
+        deliveries = self._transport.deliver(self._feed)
         try:
             for receipt in deliveries:
-                yield from self._results(self._passed)
+                yield from self._answered(self._passed)
                 yield self._answer(receipt)
         except GeneratorExit:
-            # The caller wants no more: what the transport has taken is still brought to an end.
-            self._stopped = True
+            # The caller wants no more. What the transport has taken is still brought to its end.
+            self.stopped = True
             for receipt in deliveries:
-                self._drop_results()
+                deque(self._answered(self._passed), maxlen=0)
                 self._answer(receipt)
             raise
         finally:
             close = getattr(deliveries, "close", None)
             if close is not None:
                 close()
-        yield from self._results(self._passed)
-        if self._passed or not (self._stopped or self._exhausted):
+        yield from self._answered(self._passed)
+        unasked = not self.stopped and (bool(self._ahead) or not self._exhausted)
+        if self._passed or unasked:
             raise TransportError(
-                "The transport stopped before every email was answered for; expected one receipt for each, in"
+                "The transport ended before every email was answered for; expected one receipt for each, in"
                 " order. What it had taken is in doubt."
             )
-        yield from self._not_handed_over()
 
-    def _feed(self) -> Iterator[Email]:
-        while not self._stopping() and self._look_ahead():
+    def hand_over(self) -> Email | None:
+        """The next email for the transport; None when there is none."""
+        while self._look_ahead() and not self._stopping():
             entry = self._ahead.popleft()
             self._passed.append(entry)
-            if isinstance(entry, _Sending):
+            if isinstance(entry, Sending):
+                if not self._feed.announced:
+                    self._run.begin(entry.email)
+                return entry.sent
+        return None
+
+    def leaves(self, sent: Email) -> None:
+        """The transport begins to send this email's text."""
+        for entry in reversed(self._passed):
+            if isinstance(entry, Sending) and entry.sent is sent:
                 self._run.begin(entry.email)
-                yield entry.sent
+                return
 
     def _stopping(self) -> bool:
-        self._stopped = self._stopped or self._stop()
-        return self._stopped
+        self.stopped = self.stopped or self._stop()
+        return self.stopped
 
     def _look_ahead(self) -> bool:
         """Whether there is an email to come; takes and decides the next group when none is at hand."""
         if not self._ahead and not self._exhausted:
-            began = self._clock.monotonic()
-            took = began - self._began
-            self._began = began
+            now = self._clock.monotonic()
             if isinstance(self._ledger, OpensRuns):
+                took = now - self._began
                 if took < _GROUP_SECONDS / 2:
                     self._size = min(_LARGEST_GROUP, self._size * 2)
                 elif took > _GROUP_SECONDS * 2:
                     self._size = max(1, self._size // 2)
-            group = self._take(began)
+            self._began = now
+            group = self._take(until=now + _GROUP_SECONDS)
             if group:
                 self._ahead.extend(self._decide(group))
         return bool(self._ahead)
 
-    def _take(self, began: float) -> list[Email]:
+    def _take(self, *, until: float) -> list[Email]:
         group: list[Email] = []
         try:
             for email in self._emails:
                 if not email.key and self._ledger is not None:
-                    raise keyless(email)
+                    self._error = keyless(email)
+                    break
                 group.append(email)
-                if len(group) >= self._size or self._clock.monotonic() - began > _GROUP_SECONDS:
+                if len(group) >= self._size or self._clock.monotonic() > until:
                     return group
         except Exception as error:  # noqa: BLE001 - raised again once the emails before it are answered
             self._error = error
         self._exhausted = True
         return group
 
-    def _decide(self, group: list[Email]) -> Iterator[_Entry]:
+    def _decide(self, group: list[Email]) -> Iterator[Entry]:
         if self._broken is None:
             try:
                 standings = self._run.claim(group, retry_unknown=self._retry_unknown)
             except Exception as error:  # noqa: BLE001 - whatever a host's database raises means: do not send
                 self._broken = error
             else:
-                yield from map(_entry, group, standings)
-                return
+                return map(decided, group, standings)
         reply = Reply(0, "", str(self._broken))
-        for email in group:
-            yield _all(email, Status.NOT_ATTEMPTED, Cause.OTHER, reply=reply)
+        return (not_attempted(email, Cause.OTHER, reply=reply) for email in group)
 
-    def _results(self, entries: deque[_Entry]) -> Iterator[Receipt | AlreadySent]:
-        """What is decided without the transport, up to the next email it has or gets."""
+    def _answered(self, entries: deque[Entry]) -> Iterator[Receipt | AlreadySent]:
+        """What is answered without the transport, up to the next email that is handed over."""
         while entries:
             entry = entries[0]
-            if isinstance(entry, _Sending):
+            if isinstance(entry, Sending):
                 return
             entries.popleft()
             yield entry
 
-    def _drop_results(self) -> None:
-        for _ in self._results(self._passed):
-            pass
-
     def _answer(self, receipt: Receipt) -> Receipt:
-        entry = self._passed.popleft() if self._passed else None
-        if not isinstance(entry, _Sending):
-            raise TransportError(
-                "The transport answered for more emails than it was given; expected one each."
+        if not self._passed:
+            self._error = TransportError(
+                "The transport answered for more emails than it was given; expected one receipt for each."
             )
-        answer = entry.answer(receipt)
-        self._settle(answer)
-        return answer
+            raise self._error
+        entry = self._passed[0]
+        if isinstance(entry, Sending):
+            receipt = entry.answer(receipt)
+        self._passed.popleft()
+        self._settle(receipt)
+        return receipt
 
     def _settle(self, receipt: Receipt) -> None:
         try:
             self._run.settle(receipt)
         except LedgerError as error:
-            # The marks beside the file, or the next run's question, keep this one; but no further email goes.
-            self._broken = error
-        except Exception as error:  # noqa: BLE001 - a host's own database; raised once what is under way is answered
+            self._broken = error  # the run's marks keep this answer; no further email goes
+        except Exception as error:  # noqa: BLE001 - a host's database; raised once what is under way is answered
             self._broken = self._error = error
 
     def _not_handed_over(self) -> Iterator[Receipt | AlreadySent]:
         while self._ahead:
             entry = self._ahead.popleft()
-            if isinstance(entry, _Sending):
-                entry = entry.answer(_all(entry.sent, Status.NOT_ATTEMPTED, Cause.CANCELLED))
+            if isinstance(entry, Sending):
+                entry = entry.answer(not_attempted(entry.sent, Cause.CANCELLED))
                 self._settle(entry)
             yield entry
 
@@ -448,12 +280,14 @@ class Delivery:
         unfinished: list[Receipt | AlreadySent] = []
         while self._passed:
             entry = self._passed.popleft()
-            if isinstance(entry, _Sending):
-                entry = entry.answer(_in_doubt(entry.sent))
+            if isinstance(entry, Sending):
+                begun = self._run.has_begun(entry.email)
+                entry = entry.answer(
+                    in_doubt(entry.sent) if begun else not_attempted(entry.sent, Cause.CANCELLED)
+                )
                 self._settle(entry)
             unfinished.append(entry)
-        unfinished += self._not_handed_over()
-        self.unfinished = tuple(unfinished)
+        self.unfinished = (*unfinished, *self._not_handed_over())
 
 
 def deliver_once(
@@ -468,16 +302,15 @@ def deliver_once(
         retry_unknown: send again to those who are in doubt. They may get a second copy.
 
     Yields:
-        One receipt for each email that was handed over, or is in doubt from an earlier run (UNKNOWN), or could
-        not be written down (NOT_ATTEMPTED). Emails that ended as accepted, handed over or refused in an
-        earlier run, and those another run holds at this moment, are passed over; `Mailer.send_bulk` lists them.
+        One receipt for each email that was handed over, is in doubt from an earlier run (UNKNOWN), or could not
+        be written down (NOT_ATTEMPTED). Emails that ended as accepted, handed over or refused in an earlier
+        run, and those another run holds at this moment, are passed over; `Mailer.send_bulk` lists them.
 
     Raises:
-        LedgerError: the ledger cannot be used, or an email has no key, after those before it are answered.
+        LedgerError: the ledger cannot be opened, or an email has no key, after those before it are answered.
     """
-    with contextlib.closing(
-        Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown).steps()
-    ) as steps:
+    delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown)
+    with contextlib.closing(delivery.steps()) as steps:
         for step in steps:
             if isinstance(step, Receipt):
                 yield step

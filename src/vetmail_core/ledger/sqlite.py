@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
+from vetmail_core.ledger.runs import keyless
 from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
 from vetmail_core.ledger.store import Row, Store
 
@@ -283,7 +284,7 @@ class SqliteRun:
     def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, _Claim]:
         if not wanted:
             return {}
-        # A transport that takes thousands before it answers leaves no free slot; such an email counts as begun.
+        # A transport that takes thousands before it answers leaves no free slot; that email counts as begun.
         slots = {key: self._free.pop() if self._free else None for key in wanted}
         for slot in slots.values():
             self._mark(slot, Mark.CLAIMED)
@@ -302,6 +303,11 @@ class SqliteRun:
     def begin(self, email: Email) -> None:
         """Mark that an email may leave from now on."""
         self._mark(self._claims[email.key][1], Mark.BEGUN)
+
+    def has_begun(self, email: Email) -> bool:
+        """Whether an email may have left; also when that cannot be told."""
+        slot = self._claims[email.key][1]
+        return slot is None or self._marks.get(slot) is not Mark.CLAIMED
 
     def settle(self, receipt: Receipt) -> None:
         """Take down what became of an email; written with the next group.
@@ -376,12 +382,3 @@ class SqliteRun:
                 kept = True
             self._marks.close(keep=kept)
             self._store.own.discard(self._marks.run)
-
-
-def keyless(email: Email) -> LedgerError:
-    """The error for an email that no ledger can remember."""
-    return LedgerError(
-        f'The email "{email.content.subject}" to {email.recipients.all[0].addr_spec} has no key, so a ledger could'
-        " not know it again and might let it go twice. Give every email of the run a key: plan_bulk makes them"
-        " from batch=... and each person's key; or run without a ledger."
-    )

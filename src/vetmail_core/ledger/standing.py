@@ -145,9 +145,11 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     doubt = send = False
     for mailbox in email.recipients.all:
         entry = named.get(mailbox.address_key, unnamed)
-        if entry is None or entry.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}:
-            send = True
-        elif entry.status is Status.UNKNOWN and retry_unknown:
+        if (
+            entry is None
+            or entry.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}
+            or (entry.status is Status.UNKNOWN and retry_unknown)
+        ):
             send = True
         else:
             known[mailbox.address_key] = entry

@@ -100,8 +100,8 @@ class Store:
                 )
             if schema > _SCHEMA:
                 raise LedgerError(
-                    f"{self.path} was written by a later version (schema {schema}, expected at most {_SCHEMA})."
-                    " Use that version, or another file."
+                    f"{self.path} was written by a later version (schema {schema}, expected at most"
+                    f" {_SCHEMA}). Use that version, or another file."
                 )
             if not tables:
                 self._db.execute(_TABLE)
@@ -119,8 +119,8 @@ class Store:
     def error(self, what: str, error: Exception) -> LedgerError:
         """The error for a file that cannot be used."""
         return LedgerError(
-            f"The ledger {self.path} {what}: {error}. Nothing is sent that cannot be written down: make room on"
-            " the disk, or give this program the right to write there, then start the run again."
+            f"The ledger {self.path} {what}: {error}. Nothing is sent that cannot be written down:"
+            " make room on the disk, or give this program the right to write there, then start the run again."
         )
 
     @contextlib.contextmanager

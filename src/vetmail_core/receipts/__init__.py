@@ -12,7 +12,7 @@ mutable thing: it counts receipts while a run goes on and gives the `Report` at 
 from __future__ import annotations
 
 from vetmail_core.receipts.causes import Cause, Phase, Status
-from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
+from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply, only_for
 from vetmail_core.receipts.report import Report, Tally
 
-__all__ = ["Cause", "Outcome", "Phase", "Receipt", "Reply", "Report", "Status", "Tally"]
+__all__ = ["Cause", "Outcome", "Phase", "Receipt", "Reply", "Report", "Status", "Tally", "only_for"]

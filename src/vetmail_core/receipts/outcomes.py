@@ -13,15 +13,16 @@ import attrs
 
 from vetmail_core.errors import RecipientsError
 from vetmail_core.receipts.causes import Status
+from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.receipts.causes import Cause, Phase
 
-__all__ = ["Outcome", "Receipt", "Reply"]
+__all__ = ["Outcome", "Receipt", "Reply", "only_for"]
 
 
 @attrs.frozen
@@ -189,3 +190,19 @@ class Receipt:
                 if found is not None:
                     return found[1]
         return ""
+
+
+def only_for(email: Email, keys: Container[str]) -> Email:
+    """The same email, to some of its recipients alone; the very object when that is all of them.
+
+    Args:
+        email: keeps its key and Message-ID.
+        keys: the `address_key` of those who are to get it, at least one.
+    """
+
+    def those(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
+        return tuple(mailbox for mailbox in mailboxes if mailbox.address_key in keys)
+
+    recipients = email.recipients
+    kept = Recipients(those(recipients.to), those(recipients.cc), those(recipients.bcc))
+    return email if len(kept.all) == len(recipients.all) else attrs.evolve(email, recipients=kept)

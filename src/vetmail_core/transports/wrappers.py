@@ -18,7 +18,7 @@ import attrs
 from vetmail_core.address import parse_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError
-from vetmail_core.receipts import Cause, Outcome, Receipt, Status
+from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
@@ -160,45 +160,54 @@ class Retrying(_Wrapper):
             One receipt for each email, in order; `attempts` counts all tries.
         """
         source = iter(emails)
-        more = True
-        while more:
-            more = False
-            put_off = False
+        for email in source:
+            yield from self._stretch(email, source)
 
-            def taken() -> Iterator[Email]:
-                nonlocal more
-                for email in source:
-                    yield email
-                    # Something was put off: let the transport finish what it has, then come back for the rest.
-                    if put_off:
-                        more = True
-                        return
+    def _stretch(self, first: Email, rest: Iterator[Email]) -> Iterator[Receipt]:
+        """Deliver up to the first email that was put off, let the transport finish, then try again."""
+        held: deque[Receipt] = deque()
 
-            under_way: deque[Receipt] = deque()
-            for receipt in self._inner.deliver(taken()):
-                if put_off or self._worth_another_try(receipt):
-                    put_off = True
-                    under_way.append(receipt)
-                else:
-                    yield receipt
-            more = more or put_off
-            while under_way:
-                yield self._persist(under_way.popleft())
+        def taken() -> Iterator[Email]:
+            yield first
+            while not held:
+                try:
+                    email = next(rest)
+                except StopIteration:
+                    return
+                yield email
+
+        for receipt in self._inner.deliver(taken()):
+            if held or self._worth_another_try(receipt):
+                held.append(receipt)
+            else:
+                yield receipt
+        interrupted: BaseException | None = None
+        while held:
+            receipt = held.popleft()
+            if interrupted is None:
+                receipt, interrupted = self._persist(receipt)
+            yield receipt
+        if interrupted is not None:
+            raise interrupted
 
     def _worth_another_try(self, receipt: Receipt) -> bool:
         return bool(self._delays) and any(_put_off(outcome) for outcome in receipt.outcomes)
 
-    def _persist(self, receipt: Receipt) -> Receipt:
+    def _persist(self, receipt: Receipt) -> tuple[Receipt, BaseException | None]:
+        """Try again. When the wait is interrupted, what is known is answered, and the interrupt comes along."""
         for delay in self._delays:
             again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
             if not again:
                 break
-            self._clock.sleep(delay)
-            (latest,) = self._inner.deliver([_only(receipt.email, again)])
+            try:
+                self._clock.sleep(delay)
+            except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
+                return receipt, interrupt
+            (latest,) = self._inner.deliver([only_for(receipt.email, again)])
             receipt = _merged(receipt, latest)
             if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
                 break
-        return receipt
+        return receipt, None
 
     def __repr__(self) -> str:
         return f"Retrying({self._inner!r}, delays={self._delays!r})"
@@ -206,18 +215,6 @@ class Retrying(_Wrapper):
 
 def _put_off(outcome: Outcome) -> bool:
     return outcome.status is Status.DEFERRED and outcome.cause not in _PAST_RETRYING
-
-
-def _only(email: Email, keys: set[str]) -> Email:
-    def those(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
-        return tuple(mailbox for mailbox in mailboxes if mailbox.address_key in keys)
-
-    recipients = email.recipients
-    if len(keys) == len(recipients.all):
-        return email
-    return attrs.evolve(
-        email, recipients=Recipients(those(recipients.to), those(recipients.cc), those(recipients.bcc))
-    )
 
 
 def _merged(earlier: Receipt, latest: Receipt) -> Receipt:

@@ -1,0 +1,159 @@
+"""One email on its way through a run.
+
+What it is for: what is to be handed over, and what is answered without that. What it refuses: to ask the
+transport about somebody who is answered for already. Its law: the answer is for the caller's own email, and
+for each of its recipients.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+import attrs
+
+from vetmail_core.errors import TransportError
+from vetmail_core.ledger.standing import LedgerState, Standing, Verdict
+from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status, only_for
+
+if TYPE_CHECKING:
+    from vetmail_core.message import Email
+
+__all__ = ["AlreadySent", "Entry", "Sending", "decided", "in_doubt", "not_attempted"]
+
+_DONE: Final = {
+    LedgerState.ACCEPTED: "was accepted",
+    LedgerState.HANDED_OVER: "was handed over to a mail program or a folder",
+    LedgerState.REFUSED: "was refused for good",
+}
+
+
+@attrs.frozen
+class AlreadySent:
+    """An email that was not handed over, because the ledger says it need not or must not be.
+
+    Args:
+        email: as the caller gave it.
+        state: what the ledger knows.
+        detail: the same in a sentence.
+    """
+
+    email: Email
+    state: LedgerState
+    detail: str
+
+
+@attrs.frozen
+class Sending:
+    """An email to hand over.
+
+    Args:
+        email: the caller's.
+        sent: the same, to those who still need it.
+        standing: what is known of the others.
+    """
+
+    email: Email
+    sent: Email
+    standing: Standing
+
+    def answer(self, receipt: Receipt) -> Receipt:
+        """The receipt for the caller's own email.
+
+        Raises:
+            TransportError: the receipt is for other recipients than those it was handed.
+        """
+        if receipt.email is self.email:
+            return receipt
+        new = {outcome.mailbox.address_key: outcome for outcome in receipt.outcomes}
+        if new.keys() != {mailbox.address_key for mailbox in self.sent.recipients.all}:
+            raise TransportError(
+                "The transport answered out of order, for another email than the one whose turn it was;"
+                " expected one receipt for each email, in order."
+            )
+        known = self.standing.known
+        outcomes = [
+            known[mailbox.address_key].outcome(mailbox)
+            if mailbox.address_key in known
+            else attrs.evolve(new[mailbox.address_key], mailbox=mailbox)
+            for mailbox in self.email.recipients.all
+        ]
+        return attrs.evolve(
+            receipt,
+            email=self.email,
+            outcomes=outcomes,
+            warnings=(*receipt.warnings, *self._remembered()),
+        )
+
+    def _remembered(self) -> tuple[str, ...]:
+        known = [m.addr_spec for m in self.email.recipients.all if m.address_key in self.standing.known]
+        if not known:
+            return ()
+        return (f"answered in an earlier run ({self.standing.since()}), not tried again: {', '.join(known)}",)
+
+
+Entry = Sending | Receipt | AlreadySent
+
+
+def decided(email: Email, standing: Standing) -> Entry:
+    """What a standing means for an email."""
+    match standing.verdict:
+        case Verdict.SEND:
+            return Sending(email, _narrowed(email, standing), standing)
+        case Verdict.IN_DOUBT:
+            return _still_in_doubt(email, standing)
+        case Verdict.DONE:
+            state = standing.state or LedgerState.ACCEPTED
+            words = _DONE.get(state, "was answered")
+            return AlreadySent(email, state, f"This email {words} in an earlier run{_when(standing)}.")
+        case Verdict.ELSEWHERE:
+            return AlreadySent(
+                email,
+                LedgerState.ATTEMPTING,
+                "Another run is sending this email at this moment, or it comes twice in this one;"
+                " the report of the one that sends it says what became of it.",
+            )
+        case _:
+            assert_never(standing.verdict)
+
+
+def _narrowed(email: Email, standing: Standing) -> Email:
+    if not standing.known:
+        return email
+    return only_for(email, {m.address_key for m in email.recipients.all} - standing.known.keys())
+
+
+def _when(standing: Standing) -> str:
+    return f" ({standing.since()})" if standing.at else ""
+
+
+def _still_in_doubt(email: Email, standing: Standing) -> Receipt:
+    return Receipt(
+        email,
+        [standing.known[mailbox.address_key].outcome(mailbox) for mailbox in email.recipients.all],
+        attempts=0,
+        warnings=(
+            (
+                f"in doubt since an earlier run{_when(standing)}: it may have arrived. Ask the recipient or look"
+                " into the server's log; then resolve it in the ledger, or send it again by choice."
+            ),
+        ),
+    )
+
+
+def not_attempted(email: Email, cause: Cause, *, reply: Reply | None = None) -> Receipt:
+    """The receipt for an email that was not handed over."""
+    outcomes = [
+        Outcome(mailbox, Status.NOT_ATTEMPTED, cause=cause, reply=reply) for mailbox in email.recipients.all
+    ]
+    return Receipt(email, outcomes, attempts=0)
+
+
+def in_doubt(email: Email) -> Receipt:
+    """The receipt for an email that was handed over and never answered."""
+    return Receipt(
+        email,
+        [
+            Outcome(mailbox, Status.UNKNOWN, cause=Cause.CONNECTION, phase=Phase.DOT)
+            for mailbox in email.recipients.all
+        ],
+    )

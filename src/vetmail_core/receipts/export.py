@@ -1,0 +1,205 @@
+"""A report as text, CSV and JSON.
+
+What it is for: showing it to a person, a spreadsheet or another program. What it refuses: to let a server's
+words or somebody's name become a formula, or a control character on a terminal. Its law: the same facts
+in all three.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core.receipts.causes import Cause, Status
+
+if TYPE_CHECKING:
+    from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
+    from vetmail_core.receipts.report import Report
+    from vetmail_core.recipients import Exclusion
+
+__all__ = ["csv_of", "json_of", "text_of"]
+
+_SHOWN: Final = 20  # addresses of a group; a long list hides the advice
+_WIDTH: Final = 100
+_WORDS: Final = {
+    Status.ACCEPTED: "accepted",
+    Status.HANDED_OVER: "handed over",
+    Status.REFUSED: "refused",
+    Status.DEFERRED: "deferred",
+    Status.UNKNOWN: "in doubt",
+    Status.NOT_ATTEMPTED: "not tried",
+}
+_IN_DOUBT: Final = (
+    "The connection broke after the email was sent and before the server answered, so it may have arrived. Ask"
+    " the recipient or look into the server's log, and send it again only when it did not arrive."
+)
+_COLUMNS: Final = (
+    "status", "address", "name", "key", "cause", "advice", "phase", "code", "enhanced", "reply", "attempts",
+)  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in " ".join(text.split()))
+
+
+def _many(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def text_of(report: Report) -> str:
+    """What a person reads: the counts, then each kind of failure with what to do about it."""
+    counts = {
+        Status.ACCEPTED: report.accepted,
+        Status.HANDED_OVER: report.handed_over,
+        Status.REFUSED: report.refused,
+        Status.DEFERRED: report.deferred,
+        Status.UNKNOWN: report.unknown,
+        Status.NOT_ATTEMPTED: report.not_attempted,
+    }
+    said = (
+        ", ".join(f"{count} {_WORDS[status]}" for status, count in counts.items() if count) or "nothing sent"
+    )
+    emails = _many(report.emails, "email", "emails")
+    lines = [f"{emails} to {_many(report.recipients, 'recipient', 'recipients')}: {said}"]
+    if report.cancelled:
+        lines.append("The run was stopped before its end; start it again to send the rest.")
+    groups: dict[tuple[Status, Cause | None], list[tuple[Receipt, Outcome]]] = {}
+    for receipt in report.failures:
+        for outcome in receipt.outcomes:
+            if outcome.status not in {Status.ACCEPTED, Status.HANDED_OVER}:
+                groups.setdefault((outcome.status, outcome.cause), []).append((receipt, outcome))
+    for (status, cause), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        lines += ["", *_group(status, cause, members)]
+    if report.unlisted:
+        lines += ["", f"and {_many(report.unlisted, 'email', 'emails')} more that were not tried"]
+    if report.exclusions:
+        lines += ["", *_left_out(report.exclusions)]
+    return "\n".join(lines)
+
+
+def _group(status: Status, cause: Cause | None, members: list[tuple[Receipt, Outcome]]) -> list[str]:
+    why = f": {cause.value.replace('_', ' ')}" if cause is not None and status is not Status.UNKNOWN else ""
+    advice = _IN_DOUBT if status is Status.UNKNOWN else "" if cause is None else cause.advice
+    lines = [f"{_WORDS[status]}{why} ({_many(len(members), 'recipient', 'recipients')})"]
+    lines += textwrap.wrap(advice, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    for _, outcome in members[:_SHOWN]:
+        reply = f"  {_plain(str(outcome.reply))}" if outcome.reply is not None else ""
+        lines.append(f"    {outcome.mailbox.addr_spec}{reply}")
+    if len(members) > _SHOWN:
+        lines.append(f"    and {len(members) - _SHOWN} more")
+    return lines
+
+
+def _left_out(exclusions: tuple[Exclusion, ...]) -> list[str]:
+    lines = [f"left out ({_many(len(exclusions), 'person', 'people')})"]
+    for reason, count in Counter(exclusion.reason for exclusion in exclusions).most_common():
+        who = [_who(exclusion) for exclusion in exclusions if exclusion.reason is reason][:_SHOWN]
+        more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+        lines += textwrap.wrap(
+            f"{reason.value.replace('_', ' ')} ({count}): {', '.join(who)}{more}",
+            _WIDTH, initial_indent="  ", subsequent_indent="    ",
+        )  # fmt: skip
+    return lines
+
+
+def _who(exclusion: Exclusion) -> str:
+    person = exclusion.person
+    return _plain(person.name or str(person.address or "") or person.key or "?")
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def csv_of(report: Report) -> str:
+    """One line for each recipient who was not reached and each person left out."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(_COLUMNS)
+    for receipt in report.failures:
+        for outcome in receipt.outcomes:
+            if outcome.status in {Status.ACCEPTED, Status.HANDED_OVER}:
+                continue
+            mailbox, reply = outcome.mailbox, outcome.reply
+            row = (
+                outcome.status.value,
+                mailbox.addr_spec,
+                mailbox.display_name,
+                receipt.email.key,
+                "" if outcome.cause is None else outcome.cause.value,
+                _IN_DOUBT if outcome.status is Status.UNKNOWN else outcome.advice,
+                "" if outcome.phase is None else outcome.phase.value,
+                "" if reply is None or not reply.code else str(reply.code),
+                "" if reply is None else reply.enhanced,
+                "" if reply is None else reply.text,
+                str(receipt.attempts),
+            )
+            rows.writerow([_cell(cell) for cell in row])
+    for exclusion in report.exclusions:
+        person = exclusion.person
+        left_out = ("excluded", str(person.address or ""), person.name, person.key, exclusion.reason.value)
+        rows.writerow([_cell(cell) for cell in (*left_out, exclusion.detail, "", "", "", "", "")])
+    return out.getvalue()
+
+
+def json_of(report: Report) -> str:
+    """The whole report."""
+    counts = {
+        name: getattr(report, name)
+        for name in (
+            "emails", "accepted", "refused", "deferred", "unknown", "not_attempted", "handed_over",
+            "unlisted",
+        )
+    }  # fmt: skip
+    return json.dumps(
+        {
+            "schema": 1,
+            "ok": report.ok,
+            "cancelled": report.cancelled,
+            "counts": counts,
+            "failures": [_failure(receipt) for receipt in report.failures],
+            "exclusions": [
+                {
+                    "key": exclusion.person.key,
+                    "name": exclusion.person.name,
+                    "address": None if exclusion.person.address is None else str(exclusion.person.address),
+                    "reason": exclusion.reason.value,
+                    "detail": exclusion.detail,
+                }
+                for exclusion in report.exclusions
+            ],
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _failure(receipt: Receipt) -> dict[str, object]:
+    return {
+        "key": receipt.email.key,
+        "message_id": receipt.email.message_id,
+        "attempts": receipt.attempts,
+        "queue_id": receipt.queue_id,
+        "reply": _reply(receipt.reply),
+        "warnings": list(receipt.warnings),
+        "recipients": [
+            {
+                "address": outcome.mailbox.addr_spec,
+                "name": outcome.mailbox.display_name,
+                "status": outcome.status.value,
+                "cause": None if outcome.cause is None else outcome.cause.value,
+                "advice": _IN_DOUBT if outcome.status is Status.UNKNOWN else outcome.advice,
+                "phase": None if outcome.phase is None else outcome.phase.value,
+                "reply": _reply(outcome.reply),
+            }
+            for outcome in receipt.outcomes
+        ],
+    }
+
+
+def _reply(reply: Reply | None) -> dict[str, object] | None:
+    return None if reply is None else {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text}

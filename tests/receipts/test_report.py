@@ -1,0 +1,254 @@
+"""A report says what became of everyone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from vetmail_core import (
+    Cause,
+    Email,
+    Exclusion,
+    ExclusionReason,
+    Outcome,
+    Person,
+    Phase,
+    Receipt,
+    Reply,
+    Report,
+    Status,
+)
+from vetmail_core.receipts import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def tallied(*receipts: Receipt) -> Report:
+    """The report of these receipts."""
+    tally = Tally()
+    for receipt in receipts:
+        tally.add(receipt)
+    return tally.report()
+
+
+def test_counts_are_of_recipients_and_emails(email: Email) -> None:
+    """Two emails to three people each: one all accepted, one with every other fate."""
+    statuses = [Status.REFUSED, Status.DEFERRED, Status.UNKNOWN]
+    fates = [Outcome(mailbox, status) for mailbox, status in zip(email.recipients.all, statuses, strict=True)]
+    fine = Receipt(email, [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all])
+    report = tallied(fine, Receipt(email, fates))
+    assert (report.emails, report.recipients) == (2, 6)
+    assert (report.accepted, report.refused, report.deferred, report.unknown) == (3, 1, 1, 1)
+    assert (report.not_attempted, report.handed_over) == (0, 0)
+
+
+def test_a_receipt_with_a_failure_is_kept_and_one_without_is_not(answered: Callable[..., Receipt]) -> None:
+    """What went well is a number."""
+    failed = answered(Status.REFUSED, cause=Cause.BAD_RECIPIENT)
+    report = tallied(answered(Status.ACCEPTED), answered(Status.HANDED_OVER), failed)
+    assert report.failures == (failed,)
+    assert not report.ok
+    assert (report.accepted, report.handed_over) == (1, 1)
+
+
+def test_people_left_out_on_purpose_do_not_spoil_ok() -> None:
+    """They are listed all the same."""
+    tally = Tally()
+    left_out = Exclusion(Person(None, key="C1", name="Ann Lee"), ExclusionReason.NO_ADDRESS, "no address")
+    tally.exclude(left_out)
+    report = tally.report()
+    assert report.ok
+    assert report.exclusions == (left_out,)
+
+
+def test_a_cancelled_run_is_not_ok(answered: Callable[..., Receipt]) -> None:
+    """Somebody may not have been reached, although nothing failed."""
+    tally = Tally()
+    tally.add(answered(Status.ACCEPTED))
+    tally.cancel()
+    assert not tally.report().ok
+    assert "stopped before its end" in str(tally.report())
+
+
+def test_emails_that_a_stopped_run_never_came_to_are_counted_without_being_kept(email: Email) -> None:
+    """They are in the counts, and the text says how many there are."""
+    tally = Tally()
+    tally.count_untried(email)
+    report = tally.report()
+    assert (report.emails, report.not_attempted, report.unlisted, report.failures) == (1, 3, 1, ())
+    assert "and 1 email more that were not tried" in str(report)
+
+
+def test_memory_stays_flat_when_nothing_fails(answered: Callable[..., Receipt]) -> None:
+    """A hundred thousand accepted emails leave a number behind."""
+    receipt = answered(Status.ACCEPTED)
+    tally = Tally()
+    tracemalloc.start()
+    for _ in range(100_000):
+        tally.add(receipt)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert tally.report().accepted == 100_000
+    assert peak < 20_000
+
+
+RETRIED = [  # status, unknown included, sent again
+    (Status.DEFERRED, False, True),
+    (Status.NOT_ATTEMPTED, False, True),
+    (Status.UNKNOWN, False, False),
+    (Status.UNKNOWN, True, True),
+    (Status.REFUSED, True, False),
+    (Status.HANDED_OVER, True, False),
+]
+
+
+@pytest.mark.parametrize(("status", "unknown", "again"), RETRIED)
+def test_retry_holds_what_may_go_again(
+    answered: Callable[..., Receipt], *, status: Status, unknown: bool, again: bool
+) -> None:
+    """Deferred and untried always, those in doubt by choice, the others never."""
+    receipt = answered(status)
+    assert tallied(receipt).retry(unknown=unknown) == ((receipt.email,) if again else ())
+
+
+def test_retry_goes_only_to_those_who_still_need_it(email: Email) -> None:
+    """Whoever was accepted is not in the email that is sent again."""
+    outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]
+    outcomes[1] = attrs.evolve(outcomes[1], status=Status.DEFERRED)
+    (again,) = tallied(Receipt(email, outcomes)).retry()
+    assert [mailbox.addr_spec for mailbox in again.recipients.all] == ["lee@example.com"]
+    assert again.key == email.key
+
+
+def test_the_text_groups_failures_by_cause_with_the_advice_once(answered: Callable[..., Receipt]) -> None:
+    """The help desk reads one advice for many addresses, the largest group first."""
+    gone = Reply(550, "5.1.1", "No such user")
+    report = tallied(
+        answered(Status.ACCEPTED),
+        answered(
+            Status.DEFERRED, cause=Cause.THROTTLED, reply=Reply(450, "4.2.1", "slow down"), to="z@example.com"
+        ),
+        answered(Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=gone, to="old@example.com"),
+        answered(Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=gone, to="older@example.com"),
+        answered(Status.UNKNOWN, cause=Cause.CONNECTION, to="maybe@example.com"),
+    )
+    text = str(report)
+    assert text.splitlines()[0] == "5 emails to 5 recipients: 1 accepted, 2 refused, 1 deferred, 1 in doubt"
+    assert text.index("refused: bad recipient (2 recipients)") < text.index(
+        "deferred: throttled (1 recipient)"
+    )
+    assert "old@example.com  550 5.1.1 No such user" in text
+    assert " ".join(text.split()).count(Cause.BAD_RECIPIENT.advice) == 1
+    assert "in doubt (1 recipient)\n  The connection broke after the email was sent" in text
+
+
+def test_the_text_lists_people_left_out_by_reason() -> None:
+    """Who, and why; by name, else by address, else by key."""
+    tally = Tally()
+    for person in (Person(None, name="Ann Lee"), Person("", key="C2"), Person(None)):
+        tally.exclude(Exclusion(person, ExclusionReason.NO_ADDRESS))
+    tally.exclude(Exclusion(Person("bad@", key="C3"), ExclusionReason.BAD_ADDRESS))
+    text = str(tally.report())
+    assert text.startswith("0 emails to 0 recipients: nothing sent")
+    assert "left out (4 people)\n  no address (3): Ann Lee, C2, ?\n  bad address (1): bad@" in text
+
+
+def test_long_groups_are_cut_in_the_text_and_whole_in_the_csv(answered: Callable[..., Receipt]) -> None:
+    """A screen is for reading, a file for working through."""
+    report = tallied(*(answered(Status.DEFERRED, to=f"p{n}@example.com") for n in range(30)))
+    assert "and 10 more" in str(report)
+    assert len(list(csv.reader(io.StringIO(report.to_csv())))) == 31
+    tally = Tally()
+    for n in range(25):
+        tally.exclude(Exclusion(Person(None, name=f"P{n}"), ExclusionReason.NO_ADDRESS))
+    assert "P19 and 5 more" in " ".join(str(tally.report()).split())
+
+
+def test_a_servers_words_cannot_write_on_the_terminal(answered: Callable[..., Receipt]) -> None:
+    """Control characters are shown, not obeyed."""
+    text = str(tallied(answered(Status.REFUSED, reply=Reply(550, "", "bad\x1b[2Jword"))))
+    assert "\x1b" not in text
+    assert "U+001B" in text
+
+
+def test_the_csv_has_a_line_for_each_recipient_not_reached_and_each_person_left_out(email: Email) -> None:
+    """With what a help desk needs in columns of its own."""
+    reply = Reply(550, "5.1.1", 'No such user, "old"')
+    outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]
+    outcomes[2] = Outcome(
+        email.recipients.bcc[0], Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=reply, phase=Phase.RCPT
+    )
+    outcomes[1] = Outcome(email.recipients.cc[0], Status.UNKNOWN)
+    tally = Tally()
+    tally.add(Receipt(email, outcomes))
+    tally.exclude(Exclusion(Person("=bad", key="C9", name="Ann"), ExclusionReason.BAD_ADDRESS, "no @ in it"))
+    header, doubt, refused, left_out = csv.reader(io.StringIO(tally.report().to_csv()))
+    row = dict(zip(header, refused, strict=True))
+    assert row["status"] == "refused"
+    assert row["address"] == "kim@example.com"
+    assert row["key"] == "class-7/ann"
+    assert (row["code"], row["enhanced"], row["reply"]) == ("550", "5.1.1", 'No such user, "old"')
+    assert (row["cause"], row["advice"]) == ("bad_recipient", Cause.BAD_RECIPIENT.advice)
+    assert (row["phase"], row["attempts"]) == ("rcpt", "1")
+    row = dict(zip(header, doubt, strict=True))
+    assert (row["status"], row["cause"], row["code"]) == ("unknown", "", "")
+    assert "may have arrived" in row["advice"]
+    row = dict(zip(header, left_out, strict=True))
+    assert (row["status"], row["cause"], row["advice"]) == ("excluded", "bad_address", "no @ in it")
+    assert (row["address"], row["key"]) == ("'=bad", "C9")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_csv_cell_never_begins_like_a_formula(answered: Callable[..., Receipt], start: str) -> None:
+    """A spreadsheet program would run what a stranger's server said."""
+    report = tallied(answered(Status.REFUSED, reply=Reply(550, "", f"{start}cmd|calc")))
+    _, row = csv.reader(io.StringIO(report.to_csv()))
+    assert f"'{start}cmd|calc" in row
+
+
+def test_the_json_holds_counts_failures_and_exclusions(email: Email) -> None:
+    """Everything another program needs, and not a word of the email itself."""
+    reply = Reply(250, "2.0.0", "Ok: queued as 4ABC")
+    refused = Reply(550, "5.1.1", "No such user")
+    outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]
+    outcomes[0] = Outcome(
+        email.recipients.to[0], Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=refused, phase=Phase.RCPT
+    )
+    tally = Tally()
+    tally.add(Receipt(email, outcomes, reply=reply, warnings=("slow",), attempts=2))
+    tally.exclude(Exclusion(Person(None, key="C1", name="Ann"), ExclusionReason.NO_ADDRESS, "no address"))
+    tally.exclude(Exclusion(Person("a@example.com", key="C2"), ExclusionReason.ALREADY_SENT))
+    text = tally.report().to_json()
+    data = json.loads(text)
+    assert data["schema"] == 1
+    assert (data["ok"], data["cancelled"]) == (False, False)
+    assert (data["counts"]["accepted"], data["counts"]["refused"], data["counts"]["emails"]) == (2, 1, 1)
+    (failure,) = data["failures"]
+    assert (failure["key"], failure["queue_id"], failure["attempts"]) == ("class-7/ann", "4ABC", 2)
+    assert failure["warnings"] == ["slow"]
+    assert failure["recipients"][0] == {
+        "address": "ann@example.com",
+        "name": "",
+        "status": "refused",
+        "cause": "bad_recipient",
+        "advice": Cause.BAD_RECIPIENT.advice,
+        "phase": "rcpt",
+        "reply": {"code": 550, "enhanced": "5.1.1", "text": "No such user"},
+    }
+    assert failure["recipients"][1]["reply"] is None
+    assert [exclusion["address"] for exclusion in data["exclusions"]] == [None, "a@example.com"]
+    assert "room 4" not in text
+    assert "Your class moved" not in text
+
+
+def test_a_report_can_be_made_by_hand(answered: Callable[..., Receipt]) -> None:
+    """A host's own tests make one without a run; any iterable will do."""
+    report = Report(emails=1, refused=1, failures=iter([answered(Status.REFUSED)]))
+    assert len(report.failures) == 1
