@@ -50,7 +50,7 @@ class Person:
             without a key and with one address are one person: give each their own key.
         name: "Ann Lee" or "Lee, Ann".
         fields: merge field -> value, over those of `merge_fields`.
-        related: role -> people ("guardian", "employer_contact", ...), who may get copies of this person's mail.
+        related: role -> people ("guardian", "employer_contact", ...), who may get copies of their mail.
         active: False for an archived person or an ended relationship: nothing is sent.
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
     """

@@ -264,14 +264,9 @@ def expand_context(
     """
     types = preferences.recipient_types(context)
     placed = place_roles(people, types)
+    refuse_private_copies(context, placed.recipients)
     standard = STANDARD_CONTEXTS.get(context)
     to_roles = () if standard is None else standard.to_roles
-    if standard is not None and standard.private and len(placed.recipients.all) > 1:
-        raise RecipientsError(
-            f'"{standard.label}" e-mail is private: one address was expected, and '
-            f"{len(placed.recipients.all)} came ({', '.join(one.addr_spec for one in placed.recipients.all)}). "
-            "Send each person an email of their own: plan_bulk does so."
-        )
     addressed = any(role in placed.filled for role in to_roles)
     empty_roles = [
         role
@@ -284,20 +279,24 @@ def expand_context(
     return Expansion(recipients=placed.recipients, exclusions=placed.exclusions, empty_roles=empty_roles)
 
 
-def refuse_private_copies(context: str | None, copies: Recipients) -> None:
-    """Make sure that nobody is copied by hand on a private email.
+def refuse_private_copies(context: str | None, recipients: Recipients) -> None:
+    """Make sure that a private email (passwords, personal results) is for one address, and for no copies.
 
     Args:
         context: a context key, or None for none.
-        copies: the CC and BCC that were typed.
+        recipients: of one email, or the CC and BCC typed for many.
 
     Raises:
-        RecipientsError: the context is private and somebody would be copied.
+        RecipientsError: the context is private, and somebody stands in CC or BCC or second in To.
     """
     standard = STANDARD_CONTEXTS.get(context) if context is not None else None
-    if standard is not None and standard.private and (copies.cc or copies.bcc):
-        typed = ", ".join(one.addr_spec for one in copies.cc + copies.bcc)
+    if standard is None or not standard.private:
+        return
+    copies = recipients.to[1:] + recipients.cc + recipients.bcc
+    if copies:
+        others = ", ".join(one.addr_spec for one in copies)
         raise RecipientsError(
-            f'"{standard.label}" e-mail carries passwords or personal results and is never copied, but '
-            f"{typed} stood in CC or BCC. Take the copies out, or send them another email."
+            f'"{standard.label}" e-mail carries passwords or personal results, so it is for one address and is '
+            f"never copied, but it would also go to {others}. Take them out, or send each person an email of "
+            "their own: plan_bulk does so."
         )

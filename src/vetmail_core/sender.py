@@ -60,8 +60,8 @@ def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) ->
 
     Reply-To: the Default reply-to address; else the staff member's address when the From is another one.
 
-    Login: none when the server asks for none; the staff member's when staff use their own; else the shared one.
-    Mail by the system falls back on the shared one.
+    Login: none when the server asks for none; the staff member's when staff use their own; else the shared
+    one. Mail by the system falls back on the shared one.
 
     Args:
         preferences: the organisation's.
@@ -90,10 +90,8 @@ def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
                 f"Enter a Default from address in {_SCREEN} > Settings, or let a staff member send.",
             )
         return default
-    if default is None or preferences.mail_server.use_staff_logins:
-        address = staff.address
-    else:
-        address = default
+    own_logins = preferences.mail_server.use_staff_logins
+    address = staff.address if default is None or own_logins else default
     if settings.staff_display_name is StaffDisplayName.CUSTOM:
         name = settings.custom_display_name
     else:

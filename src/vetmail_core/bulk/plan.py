@@ -1,8 +1,8 @@
 """The plan of a bulk send: decided purely, walked lazily.
 
-What it is for: one email for each person, the copies where the preferences want them, everybody else left out
-with a reason. What it refuses: copies of private mail, shared roles without a context, a second walk of people
-who can be read only once. Its law: each of the people gives exactly one step, an email or an exclusion, and
+What it is for: one email for each person, the copies where the preferences want them, everybody else left
+out with a reason. What it refuses: copies of private mail, shared roles without a context, a second walk of
+people who can be read only once. Its law: each person gives exactly one step, an email or an exclusion, and
 each walk gives the same steps.
 """
 
@@ -237,8 +237,8 @@ def plan_bulk(
         cc: typed copies ("legacy CC"): an iterable of mailboxes, or one as a string.
         bcc: typed blind copies, likewise.
         copies: whether the typed copies go with the first email made or with every one.
-        context: where in the product the mail leaves from, "occurrence_class"; None for nowhere in particular.
-            Its related roles go with each person's own email.
+        context: where in the product the mail leaves from, "occurrence_class"; None for nowhere
+            in particular. Its related roles go with each person's own email.
         shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}.
         preferences: say which role is To, CC or BCC in the context; None for VETtrak's defaults.
         context_copies: as `copies`, for the shared roles; None for the same choice as `copies`.
@@ -275,8 +275,8 @@ def _copied_roles(
     if context is None:
         if shared:
             raise RecipientsError(
-                f"shared names the roles {', '.join(shared)}, but no context says whether they are CC, BCC or "
-                'neither. Name one, such as context="occurrence_class", or use cc and bcc.'
+                f"shared names the roles {', '.join(shared)}, but no context says whether they are CC or "
+                'BCC. Name one, such as context="occurrence_class", or use cc and bcc.'
             )
         return {}
     types = preferences.recipient_types(context)
@@ -288,7 +288,8 @@ def _copied_roles(
         if role in addressed:
             label = ROLE_LABELS.get(role, role)
             raise RecipientsError(
-                f'"{standard.label}" e-mail is addressed to the role {label}: its people belong in `people`, one '
-                "email each. As a shared role they would all stand in To of one email and see each other."
+                f'"{standard.label}" e-mail is addressed to the role {label}: its people belong in '
+                "`people`, one email each. As a shared role they would all stand in To of one email and see "
+                "each other."
             )
     return {role: kind for role, kind in types.items() if role not in addressed}

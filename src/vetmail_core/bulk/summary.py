@@ -16,7 +16,8 @@ from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set as AbstractSet
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from vetmail_core.message import Email
     from vetmail_core.recipients import PlacedRoles

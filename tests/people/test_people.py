@@ -1,0 +1,236 @@
+"""A person, as the record has them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vetmail_core.address import Mailbox
+from vetmail_core.credentials import Login, PlainSecret
+from vetmail_core.errors import AddressError, AddressErrorCode
+from vetmail_core.people import Person, Staff, merge_fields
+
+BAD = ("ann", "ann@", "ann@@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann at example.com")
+
+
+@pytest.mark.parametrize("address", [*BAD, "", " \t", None])
+def test_a_record_with_a_bad_address_is_still_a_person(address: str | None) -> None:
+    """Building one never raises for the address; asking for the mailbox does."""
+    person = Person(address, key="C1", name="Ann Lee")
+    assert person.address == address
+    with pytest.raises(AddressError):
+        person.mailbox()
+
+
+@pytest.mark.parametrize("address", ["", " \t", None])
+def test_a_missing_address_is_named_with_its_person(address: str | None) -> None:
+    """The error says whose record to look at."""
+    for person, who in (
+        (Person(address, key="C1", name="Ann Lee"), "Ann Lee"),
+        (Person(address, key="C1"), "C1"),
+        (Person(address), "This person"),
+    ):
+        assert not person.has_address
+        with pytest.raises(AddressError, match=f"^{who} has no e-mail address") as caught:
+            person.mailbox()
+        assert caught.value.code is AddressErrorCode.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "expected"),
+    [
+        ("ann@example.com", "", "ann@example.com"),
+        ("ann@example.com", "Ann Lee", '"Ann Lee" <ann@example.com>'),
+        ('"Annie" <ann@example.com>', "Ann Lee", '"Annie" <ann@example.com>'),
+        (Mailbox("ann@example.com"), "Ann Lee", '"Ann Lee" <ann@example.com>'),
+        (Mailbox("ann@example.com", "Annie"), "Ann Lee", '"Annie" <ann@example.com>'),
+        (Mailbox("ann@example.com", "Annie"), "", '"Annie" <ann@example.com>'),
+    ],
+)
+def test_the_display_name_is_the_address_s_own_else_the_person_s(
+    address: Mailbox | str, name: str, expected: str
+) -> None:
+    """A name in the address goes over the name of the record."""
+    assert str(Person(address, name=name).mailbox()) == expected
+
+
+@pytest.mark.parametrize("address", ["ann@example.com", Mailbox("ann@example.com")])
+def test_a_name_that_cannot_stand_in_a_header_makes_the_mailbox_unusable(address: Mailbox | str) -> None:
+    """A line break in the name of a record cannot become a header of its own."""
+    person = Person(address, name="Ann\r\nBcc: eve@example.com")
+    assert person.has_address
+    assert person.key == "ann@example.com"
+    with pytest.raises(AddressError):
+        person.mailbox()
+
+
+@pytest.mark.parametrize(
+    ("address", "key", "expected"),
+    [
+        ("ann@example.com", "C1", "C1"),
+        ("ann@example.com", "", "ann@example.com"),
+        ("Ann@EXAMPLE.com", "", "Ann@example.com"),
+        ('"Ann" <ann@example.com>', "", "ann@example.com"),
+        (Mailbox("ann@example.com"), "", "ann@example.com"),
+        (" ann@@example.com ", "", "ann@@example.com"),
+        ("ann@@example.com", "C1", "C1"),
+        ("", "", ""),
+        (None, "C1", "C1"),
+    ],
+)
+def test_a_person_without_a_key_takes_it_from_the_address(
+    address: Mailbox | str | None, key: str, expected: str
+) -> None:
+    """Two spellings of one address give one key; the host's own key stands as it is."""
+    assert Person(address, key=key).key == expected
+
+
+def test_a_person_cannot_be_changed_from_outside() -> None:
+    """The mappings and lists a person was made from may go on living their own lives."""
+    fields: dict[str, object] = {"course": "Barista"}
+    parents = [Person("mum@example.com")]
+    related = {"guardian": tuple(parents)}
+    person = Person("ann@example.com", fields=fields, related=related)
+    fields["course"] = "Welding"
+    related["guardian"] = ()
+    assert person.fields == {"course": "Barista"}
+    assert person.related == {"guardian": (Person("mum@example.com"),)}
+    with pytest.raises(TypeError):
+        person.fields["course"] = "Welding"  # type: ignore[index]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        person.name = "Bob"  # type: ignore[misc]
+
+
+def test_related_people_may_come_from_any_iterable() -> None:
+    """A list or a generator of guardians is kept as a tuple."""
+    person = Person("ann@example.com", related={"guardian": (Person(f"{n}@example.com") for n in "ab")})  # type: ignore[dict-item]
+    assert person.related["guardian"] == (Person("a@example.com"), Person("b@example.com"))
+
+
+def test_people_are_equal_and_hash_by_what_they_hold() -> None:
+    """Two readings of one record are one value, and can be members of a set."""
+    one = Person("ann@example.com", key="C1", fields={"course": "Barista"})
+    two = Person("ann@example.com", key="C1", fields={"course": "Barista"})
+    other = Person("ann@example.com", key="C1", fields={"course": "Welding"})
+    assert one == two
+    assert one != other
+    assert {one, two, other} == {one, other}
+
+
+def test_a_person_travels_to_another_process() -> None:
+    """Pickling and deep copies keep everything, the read-only mappings too."""
+    person = Person(
+        '"Ann" <ann@example.com>',
+        key="C1",
+        name="Ann Lee",
+        fields={"course": "Barista"},
+        related={"guardian": (Person("mum@example.com"),)},
+        active=False,
+        marketing=False,
+    )
+    assert pickle.loads(pickle.dumps(person)) == person  # noqa: S301 - our own bytes
+    assert copy.deepcopy(person) == person
+    assert person.mailbox() == copy.deepcopy(person).mailbox()
+
+
+def test_a_changed_person_has_the_changed_address() -> None:
+    """``attrs.evolve`` reads the new address; the key stays, as it says who the person is."""
+    person = attrs.evolve(Person("ann@example.com"), address="ann.lee@example.com")
+    assert person.mailbox() == Mailbox("ann.lee@example.com")
+    assert person.key == "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("Ann Lee", "Ann", "Lee"),
+        ("Lee, Ann", "Ann", "Lee"),
+        ("  Lee ,  Ann ", "Ann", "Lee"),
+        ("Ann Mary van der Lee", "Ann", "Lee"),
+        ("van der Lee, Ann Mary", "Ann Mary", "van der Lee"),
+        ("Sukarno", "Sukarno", "Sukarno"),
+        ("Sukarno,", "Sukarno", "Sukarno"),
+        (", Ann", "Ann", "Ann"),
+        ("", "", ""),
+        (" , ", "", ""),
+        ("  ", "", ""),
+    ],
+)
+def test_first_and_last_name_come_from_the_name(name: str, first: str, last: str) -> None:
+    """The name "Lee, Ann" is last name first; otherwise the first and the last word; one word is both."""
+    fields = merge_fields(Person("<ann@example.com>", name=name))
+    assert (fields["first_name"], fields["last_name"]) == (first, last)
+
+
+def test_merge_fields_are_the_standard_ones_and_the_person_s_own_over_them() -> None:
+    """name, first_name, last_name and address; a field of the record goes over them."""
+    person = Person("ann@example.com", name="Ann Lee", fields={"first_name": "Annie", "course": "Barista"})
+    assert merge_fields(person) == {
+        "name": "Ann Lee",
+        "first_name": "Annie",
+        "last_name": "Lee",
+        "address": "ann@example.com",
+        "course": "Barista",
+    }
+
+
+def test_a_person_without_a_name_is_called_as_their_address_says() -> None:
+    """The display name of the address is the best name there is."""
+    fields = merge_fields(Person('"Lee, Ann" <ann@example.com>'))
+    assert (fields["name"], fields["first_name"]) == ("Lee, Ann", "Ann")
+
+
+def test_a_person_without_an_address_has_no_merge_fields() -> None:
+    """Nothing can be merged for somebody who cannot be written to."""
+    with pytest.raises(AddressError):
+        merge_fields(Person(None, name="Ann Lee"))
+
+
+@given(address=st.none() | st.text(), key=st.text(), name=st.text())
+def test_any_record_makes_a_person(address: str | None, key: str, name: str) -> None:
+    """Whatever a record holds, the person is made, and the mailbox is there or an AddressError is."""
+    person = Person(address, key=key, name=name)
+    assert person.key == key or not key
+    try:
+        mailbox = person.mailbox()
+    except AddressError:
+        return
+    assert person.has_address
+    assert person.key
+    assert mailbox == person.mailbox()
+
+
+def test_a_staff_member_is_valid_or_refused() -> None:
+    """Staff write mail, so their address must be good, and so must the name beside it."""
+    for name, address in (("Jo", "jo"), ("Jo\r\nBcc: eve@example.com", "jo@example.com")):
+        with pytest.raises(AddressError):
+            Staff(name, address)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "expected"),
+    [
+        ("Jo Trainer", "jo@example.com", '"Jo Trainer" <jo@example.com>'),
+        ("Jo Trainer", '"J." <jo@example.com>', '"Jo Trainer" <jo@example.com>'),
+        ("", Mailbox("jo@example.com", "J."), '"J." <jo@example.com>'),
+    ],
+)
+def test_a_staff_member_s_mailbox_has_their_name(name: str, address: Mailbox | str, expected: str) -> None:
+    """The name of the staff record goes over the one in the address."""
+    assert str(Staff(name, address).mailbox()) == expected
+
+
+def test_a_staff_member_s_key_is_the_host_s_or_the_address() -> None:
+    """As for any person."""
+    assert Staff("Jo", "jo@EXAMPLE.com").key == "jo@example.com"
+    assert Staff("Jo", "jo@example.com", key="S1").key == "S1"
+
+
+def test_a_staff_member_shows_no_password() -> None:
+    """The repr keeps the secret."""
+    assert "hidden" not in repr(Staff("Jo", "jo@example.com", login=Login("jo", PlainSecret("hidden"))))
