@@ -202,7 +202,7 @@ def run(*, quick: bool) -> Section:
                     "a list of the emails",
                 ],
                 rows=rows,
-                note="Each figure from a process of its own; memory is the growth of its largest resident size.",
+                note="Each figure from its own process; memory is the growth of its largest resident size.",
             ),
         ),
         charts=(
