@@ -184,7 +184,7 @@ def mailbox(setting: str, value: object) -> Iterator[Problem]:
 
 def separator(setting: str, value: object) -> Iterator[Problem]:
     """One of the two characters that separate addresses."""
-    if value not in {";", ","}:
+    if value not in (";", ","):
         yield error(
             setting,
             f'Expected ";" or ",", found {shown(value)}.',

@@ -105,14 +105,15 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
     for name, tab in _TABS.items():
         group = data.get(name, {})
         if rules.is_group(group):
-            values[name] = _read_tab(name, group, tab, problems)
+            built = _read_tab(name, group, tab, problems)
+            values |= {} if built is None else {name: built}
             unknown[name] = _left_over(group, _types(tab))
         else:
             problems.append(_not_a_group(name, group))
     values["contexts"] = _read_contexts(data.get("contexts", {}), problems)
     kept = {name: keys for name, keys in unknown.items() if keys}
-    built = _build(EmailPreferences, {**values, "unknown": kept}, problems)
-    return (None, tuple(problems)) if problems else (built, ())
+    preferences = _build(EmailPreferences, {**values, "unknown": kept}, problems)
+    return (None, tuple(problems)) if problems else (preferences, ())
 
 
 def _wrong_schema(schema: object) -> Iterator[Problem]:
@@ -278,8 +279,8 @@ def _is_secret(kind: object) -> bool:
     return kind == Secret | None
 
 
-def _is_plain(kind: object) -> bool:
-    return kind in {bool, int, str, Mailbox | None}
+def _is_mailbox(kind: object) -> bool:
+    return kind == Mailbox | None
 
 
 def _as_it_came(value: object, _kind: object) -> object:
@@ -289,7 +290,9 @@ def _as_it_came(value: object, _kind: object) -> object:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook_func(_is_plain, _as_it_came)
+    for kind in (bool, int, str):
+        converter.register_structure_hook(kind, _as_it_came)
+    converter.register_structure_hook_func(_is_mailbox, _as_it_came)
     converter.register_structure_hook_func(_is_enum, _read_choice)
     converter.register_structure_hook_func(_is_secret, _read_secret)
     converter.register_unstructure_hook_func(_is_secret, _write_secret)

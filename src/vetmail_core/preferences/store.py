@@ -232,25 +232,21 @@ def _read_document(file: Path) -> tuple[object, str, PreferencesError | None]:
         fault.__cause__ = error
         return None, "", fault
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once), _revision(data), None
+        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        place, what = f"line {error.lineno}, column {error.colno}", error.msg
+        what = f"at line {error.lineno}, column {error.colno}: {error.msg}"
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        place, what = f"line {line}, column {column}", "this is not UTF-8 text"
+        what = f"at line {line}, column {column}: this is no UTF-8 text"
     except RecursionError:
-        place, what = "line 1, column 1", "groups are nested too deeply"
+        what = "somewhere inside: its groups are nested too deeply"
     except ValueError as error:
-        place, what = "line 1, column 1", str(error)
-    return (
-        None,
-        "",
-        _fault(
-            f"The preferences file {file} is damaged at {place}: {what}.",
-            "Put it right there, or restore the file from a copy.",
-        ),
-    )
+        what = f"somewhere inside: {error}"
+    else:
+        return document, _revision(data), None
+    advice = "Put it right there, or restore the file from a copy."
+    return None, "", _fault(f"The preferences file {file} is damaged {what}.", advice)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -260,6 +256,10 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f'"{twice}" stands twice in one group')
     return group
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is not a number that JSON knows")
 
 
 def _reason(error: OSError) -> str:

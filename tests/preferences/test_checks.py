@@ -1,0 +1,428 @@
+"""What will go wrong with preferences: one table, row by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from vetmail_core.contexts import RecipientType
+from vetmail_core.credentials import EnvironmentSecret, Login
+from vetmail_core.errors import Severity
+from vetmail_core.people import Staff
+from vetmail_core.preferences import (
+    PROVIDERS,
+    AuthenticationType,
+    BulkCopies,
+    EmailPreferences,
+    MailServer,
+    Settings,
+    TlsMethod,
+    check_preferences,
+    describe_preferences,
+)
+
+if TYPE_CHECKING:
+    from vetmail_core.errors import Problem
+
+SECRET = EnvironmentSecret("VETMAIL_PASSWORD")
+NONE, PASSWORD, OAUTH2 = AuthenticationType
+SOUND = EmailPreferences(
+    use_built_in_client=True,
+    mail_server=MailServer(
+        host="smtp.example.com",
+        port=587,
+        tls=TlsMethod.EXPLICIT,
+        authentication=PASSWORD,
+        username="office@example.com",
+        password=SECRET,
+    ),
+    settings=Settings(default_from='"Training Institute" <office@example.com>'),
+)
+MICROSOFT = attrs.evolve(
+    SOUND,
+    mail_server=attrs.evolve(
+        SOUND.mail_server,
+        host="smtp.office365.com",
+        authentication=OAUTH2,
+        password=None,
+        wait_between_emails_ms=2000,
+    ),
+)
+GMAIL = attrs.evolve(
+    SOUND, mail_server=attrs.evolve(SOUND.mail_server, host="smtp.gmail.com", authentication=OAUTH2)
+)
+STAFF_LOGINS = attrs.evolve(
+    SOUND, mail_server=attrs.evolve(SOUND.mail_server, use_staff_logins=True), settings=Settings()
+)
+ANNE = Staff("Anne Teacher", "anne@example.com", login=Login("anne@example.com", SECRET))
+BEN = Staff("Ben Teacher", "ben@example.com")
+CARL = Staff("", "carl@example.com", login=Login("shared@example.com", SECRET))
+
+
+def server(preferences: EmailPreferences = SOUND, **changes: object) -> EmailPreferences:
+    """The preferences with another mail server tab."""
+    tab = attrs.evolve(preferences.mail_server, **changes)  # type: ignore[arg-type]  # the table's values
+    return attrs.evolve(preferences, mail_server=tab)
+
+
+def settings(preferences: EmailPreferences = SOUND, **changes: object) -> EmailPreferences:
+    """The preferences with another settings tab."""
+    tab = attrs.evolve(preferences.settings, **changes)  # type: ignore[arg-type]  # the table's values
+    return attrs.evolve(preferences, settings=tab)
+
+
+def rules(**contexts: dict[str, RecipientType]) -> EmailPreferences:
+    """The preferences with rules for contexts."""
+    return attrs.evolve(SOUND, contexts=contexts)
+
+
+def staff_logins_at(preferences: EmailPreferences) -> EmailPreferences:
+    """The preferences with individual logins and no shared From address."""
+    return settings(server(preferences, use_staff_logins=True), default_from=None)
+
+
+def told(preferences: EmailPreferences, *, staff: Staff | list[Staff] | None = None) -> list[tuple[str, str]]:
+    """Severity and setting of each problem."""
+    return [
+        (problem.severity.value, problem.setting) for problem in check_preferences(preferences, staff=staff)
+    ]
+
+
+@pytest.mark.parametrize(
+    "preferences",
+    [
+        SOUND,
+        MICROSOFT,
+        GMAIL,
+        server(
+            host="localhost", port=25, tls=TlsMethod.NONE, authentication=NONE, username="", password=None
+        ),
+        server(host="127.0.0.1", port=2525, tls=TlsMethod.NONE),
+        server(host="::1", tls=TlsMethod.NONE),
+        server(host="LOCALHOST.", tls=TlsMethod.NONE),
+        server(host="email-smtp.ap-southeast-2.amazonaws.com", username="AKIA"),
+        server(host="smtp.sendgrid.net", username="apikey"),
+        server(host="smtp-relay.gmail.com", authentication=NONE, username="", password=None),
+        server(MICROSOFT, username="DOMAIN\\office"),
+        rules(client={"guardian": RecipientType.CC}),
+    ],
+)
+def test_sound_preferences_have_no_problems(preferences: EmailPreferences) -> None:
+    """Advice that is always there is read by nobody."""
+    assert check_preferences(preferences) == ()
+
+
+ERROR, WARNING, HINT = "error", "warning", "hint"
+
+TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
+    ("no host", server(host=""), [(ERROR, "mail_server.host")], "No mail server is entered"),
+    (
+        "no login",
+        server(username="", password=None),
+        [(ERROR, "mail_server.username"), (ERROR, "mail_server.password")],
+        "no user name is entered",
+    ),
+    ("no password", server(password=None), [(ERROR, "mail_server.password")], "no password is entered"),
+    (
+        "no user for a token",
+        server(GMAIL, username="", password=None),
+        [(ERROR, "mail_server.username")],
+        "no user name is entered",
+    ),
+    (
+        "implicit",
+        server(tls=TlsMethod.IMPLICIT, port=465),
+        [(WARNING, "mail_server.tls")],
+        "the Trainer Portal cannot use it",
+    ),
+    (
+        "implicit at 587",
+        server(tls=TlsMethod.IMPLICIT),
+        [(ERROR, "mail_server.tls"), (WARNING, "mail_server.tls")],
+        "start in clear and change to TLS when asked",
+    ),
+    ("explicit at 465", server(port=465), [(ERROR, "mail_server.tls")], "start with TLS at once"),
+    (
+        "explicit at 2465",
+        server(host="email-smtp.ap-southeast-2.amazonaws.com", port=2465),
+        [(ERROR, "mail_server.tls")],
+        "start with TLS at once",
+    ),
+    (
+        "in clear at 465",
+        server(port=465, tls=TlsMethod.NONE),
+        [(ERROR, "mail_server.tls"), (ERROR, "mail_server.tls")],
+        "start with TLS at once, which None does not",
+    ),
+    ("password in clear", server(tls=TlsMethod.NONE), [(ERROR, "mail_server.tls")], "in clear"),
+    (
+        "password in clear in the own network",
+        server(host="192.168.1.2", tls=TlsMethod.NONE),
+        [(ERROR, "mail_server.tls")],
+        "cross the network to 192.168.1.2 in clear",
+    ),
+    (
+        "mail in clear",
+        server(tls=TlsMethod.NONE, authentication=NONE, username="", password=None),
+        [(HINT, "mail_server.tls")],
+        "Mail crosses the network",
+    ),
+    (
+        "mail in clear to a provider",
+        server(
+            host="smtp.office365.com",
+            port=25,
+            tls=TlsMethod.NONE,
+            authentication=NONE,
+            username="",
+            password=None,
+            wait_between_emails_ms=2000,
+        ),
+        [(ERROR, "mail_server.tls"), (ERROR, "mail_server.authentication")],
+        "takes no mail on a connection in clear",
+    ),
+    (
+        "port nobody answers",
+        server(GMAIL, port=25),
+        [(ERROR, "mail_server.port")],
+        "does not answer at port 25",
+    ),
+    (
+        "Microsoft with a password",
+        server(MICROSOFT, authentication=PASSWORD, password=SECRET),
+        [(WARNING, "mail_server.authentication")],
+        "end of December 2026",
+    ),
+    (
+        "no OAuth there",
+        server(host="smtp.sendgrid.net", authentication=OAUTH2, username="apikey"),
+        [(ERROR, "mail_server.authentication")],
+        "SendGrid does not offer signing in with OAuth",
+    ),
+    (
+        "no login at a provider",
+        server(GMAIL, authentication=NONE, username="", password=None),
+        [(ERROR, "mail_server.authentication")],
+        "Gmail takes no mail without a login",
+    ),
+    (
+        "app password",
+        server(GMAIL, authentication=PASSWORD, password=SECRET),
+        [(HINT, "mail_server.password")],
+        "refuses the account's own password",
+    ),
+    (
+        "own name at SendGrid",
+        server(host="smtp.sendgrid.net"),
+        [(ERROR, "mail_server.username")],
+        'the word "apikey"',
+    ),
+    (
+        "login never used",
+        server(authentication=NONE),
+        [(HINT, "mail_server.authentication")],
+        "so it is not used",
+    ),
+    (
+        "password never used",
+        server(authentication=NONE, username=""),
+        [(HINT, "mail_server.authentication")],
+        "so it is not used",
+    ),
+    (
+        "staff logins never used",
+        server(STAFF_LOGINS, authentication=NONE),
+        [(WARNING, "mail_server.use_staff_logins")],
+        "so nobody logs in",
+    ),
+    (
+        "system mail without login",
+        server(STAFF_LOGINS, username=""),
+        [(HINT, "mail_server.username")],
+        "such as portal notifications, has no login",
+    ),
+    (
+        "system mail without password",
+        server(STAFF_LOGINS, password=None),
+        [(HINT, "mail_server.username")],
+        "such as portal notifications, has no login",
+    ),
+    (
+        "too fast",
+        server(MICROSOFT, wait_between_emails_ms=1999),
+        [(WARNING, "mail_server.wait_between_emails_ms")],
+        "takes 30 emails a minute",
+    ),
+    (
+        "From is not the login",
+        settings(MICROSOFT, default_from="other@example.com"),
+        [(WARNING, "settings.default_from")],
+        "other@example.com is not the login office@example.com",
+    ),
+    (
+        "From is not the login at Gmail",
+        settings(GMAIL, default_from="other@example.com"),
+        [(WARNING, "settings.default_from")],
+        "other@example.com is not the login office@example.com",
+    ),
+    (
+        "From of everybody, login of one",
+        settings(MICROSOFT, default_from=None),
+        [(WARNING, "settings.default_from")],
+        "all of it logs in as one user",
+    ),
+    (
+        "staff logins and a From",
+        server(use_staff_logins=True),
+        [(WARNING, "settings.default_from")],
+        "Staff send with their own logins, but a default from address is set",
+    ),
+    (
+        "system mail without From",
+        settings(default_from=None),
+        [(HINT, "settings.default_from")],
+        "has no address to come from",
+    ),
+    (
+        "replies taken away",
+        settings(default_reply_to="office@example.com"),
+        [(HINT, "settings.default_reply_to")],
+        "trainers and other staff do not see the answers",
+    ),
+    (
+        "flood",
+        settings(bulk_copies=BulkCopies.EVERY_RECIPIENT),
+        [(WARNING, "settings.bulk_copies")],
+        "one copy for every recipient",
+    ),
+    (
+        "unknown context",
+        rules(occurence_class={"guardian": RecipientType.CC}),
+        [(HINT, "contexts.occurence_class")],
+        'Write "occurrence_class" if you meant that',
+    ),
+    (
+        "strange context and role",
+        rules(zzz={"qqq": RecipientType.CC}),
+        [(HINT, "contexts.zzz"), (HINT, "contexts.zzz.qqq")],
+        "Nothing, if your product has this",
+    ),
+    (
+        "slip in a role",
+        rules(client={"gardian": RecipientType.CC}),
+        [(HINT, "contexts.client.gardian")],
+        'Write "guardian" if you meant that',
+    ),
+    (
+        "nobody to write to",
+        rules(client={"client": RecipientType.NONE, "guardian": RecipientType.BCC}),
+        [(WARNING, "contexts.client")],
+        'In "Client" nobody is set to To',
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("preferences", "problems", "words"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
+def test_each_mistake_is_told_once_with_its_setting(
+    preferences: EmailPreferences, problems: list[tuple[str, str]], words: str
+) -> None:
+    """One row for each thing that goes wrong: how grave, which setting, and in which words."""
+    assert told(preferences) == problems
+    assert any(words in f"{problem.message} {problem.advice}" for problem in check_preferences(preferences))
+
+
+@pytest.mark.parametrize("preferences", [row[1] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_every_problem_can_be_found_on_the_screen_and_mended(preferences: EmailPreferences) -> None:
+    """It names a setting that exists, is a whole sentence, and has advice; it knows no password."""
+    names = {description.name for description in describe_preferences()}
+    for problem in check_preferences(preferences):
+        assert problem.setting in names or problem.setting.startswith("contexts.")
+        assert problem.message.endswith(".")
+        assert problem.advice.endswith((".", '"'))
+        assert "VETMAIL_PASSWORD" not in str(problem)
+
+
+def test_the_gravest_problem_comes_first() -> None:
+    """Errors, then warnings, then hints; each group in the order of the screen."""
+    preferences = settings(
+        server(host="", tls=TlsMethod.IMPLICIT, port=465, password=None),
+        default_reply_to="a@example.com",
+        bulk_copies=BulkCopies.EVERY_RECIPIENT,
+    )
+    assert told(preferences) == [
+        (ERROR, "mail_server.host"),
+        (ERROR, "mail_server.password"),
+        (WARNING, "mail_server.tls"),
+        (WARNING, "settings.bulk_copies"),
+        (HINT, "settings.default_reply_to"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preferences", "staff", "problems"),
+    [
+        (STAFF_LOGINS, ANNE, []),
+        (STAFF_LOGINS, BEN, [(ERROR, "mail_server.use_staff_logins")]),
+        (STAFF_LOGINS, [ANNE, BEN, BEN], [(ERROR, "mail_server.use_staff_logins")] * 2),
+        (STAFF_LOGINS, [], []),
+        (SOUND, BEN, []),
+        (server(STAFF_LOGINS, authentication=NONE), BEN, [(WARNING, "mail_server.use_staff_logins")]),
+        (staff_logins_at(GMAIL), [ANNE, CARL], [(WARNING, "mail_server.use_staff_logins")]),
+        (staff_logins_at(GMAIL), BEN, [(ERROR, "mail_server.use_staff_logins")]),
+        (STAFF_LOGINS, CARL, []),
+    ],
+)
+def test_staff_who_send_need_a_login_that_fits(
+    preferences: EmailPreferences, staff: Staff | list[Staff], problems: list[tuple[str, str]]
+) -> None:
+    """Where everybody logs in as themselves, one without a login cannot send."""
+    assert told(preferences, staff=staff) == problems
+
+
+def by_staff(preferences: EmailPreferences, person: Staff) -> Problem:
+    """The one problem about a person."""
+    (problem,) = check_preferences(preferences, staff=person)
+    return problem
+
+
+def test_a_person_is_named_or_else_their_address() -> None:
+    """The help desk knows whose record to open."""
+    assert "Ben Teacher has no e-mail login" in by_staff(STAFF_LOGINS, BEN).message
+    nameless = attrs.evolve(CARL, login=None)
+    assert "carl@example.com has no e-mail login" in by_staff(STAFF_LOGINS, nameless).message
+    assert (
+        "carl@example.com sends from carl@example.com but logs in as shared@example.com"
+        in by_staff(staff_logins_at(GMAIL), CARL).message
+    )
+
+
+def test_nothing_that_does_not_apply_is_criticised() -> None:
+    """With the built-in client off only the separator matters, and that deserves a hint."""
+    off = attrs.evolve(
+        server(host="", port=465, tls=TlsMethod.NONE, password=None), use_built_in_client=False
+    )
+    assert told(off) == [(HINT, "settings.address_separator")]
+    assert 'Try ","' in check_preferences(off)[0].advice
+    comma = settings(off, address_separator=",")
+    assert told(comma) == [(HINT, "settings.address_separator")]
+    assert 'Try ";"' in check_preferences(comma)[0].advice
+
+
+@pytest.mark.parametrize("key", PROVIDERS)
+def test_what_a_provider_recommends_has_no_errors(key: str) -> None:
+    """Filling in the screen from the provider's data gives preferences that send."""
+    provider = PROVIDERS[key]
+    username = provider.fixed_username or "office@example.com"
+    filled = server(
+        host=provider.host.replace("REGION", "ap-southeast-2"),
+        port=provider.ports[0],
+        tls=provider.tls,
+        authentication=provider.authentication,
+        username=username,
+        wait_between_emails_ms=provider.wait_between_emails_ms,
+    )
+    assert [problem for problem in check_preferences(filled) if problem.severity is not Severity.HINT] == []

@@ -1,0 +1,123 @@
+"""The description of every setting: complete against the model."""
+
+from __future__ import annotations
+
+import enum
+import typing
+
+import attrs
+
+from vetmail_core.contexts import RecipientType
+from vetmail_core.preferences import (
+    EmailPreferences,
+    MailServer,
+    SettingDescription,
+    SettingKind,
+    Settings,
+    describe_preferences,
+)
+
+DESCRIBED = {description.name: description for description in describe_preferences()}
+
+
+def model_settings() -> dict[str, tuple[object, object]]:
+    """Dotted name -> type and default of every setting, straight from the model's classes."""
+    found: dict[str, tuple[object, object]] = {}
+    defaults = EmailPreferences()
+    types = typing.get_type_hints(EmailPreferences)
+    for field in attrs.fields(EmailPreferences):
+        value = getattr(defaults, field.name)
+        if isinstance(value, (MailServer, Settings)):
+            inner = typing.get_type_hints(type(value))
+            for part in attrs.fields(type(value)):
+                found[f"{field.name}.{part.name}"] = (inner[part.name], getattr(value, part.name))
+        elif field.eq:
+            found[field.name] = (types[field.name], value)
+    return found
+
+
+def test_every_setting_of_the_model_is_described_in_its_order() -> None:
+    """A setting added to the model and forgotten here fails this test."""
+    assert list(DESCRIBED) == list(model_settings())
+    assert len(DESCRIBED) == len(describe_preferences())
+
+
+def test_each_default_is_the_models() -> None:
+    """The screen shows what the library would do."""
+    defaults = {name: default for name, (_type, default) in model_settings().items()}
+    assert {name: description.default for name, description in DESCRIBED.items()} == defaults
+
+
+def expected_kind(kind: object) -> set[SettingKind]:
+    """The controls that fit a type of the model."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return {SettingKind.CHOICE}
+    fitting = {
+        bool: {SettingKind.SWITCH},
+        int: {SettingKind.NUMBER},
+        str: {SettingKind.TEXT, SettingKind.CHOICE},
+    }
+    return fitting.get(
+        typing.cast("type", kind), {SettingKind.SECRET, SettingKind.MAILBOX, SettingKind.CONTEXTS}
+    )
+
+
+def test_each_control_fits_its_type() -> None:
+    """A switch for a yes or no, a list for a choice."""
+    for name, (kind, _default) in model_settings().items():
+        assert DESCRIBED[name].kind in expected_kind(kind), name
+
+
+def test_each_choice_is_offered_once() -> None:
+    """All members of the enumeration, in its order, each with a label; no choices elsewhere."""
+    for name, (kind, default) in model_settings().items():
+        choices = [choice.value for choice in DESCRIBED[name].choices]
+        if isinstance(kind, type) and issubclass(kind, enum.Enum):
+            assert choices == list(kind), name
+        elif DESCRIBED[name].kind is SettingKind.CHOICE:
+            assert default in choices, name
+        elif name == "contexts":
+            assert choices == list(RecipientType)
+        else:
+            assert choices == [], name
+        assert all(choice.label for choice in DESCRIBED[name].choices)
+
+
+def test_each_setting_has_words_for_people() -> None:
+    """Label, help and when it applies; labels of one tab differ."""
+    for description in describe_preferences():
+        assert description.label
+        assert description.help.endswith(".")
+        assert description.applies.endswith(".")
+    places = {(description.tab, description.label) for description in describe_preferences()}
+    assert len(places) == len(DESCRIBED)
+
+
+def test_the_tabs_are_vettraks() -> None:
+    """One switch above three tabs."""
+    tabs = list(dict.fromkeys(description.tab for description in describe_preferences()))
+    assert tabs == ["", "Mail server", "Settings", "Email Context"]
+
+
+def test_the_labels_are_vettraks() -> None:
+    """Somebody who knows VETtrak's screen finds everything under its name."""
+    assert [
+        description.label for description in describe_preferences() if description.tab in {"", "Mail server"}
+    ] == [
+        "Use built-in VETtrak email client",
+        "Mail server address (SMTP)",
+        "Email port",
+        "SSL/TLS connection method",
+        "Authentication type",
+        "Use individual staff member email logins",
+        "Email login username",
+        "Email login password",
+        "Wait time between emails",
+    ]
+
+
+def test_a_description_is_a_value() -> None:
+    """Nobody changes a label for everybody."""
+    description = DESCRIBED["mail_server.port"]
+    assert isinstance(description, SettingDescription)
+    assert attrs.evolve(description) == description

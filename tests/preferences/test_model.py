@@ -1,0 +1,406 @@
+"""The preferences as values: choices, defaults, what applies, and every problem at once."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import pickle
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from vetmail_core.address import Mailbox
+from vetmail_core.contexts import RecipientType
+from vetmail_core.credentials import EnvironmentSecret, PlainSecret
+from vetmail_core.errors import PreferencesError
+from vetmail_core.preferences import (
+    AuthenticationType,
+    BulkCopies,
+    EmailPreferences,
+    MailServer,
+    Settings,
+    StaffDisplayName,
+    TlsMethod,
+)
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Callable, Mapping
+
+ALL_NAMES = (
+    "use_built_in_client",
+    "mail_server.host",
+    "mail_server.port",
+    "mail_server.tls",
+    "mail_server.authentication",
+    "mail_server.use_staff_logins",
+    "mail_server.username",
+    "mail_server.password",
+    "mail_server.wait_between_emails_ms",
+    "settings.default_from",
+    "settings.default_reply_to",
+    "settings.bulk_copies",
+    "settings.address_separator",
+    "settings.staff_display_name",
+    "settings.custom_display_name",
+    "contexts",
+)
+
+
+def test_the_defaults_are_those_of_the_screen() -> None:
+    """Nothing leaves through a server nobody entered; port 25 is the one default VETtrak states."""
+    assert attrs.asdict(EmailPreferences(), recurse=True, filter=lambda field, _value: field.eq is True) == {
+        "use_built_in_client": False,
+        "mail_server": {
+            "host": "",
+            "port": 25,
+            "tls": TlsMethod.NONE,
+            "authentication": AuthenticationType.NONE,
+            "use_staff_logins": False,
+            "username": "",
+            "password": None,
+            "wait_between_emails_ms": 0,
+        },
+        "settings": {
+            "default_from": None,
+            "default_reply_to": None,
+            "bulk_copies": BulkCopies.FIRST_RECIPIENT,
+            "address_separator": ";",
+            "staff_display_name": StaffDisplayName.STAFF_NAME,
+            "custom_display_name": "",
+        },
+        "contexts": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("choices", "values"),
+    [
+        (TlsMethod, ["none", "explicit", "implicit"]),
+        (AuthenticationType, ["none", "password", "oauth2"]),
+        (BulkCopies, ["first_recipient", "every_recipient"]),
+        (StaffDisplayName, ["staff_name", "custom"]),
+    ],
+)
+def test_choices_have_the_written_values(choices: type[enum.Enum], values: list[str]) -> None:
+    """The values stand in preferences files."""
+    assert [choice.value for choice in choices] == values
+
+
+def test_a_default_from_in_vettraks_form_gives_address_and_alias() -> None:
+    """What stands in VETtrak's field can be pasted."""
+    settings = Settings(default_from='"Alias Name" <user@x.com>', default_reply_to="office@x.com")
+    assert settings.default_from == Mailbox("user@x.com", "Alias Name")
+    assert settings.default_reply_to == Mailbox("office@x.com")
+
+
+@pytest.mark.parametrize("empty", ["", "  ", None])
+def test_an_empty_field_is_no_address(empty: str | None) -> None:
+    """A screen hands over the empty text of an empty field."""
+    assert Settings(default_from=empty, default_reply_to=empty) == Settings()
+
+
+BAD_VALUES: list[tuple[Callable[..., object], str, object, str]] = [
+    (MailServer, "host", None, "Expected a text, found nothing"),
+    (MailServer, "host", 5, "Expected a text, found the number 5"),
+    (MailServer, "host", "smtp.example.com:587", "name of a mail server"),
+    (MailServer, "host", "https://smtp.example.com", "name of a mail server"),
+    (MailServer, "host", " smtp.example.com", "name of a mail server"),
+    (MailServer, "host", "a" * 254, "name of a mail server"),
+    (MailServer, "host", "smtp.example.com\r\nQUIT", "control character"),
+    (MailServer, "port", 0, "whole number from 1 to 65535, found the number 0"),
+    (MailServer, "port", 65_536, "whole number from 1 to 65535"),
+    (MailServer, "port", True, r"found true \(a yes or no\)"),
+    (MailServer, "port", "25", 'found the text "25"'),
+    (MailServer, "port", 25.0, "found the number 25.0"),
+    (MailServer, "port", 10**400, "found a number"),
+    (MailServer, "tls", "explicit", "Expected one of TlsMethod.NONE, TlsMethod.EXPLICIT"),
+    (MailServer, "tls", AuthenticationType.NONE, "found AuthenticationType.NONE"),
+    (MailServer, "authentication", None, "Expected one of AuthenticationType.NONE"),
+    (MailServer, "use_staff_logins", 1, "Expected yes or no .* found the number 1"),
+    (MailServer, "username", "me\nyou", "control character in the text .me<U.000A>you"),
+    (MailServer, "username", ["me"], "found a list"),
+    (MailServer, "password", "hunter2", r"bare value of type str \(not shown\)"),
+    (MailServer, "wait_between_emails_ms", -1, "milliseconds from 0 to 86400000"),
+    (MailServer, "wait_between_emails_ms", 0.5, "found the number 0.5"),
+    (Settings, "default_from", "no address", "Expected one e-mail address"),
+    (Settings, "default_from", "a@x.com; b@x.com", "Expected one e-mail address"),
+    (Settings, "default_reply_to", 5, "Expected an e-mail address, found the number 5"),
+    (Settings, "default_reply_to", '"A\nB" <a@x.com>', "Expected one e-mail address"),
+    (Settings, "bulk_copies", "every", 'found the text "every"'),
+    (Settings, "address_separator", "|", 'Expected ";" or ",", found the text "|"'),
+    (Settings, "address_separator", ["|"], 'Expected ";" or ",", found a list'),
+    (Settings, "staff_display_name", {}, "found a group of settings"),
+    (Settings, "custom_display_name", None, "Expected a text"),
+    (Settings, "custom_display_name", "Training\nInstitute", "control character"),
+    (Settings, "custom_display_name", "Training\u202eInstitute", "Expected a name to show"),
+]
+
+
+@pytest.mark.parametrize(("tab", "name", "value", "fault"), BAD_VALUES)
+def test_a_value_that_cannot_stand_is_refused_by_name(
+    tab: Callable[..., object], name: str, value: object, fault: str
+) -> None:
+    """The problem has the dotted name, what was expected, what came, and advice; never a password."""
+    with pytest.raises(PreferencesError, match=fault) as caught:
+        tab(**{name: value})
+    (problem,) = caught.value.problems
+    assert problem.setting == f"{'mail_server' if tab is MailServer else 'settings'}.{name}"
+    assert problem.advice
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["", "smtp.example.com", "mail_1", "192.0.2.1", "::1", "müller.example"])
+def test_a_server_is_a_name_or_an_ip_address(host: str) -> None:
+    """And may be empty while the screen is being filled in."""
+    assert MailServer(host=host).host == host
+
+
+def test_a_long_value_is_cut_in_the_sentence() -> None:
+    """A pasted page does not fill the screen."""
+    with pytest.raises(PreferencesError) as caught:
+        MailServer(host="x y" * 1000)
+    assert len(str(caught.value)) < 400
+
+
+def test_all_problems_of_a_tab_come_at_once() -> None:
+    """Nobody repairs one field to hear of the next."""
+    with pytest.raises(PreferencesError, match="8 settings cannot stand") as caught:
+        MailServer(
+            host="a b",
+            port=0,
+            tls="x",  # type: ignore[arg-type]  # the slips under test
+            authentication="x",  # type: ignore[arg-type]
+            use_staff_logins="x",  # type: ignore[arg-type]
+            username="\n",
+            password="x",  # type: ignore[arg-type]
+            wait_between_emails_ms=-1,
+        )
+    assert [problem.setting for problem in caught.value.problems] == list(ALL_NAMES[1:9])
+    with pytest.raises(PreferencesError) as caught:
+        Settings(
+            default_from="x y",
+            default_reply_to="x y",
+            bulk_copies="x",  # type: ignore[arg-type]
+            address_separator="",
+            staff_display_name="x",  # type: ignore[arg-type]
+            custom_display_name="\n",
+        )
+    assert [problem.setting for problem in caught.value.problems] == list(ALL_NAMES[9:15])
+
+
+def test_a_display_name_of_ones_own_must_be_given() -> None:
+    """Staff mail would otherwise come from nobody."""
+    with pytest.raises(PreferencesError, match=r"Expected a name.*found none") as caught:
+        Settings(staff_display_name=StaffDisplayName.CUSTOM, custom_display_name=" ")
+    assert [problem.setting for problem in caught.value.problems] == ["settings.custom_display_name"]
+    custom = Settings(staff_display_name=StaffDisplayName.CUSTOM, custom_display_name="Training Institute")
+    assert custom.custom_display_name == "Training Institute"
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"),
+    [
+        ({"use_built_in_client": "yes"}, "use_built_in_client"),
+        ({"mail_server": {}}, "mail_server"),
+        ({"settings": None}, "settings"),
+        ({"contexts": []}, "contexts"),
+        ({"contexts": {"client": "cc"}}, "contexts.client"),
+        ({"contexts": {"client": {"guardian": "cc"}}}, "contexts.client.guardian"),
+        ({"contexts": {"": {}}}, "contexts"),
+        ({"contexts": {7: {}}}, "contexts"),
+        ({"contexts": {"client": {"a\nb": RecipientType.CC}}}, "contexts.client"),
+    ],
+)
+def test_preferences_name_what_is_wrong_between_the_tabs(values: Mapping[str, object], setting: str) -> None:
+    """A tab of the wrong kind, or a rule that is none."""
+    with pytest.raises(PreferencesError) as caught:
+        EmailPreferences(**values)  # type: ignore[arg-type]  # the slips under test
+    assert [problem.setting for problem in caught.value.problems] == [setting]
+
+
+@pytest.mark.parametrize("context", ["account", "portal_notification"])
+@pytest.mark.parametrize(
+    ("role", "kind", "allowed"),
+    [
+        ("guardian", RecipientType.CC, False),
+        ("guardian", RecipientType.BCC, False),
+        ("guardian", RecipientType.TO, False),
+        ("client", RecipientType.CC, False),
+        ("guardian", RecipientType.NONE, True),
+        ("client", RecipientType.TO, True),
+        ("client", RecipientType.NONE, True),
+    ],
+)
+def test_private_mail_is_never_copied(context: str, role: str, kind: RecipientType, *, allowed: bool) -> None:
+    """Passwords and personal results go to the person they are for."""
+    rules = {context: {role: kind}}
+    if allowed:
+        assert EmailPreferences(contexts=rules).contexts == rules
+        return
+    with pytest.raises(PreferencesError, match="goes to one person only") as caught:
+        EmailPreferences(contexts=rules)
+    assert [problem.setting for problem in caught.value.problems] == [f"contexts.{context}.{role}"]
+
+
+def test_with_the_built_in_client_off_only_the_switch_and_the_separator_apply() -> None:
+    """The rest is the mail program's business, and is kept for the day the switch goes on again."""
+    on = EmailPreferences(use_built_in_client=True, mail_server=MailServer(host="smtp.example.com", port=587))
+    off = attrs.evolve(on, use_built_in_client=False)
+    assert off.applicable_settings() == ("use_built_in_client", "settings.address_separator")
+    assert off.mail_server == on.mail_server
+    assert attrs.evolve(off, use_built_in_client=True) == on
+
+
+SHARED = {"mail_server.username", "mail_server.password"}
+
+
+@pytest.mark.parametrize(
+    ("authentication", "use_staff_logins", "missing"),
+    [
+        (AuthenticationType.NONE, False, SHARED),
+        (AuthenticationType.NONE, True, SHARED),
+        (AuthenticationType.PASSWORD, False, set()),
+        (AuthenticationType.PASSWORD, True, SHARED),
+        (AuthenticationType.OAUTH2, False, {"mail_server.password"}),
+        (AuthenticationType.OAUTH2, True, SHARED),
+    ],
+)
+@pytest.mark.parametrize("display_name", list(StaffDisplayName))
+def test_the_login_applies_when_it_is_asked_for_and_shared(
+    authentication: AuthenticationType,
+    *,
+    use_staff_logins: bool,
+    missing: set[str],
+    display_name: StaffDisplayName,
+) -> None:
+    """And the own display name when it is chosen; everything else applies with the client on."""
+    preferences = EmailPreferences(
+        use_built_in_client=True,
+        mail_server=MailServer(authentication=authentication, use_staff_logins=use_staff_logins),
+        settings=Settings(staff_display_name=display_name, custom_display_name="Institute"),
+    )
+    if display_name is StaffDisplayName.STAFF_NAME:
+        missing = missing | {"settings.custom_display_name"}
+    assert preferences.applicable_settings() == tuple(name for name in ALL_NAMES if name not in missing)
+
+
+def test_a_rule_applies_as_the_contexts_do() -> None:
+    """Problems are named down to the role, so a screen may ask for such a name."""
+    assert not EmailPreferences().applies("contexts.client.guardian")
+    assert EmailPreferences(use_built_in_client=True).applies("contexts.client.guardian")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("mail_server.prot", 'Did you mean "mail_server.port"'), ("x", "Names look like")]
+)
+def test_a_setting_that_does_not_exist_is_an_error(name: str, advice: str) -> None:
+    """A slip in a host's code is not answered with False."""
+    with pytest.raises(PreferencesError, match=advice):
+        EmailPreferences().applies(name)
+
+
+def test_recipient_types_overlay_catalogue_and_preferences() -> None:
+    """The context's own roles, then its defaults, then what the organisation chose."""
+    plain = EmailPreferences()
+    assert plain.recipient_types("occurrence_class") == {
+        "client": RecipientType.TO,
+        "class_staff": RecipientType.CC,
+    }
+    chosen = EmailPreferences(
+        contexts={"occurrence_class": {"class_staff": RecipientType.BCC, "mentor": RecipientType.CC}}
+    )
+    assert chosen.recipient_types("occurrence_class") == {
+        "client": RecipientType.TO,
+        "class_staff": RecipientType.BCC,
+        "mentor": RecipientType.CC,
+    }
+    assert chosen.recipient_types("client") == {"client": RecipientType.TO}
+
+
+def test_a_role_that_nobody_decided_on_is_none() -> None:
+    """Asking for it is no mistake, and changes nothing."""
+    types = EmailPreferences().recipient_types("occurrence_class")
+    before = dict(types)
+    assert types["guardian"] is RecipientType.NONE
+    assert dict(types) == before
+
+
+def test_an_unknown_context_has_just_its_rules() -> None:
+    """The product may have contexts that are not in the catalogue."""
+    preferences = EmailPreferences(contexts={"excursion": {"driver": RecipientType.TO}})
+    assert preferences.recipient_types("excursion") == {"driver": RecipientType.TO}
+    assert preferences.recipient_types("picnic") == {}
+
+
+def test_rules_are_read_only_and_a_copy() -> None:
+    """Nobody changes preferences behind their back."""
+    rules = {"client": {"guardian": RecipientType.CC}}
+    preferences = EmailPreferences(contexts=rules)
+    rules["client"]["guardian"] = RecipientType.BCC
+    assert preferences.contexts["client"]["guardian"] is RecipientType.CC
+    with pytest.raises(TypeError):
+        preferences.contexts["client"] = {}  # type: ignore[index]
+    with pytest.raises(TypeError):
+        preferences.contexts["client"]["guardian"] = RecipientType.BCC  # type: ignore[index]
+    with pytest.raises(TypeError):
+        preferences.recipient_types("client")["guardian"] = RecipientType.BCC  # type: ignore[index]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        preferences.use_built_in_client = True  # type: ignore[misc]
+
+
+def test_where_a_value_came_from_is_outside_equality_and_repr_and_is_kept() -> None:
+    """Two equal settings are equal wherever they were loaded; a change does not forget the file."""
+    loaded = EmailPreferences(revision="abc", unknown={"": {"theme": "dark"}})
+    assert loaded == EmailPreferences()
+    assert hash(loaded) == hash(EmailPreferences())
+    assert repr(loaded) == repr(EmailPreferences())
+    changed = attrs.evolve(loaded, use_built_in_client=True)
+    assert (changed.revision, changed.unknown) == ("abc", {"": {"theme": "dark"}})
+
+
+PREFERENCES = EmailPreferences(
+    use_built_in_client=True,
+    mail_server=MailServer(host="smtp.example.com", password=EnvironmentSecret("NAME")),
+    settings=Settings(default_from='"Institute" <office@example.com>'),
+    contexts={"client": {"guardian": RecipientType.CC}},
+    revision="abc",
+    unknown={"": {"theme": "dark"}},
+)
+
+
+def test_preferences_survive_a_trip_to_another_process() -> None:
+    """A worker gets all of it, where it came from included."""
+    arrived = pickle.loads(pickle.dumps(PREFERENCES))  # noqa: S301 - our own bytes
+    for one in (arrived, copy.deepcopy(PREFERENCES), copy.copy(PREFERENCES)):
+        assert one == PREFERENCES
+        assert hash(one) == hash(PREFERENCES)
+        assert (one.revision, one.unknown) == (PREFERENCES.revision, PREFERENCES.unknown)
+
+
+def test_preferences_with_a_plain_password_are_not_pickled() -> None:
+    """The password would travel with them unasked."""
+    server = MailServer(password=PlainSecret("hunter2"))
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(EmailPreferences(mail_server=server))
+
+
+def test_preferences_show_no_password() -> None:
+    """In a log line, a traceback or a test's failure."""
+    shown = repr(EmailPreferences(mail_server=MailServer(password=PlainSecret("hunter2"))))
+    assert "hunter2" not in shown
+    assert "********" in shown
+    assert "hunter2" not in repr(attrs.asdict(MailServer(password=PlainSecret("hunter2"))))
+
+
+def test_different_preferences_differ() -> None:
+    """Each part counts."""
+    variants = [
+        EmailPreferences(),
+        EmailPreferences(use_built_in_client=True),
+        EmailPreferences(mail_server=MailServer(port=26)),
+        EmailPreferences(settings=Settings(address_separator=",")),
+        EmailPreferences(contexts={"client": {"guardian": RecipientType.CC}}),
+    ]
+    assert all(one != other for one, other in itertools.combinations(variants, 2))
