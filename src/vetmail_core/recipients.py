@@ -297,6 +297,6 @@ def refuse_private_copies(context: str | None, recipients: Recipients) -> None:
         others = ", ".join(one.addr_spec for one in copies)
         raise RecipientsError(
             f'"{standard.label}" e-mail carries passwords or personal results, so it is for one address and '
-            f"is never copied, but it would also go to {others}. Take them out, or send each person an email of "
-            "their own: plan_bulk does so."
+            f"is never copied, but it would also go to {others}. Take them out, or send each person an "
+            "email of their own: plan_bulk does so."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -101,7 +102,7 @@ def test_another_process_makes_the_same_keys_and_message_ids() -> None:
             capture_output=True,
             text=True,
             check=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8", "SYSTEMROOT": "C:\\Windows"},
+            env={**os.environ, "PYTHONHASHSEED": seed},
         )
         return json.loads(ran.stdout)
 

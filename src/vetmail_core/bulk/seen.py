@@ -11,7 +11,7 @@ The price of a digest is that two different keys may share one, and that the sec
 duplicate. Among n people this happens with a probability of n * n / 2**65: for a million people once in 37
 million such mailings; and it would show, as every exclusion does.
 
-Digests lie in 4096 sorted shards by their lowest bits, so that an insertion moves few bytes and growing never
+Digests lie in 1024 sorted shards by their lowest bits, so that an insertion moves few bytes and growing never
 copies everything at once.
 """
 
@@ -24,7 +24,7 @@ from typing import Final
 
 __all__ = ["SeenKeys"]
 
-_SHARD_BITS: Final = 0xFFF
+_SHARD_BITS: Final = 0x3FF
 _DIGEST_BYTES: Final = 8
 
 
