@@ -104,6 +104,7 @@ def test_an_empty_field_is_no_address(empty: str | None) -> None:
 BAD_VALUES: list[tuple[Callable[..., object], str, object, str]] = [
     (MailServer, "host", None, "Expected a text, found nothing"),
     (MailServer, "host", 5, "Expected a text, found the number 5"),
+    (MailServer, "host", b"smtp", "found a value of type bytes"),
     (MailServer, "host", "smtp.example.com:587", "name of a mail server"),
     (MailServer, "host", "https://smtp.example.com", "name of a mail server"),
     (MailServer, "host", " smtp.example.com", "name of a mail server"),

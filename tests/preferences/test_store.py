@@ -135,7 +135,7 @@ def test_settings_that_cannot_stand_are_named_with_the_file(file: Path) -> None:
     with pytest.raises(PreferencesError, match="cannot be used") as caught:
         load_preferences(file)
     settings = [problem.setting for problem in caught.value.problems]
-    assert settings == ["mail_server.tls", "mail_server.port"]
+    assert settings == ["mail_server.port", "mail_server.tls"]
     assert str(file) in str(caught.value)
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
     assert "hunter2" not in repr([frame.locals for frame in frames])

@@ -144,7 +144,8 @@ def _read_tab(
             except _UnfitError as unfit:
                 bad.append(unfit.problem(f"{name}.{key}"))
     built = _build(tab, values, bad)
-    problems.extend(bad)
+    order = [f"{name}.{key}" for key in _types(tab)]
+    problems.extend(sorted(bad, key=lambda problem: order.index(problem.setting)))
     return built
 
 
@@ -276,7 +277,7 @@ def _is_enum(kind: object) -> bool:
 
 
 def _is_secret(kind: object) -> bool:
-    return kind == Secret | None
+    return bool(kind == Secret | None)
 
 
 def _is_mailbox(kind: object) -> bool:
