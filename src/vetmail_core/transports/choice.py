@@ -1,0 +1,63 @@
+"""Which way the preferences say mail leaves.
+
+What it is for: turning preferences into a transport. What it refuses: the built-in client without a server to
+send through. Its law: the same preferences and sender give the same way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.sender import resolve_sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vetmail_core.clock import Clock
+    from vetmail_core.people import Staff
+    from vetmail_core.preferences import EmailPreferences
+    from vetmail_core.transports.base import Transport
+
+__all__ = ["transport_for"]
+
+
+def transport_for(
+    preferences: EmailPreferences,
+    *,
+    staff: Staff | None = None,
+    token: Callable[[], str] | None = None,
+    clock: Clock | None = None,
+) -> Transport:
+    """Make the transport the preferences ask for.
+
+    Args:
+        preferences: the organisation's.
+        staff: who sends; with individual logins it is their login that is used.
+        token: for OAuth 2: returns an access token.
+        clock: every wait of the transport goes through it; the machine's when not given.
+
+    Returns:
+        The default mail program when the built-in client is off, with the address separator; otherwise
+        the mail server.
+
+    Raises:
+        PreferencesError: the built-in client is on and there is no server, sender or login.
+        TransportError: OAuth 2 without ``token``.
+    """
+    if not preferences.use_built_in_client:
+        from vetmail_core.transports.mailto import MailtoTransport  # noqa: PLC0415 - only one of the two is needed
+
+        return MailtoTransport(separator=preferences.settings.address_separator)
+    if not preferences.mail_server.host:
+        message = "The built-in e-mail client is on, and there is no mail server to send through."
+        advice = (
+            'Enter "Mail server address (SMTP)" in File > Global Preferences > Email preferences > '
+            'Mail server, or untick "Use built-in VETtrak email client".'
+        )
+        problem = Problem(severity=Severity.ERROR, setting="mail_server.host", message=message, advice=advice)
+        raise PreferencesError(f"{message} {advice}", problems=(problem,))
+    from vetmail_core.transports.smtp import SmtpTransport  # noqa: PLC0415 - as above
+
+    login = resolve_sender(preferences, staff).login
+    return SmtpTransport(preferences.mail_server, login=login, token=token, clock=clock)

@@ -1,0 +1,17 @@
+"""SMTP: one connection, used well, and an honest answer for every recipient.
+
+What it is for: `SmtpTransport`. What it refuses: see each room. Its law: the rules of the session do no input
+or output; the socket knows no rules.
+
+The rooms, from the inside out: `protocol` (replies and commands), `auth` (logins), `opening` (from the
+greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all without a
+socket; `connection` and `dialling` (socket, TLS, deadlines), `session`, `pace`, `run` and `transport`.
+"""
+
+from __future__ import annotations
+
+from vetmail_core.transports.smtp.check import ConnectionCheck
+from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
+from vetmail_core.transports.smtp.transport import SmtpTransport
+
+__all__ = ["ConnectionCheck", "Deadlines", "Limits", "Pipelining", "SmtpTransport"]

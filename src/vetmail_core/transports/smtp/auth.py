@@ -1,0 +1,132 @@
+"""Logging in: PLAIN, LOGIN, XOAUTH2 and OAUTHBEARER, without a socket.
+
+What it is for: choosing a mechanism and saying its words. What it refuses: CRAM-MD5 and its kin, whose
+servers must keep passwords in the clear, and a mechanism the server does not offer. Its law: a secret
+stands in nothing but the octets that are sent, and the first refusal (535) is the last try.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.errors import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Bearer", "Credentials", "Password", "oauth_status", "scrubbed"]
+
+_LINE_OCTETS: Final = 12_288  # RFC 4954, section 4
+
+
+@attrs.frozen(repr=False)
+class Password:
+    """A user name with its password.
+
+    Attributes:
+        username: as the server knows it.
+        password: in the clear; lives as long as the login takes.
+    """
+
+    username: str
+    password: str
+
+    mechanisms = ("PLAIN", "LOGIN")
+
+    def words(self, mechanism: str) -> tuple[bytes, ...]:
+        """What to answer, in order; the first goes with the command where the mechanism allows it."""
+        if mechanism == "LOGIN":
+            return _base64(self.username.encode()), _base64(self.password.encode())
+        if "\0" in self.username + self.password:
+            raise TransportError(
+                "The login holds a NUL character, which PLAIN cannot carry (RFC 4616); enter it again."
+            )
+        return (_base64(f"\0{self.username}\0{self.password}".encode()),)
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Everything that must not be seen in what a server says back."""
+        return (*self.words("PLAIN"), *self.words("LOGIN"), self.password.encode())
+
+
+@attrs.frozen(repr=False)
+class Bearer:
+    """A user name with an OAuth 2 access token.
+
+    Attributes:
+        username: the mailbox to act for.
+        token: the access token, in the clear.
+        host: the server, for OAUTHBEARER.
+        port: likewise.
+    """
+
+    username: str
+    token: str
+    host: str = ""
+    port: int = 0
+
+    mechanisms = ("XOAUTH2", "OAUTHBEARER")
+
+    def words(self, mechanism: str) -> tuple[bytes, ...]:
+        """What to answer, in order."""
+        if "\x01" in self.username + self.token or not self.token.isascii():
+            raise TransportError(
+                "The token or its user name holds a character no OAuth login can carry; "
+                "have a new token made."
+            )
+        if mechanism == "XOAUTH2":
+            return (_base64(f"user={self.username}\x01auth=Bearer {self.token}\x01\x01".encode()),)
+        user = self.username.replace("=", "=3D").replace(",", "=2C")
+        fields = f"n,a={user},\x01host={self.host}\x01port={self.port}\x01auth=Bearer {self.token}\x01\x01"
+        return (_base64(fields.encode()),)
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Everything that must not be seen in what a server says back."""
+        return (*self.words("XOAUTH2"), *self.words("OAUTHBEARER"), self.token.encode())
+
+
+Credentials = Password | Bearer
+
+
+def fits_in_command(mechanism: str, word: bytes) -> bool:
+    """Whether the first word can go with the AUTH command; LOGIN's never does."""
+    return mechanism != "LOGIN" and len(word) + len(mechanism) + 8 <= _LINE_OCTETS
+
+
+def refusal_answer(mechanism: str) -> bytes:
+    """What to answer to the challenge in which a server explains why a token is refused.
+
+    RFC 7628, section 3.2.3 wants one octet of value 1; XOAUTH2 an empty line.
+    """
+    return b"AQ==" if mechanism == "OAUTHBEARER" else b""
+
+
+def oauth_status(challenge: bytes) -> str:
+    """The status in the JSON of that challenge, "401" or "invalid_token"; "" when there is none."""
+    try:
+        facts: object = json.loads(base64.b64decode(challenge[4:], validate=True))
+    except (binascii.Error, ValueError):
+        return ""
+    status: object = facts.get("status", "") if isinstance(facts, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    return "".join(c for c in str(status)[:40] if c.isalnum() or c in "_-. ")  # pyright: ignore[reportUnknownArgumentType] - as above
+
+
+def scrubbed(raw: bytes, secrets: Iterable[bytes]) -> bytes:
+    """A raw reply without the secrets a server may repeat ("unknown command AUTH PLAIN AGpv...")."""
+    lines = raw.split(b"\n")
+    for number, line in enumerate(lines):
+        code, words = line[:4], line[4:]
+        for secret in secrets:
+            words = words.replace(secret, b"***")
+        lines[number] = code + words
+    return b"\n".join(lines)
+
+
+def _base64(octets: bytes) -> bytes:
+    return base64.b64encode(octets)

@@ -1,0 +1,198 @@
+"""Whole messages behind one another by BDAT (RFC 3030): nothing waits for an answer.
+
+What it is for: filling the line to a distant server. What it refuses: more messages on the way than its
+window, because each of them is in doubt when the line dies. Its law: answers come in the order of the
+commands, so a message's answers are looked at when all of them are there.
+
+Each message goes behind a RSET: a server that has refused every recipient may keep the transaction open,
+and the next message's recipients would join it (RFC 3030, section 2, wants RSET after a failed BDAT).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.opening import Lost
+from vetmail_core.transports.smtp.settings import Pipelining
+
+if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.transaction import Transaction
+
+__all__ = ["ChunkLane"]
+
+_WINDOW_OCTETS: Final = 1_048_576
+_YES: Final = ord("2")
+
+
+class ChunkLane:
+    """CHUNKING.
+
+    Args:
+        capabilities: what the server announced.
+        window: messages on the way at once; fewer when they are large.
+        proved: this server has taken a message this way before; else the first one goes alone.
+        plain: leave DSN parameters out.
+    """
+
+    def __init__(
+        self, capabilities: Capabilities, window: int, *, proved: bool = False, plain: bool = False
+    ) -> None:
+        self._capabilities = capabilities
+        self._window = window
+        self._plain = plain
+        self._octets: list[bytes] = []
+        self._shown: list[bytes] = []
+        self._replies: list[bytes] = []
+        self._given = 0
+        self._answered = 0
+        self._fault: Lost | None = None
+        self._full = False
+        self.flight: deque[Transaction] = deque()
+        self.done: deque[Transaction] = deque()
+        self.over = False
+        self.leaving = False
+        self.trying: Pipelining | None = None if proved else Pipelining.CHUNKING
+        self.outstanding = 0
+        self.count = 0
+        self.writing = Phase.BODY
+        self.unsettled = False
+
+    @property
+    def room(self) -> int:
+        """How many messages may be put in now."""
+        if self.over or self._full or self.leaving:
+            return 0
+        if not self.flight:
+            return 1 if self.trying else self._window
+        if self.trying or self._given - self._answered > _WINDOW_OCTETS:
+            return 0
+        return self._window - len(self.flight)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether messages have left without an answer."""
+        return bool(self.flight) and not self.over
+
+    @property
+    def awaited(self) -> Phase | None:
+        """What the next answer belongs to; None as soon as a message is finished."""
+        if not self.flight or self.over or self.done:
+            return None
+        number = len(self._replies)
+        if number and self._replies[-1].startswith(b"421"):
+            self.leaving = True
+        if number < 2:  # noqa: PLR2004 - RSET and MAIL
+            return Phase.MAIL
+        return Phase.RCPT if number < len(self.flight[0].mailboxes) + 2 else Phase.DOT
+
+    def put(self, transaction: Transaction) -> None:
+        """Put a message in; there is room."""
+        data = transaction.data
+        commands = b"".join(
+            (
+                b"RSET\r\n",
+                *transaction.envelope(self._capabilities, plain=self._plain),
+                b"BDAT %d LAST\r\n" % len(data),
+            )
+        )
+        self._octets += (commands, data)
+        self._shown.append(commands)
+        self._given += len(commands) + len(data)
+        transaction.end = self._given
+        transaction.first = self.count == 0
+        transaction.tries += 1
+        self.count += 1
+        self.outstanding += len(transaction.mailboxes) + 3
+        self.flight.append(transaction)
+
+    def take(self) -> tuple[bytes, bytes]:
+        """What to send now, and how the transcript shows it."""
+        data, shown = b"".join(self._octets), b"".join(self._shown)
+        self._octets.clear()
+        self._shown.clear()
+        return data, shown
+
+    def receive(self, replies: list[bytes]) -> None:
+        """Take answers in; finish the messages whose answers are complete."""
+        replies = self._replies + replies if self._replies else replies
+        at = 0
+        flight = self.flight
+        while flight:
+            transaction = flight[0]
+            end = at + len(transaction.mailboxes) + 3
+            if end > len(replies):
+                break
+            group = replies[at:end]
+            at = end
+            self.outstanding -= len(group)
+            self._answered = transaction.end
+            for raw in group:
+                if raw[0] != _YES:
+                    self._look_at(transaction, group)
+                    break
+            else:
+                transaction.accept(group[-1])
+                self.trying = None
+            self.done.append(flight.popleft())
+        self._replies = replies[at:]
+        if self._replies and not flight:
+            self._fault = Lost(
+                "the server said more than it was asked", phase=Phase.MAIL, cause=Cause.PROTOCOL
+            )
+            self.over = True
+        if (self._full or self.leaving) and not flight:
+            self.over = True
+
+    def _look_at(self, transaction: Transaction, group: list[bytes]) -> None:
+        """Something in the answers was no yes."""
+        reset, *transaction.replies, last = group
+        for number, raw in enumerate(group):
+            if raw.startswith(b"421"):
+                self.leaving = True
+                transaction.closing(raw, _phase(number, len(group)))
+                return
+        # Nothing new goes this way any more; what is on the way already gets its answers.
+        self._full = not reset.startswith(b"2")
+        if last.startswith(b"3"):
+            self._full = True
+            transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
+            return
+        transaction.conclude(last, Phase.DOT)
+        if transaction.again is not None:
+            self._full = True
+        else:
+            self.trying = None
+
+    def abandon(self, sent: int, lost: Lost | None) -> None:
+        """Finish what is on the way, because the connection is given up."""
+        self.over = True
+        blame = lost or self._fault
+        said_goodbye = self.leaving
+        while self.flight:
+            transaction = self.flight.popleft()
+            replies, self._replies = self._replies, []
+            transaction.replies = replies[1:]
+            goodbye = next((raw for raw in replies if raw.startswith(b"421")), None)
+            if goodbye is not None:
+                transaction.closing(goodbye, _phase(len(replies) - 1, len(transaction.mailboxes) + 3))
+                said_goodbye, blame = True, None
+            elif transaction.end > sent or lost is None:
+                transaction.interrupted(blame)
+                blame = None
+            elif said_goodbye and lost.closed:
+                # 421 ends the session (RFC 5321, 3.8): what stood behind it was never looked at.
+                transaction.interrupted(None)
+            else:
+                transaction.doubt(lost.note, lost.cause)
+                blame = None
+            self.done.append(transaction)
+
+
+def _phase(number: int, count: int) -> Phase:
+    """What the answer of a number belongs to, of so many answers to a message."""
+    if number < 2:  # noqa: PLR2004 - RSET and MAIL
+        return Phase.MAIL
+    return Phase.DOT if number == count - 1 else Phase.RCPT

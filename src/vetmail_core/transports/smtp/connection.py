@@ -1,0 +1,392 @@
+"""One connection: socket, TLS, deadlines and a transcript.
+
+What it is for: moving bytes for the rules of the session, which know nothing of sockets. What it refuses: to
+wait longer than its deadline, whatever trickles in; to write without reading, which lets two full buffers
+wait for each other; and to keep a secret in the transcript. Its law: it always knows how many octets have
+left, so nobody has to guess whether a message may have gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import selectors
+import socket
+import ssl
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from vetmail_core.clock import SystemClock
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.auth import scrubbed
+from vetmail_core.transports.smtp.opening import MANY, Failure, Lost, Upgrade
+from vetmail_core.transports.smtp.protocol import ReplyParser, command
+
+if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.opening import Ask, Flow
+    from vetmail_core.transports.smtp.settings import Deadlines
+
+__all__ = ["Connection", "reason"]
+
+_T = TypeVar("_T")
+_READ_OCTETS: Final = 65_536
+# OpenSSL sends records of at most 16 KiB. One at a time, so that a failing write has sent all or nothing.
+_RECORD_OCTETS: Final = 16_384
+_MEBIBYTE: Final = 1_048_576
+_TRANSCRIPT_LINES: Final = 40
+_monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever clock the run goes by
+
+
+class Connection:
+    """An open line to a server.
+
+    Args:
+        sock: connected.
+        host: the server's name, which its certificate must bear.
+        deadlines: how long each answer may take.
+        context: for TLS; it verifies certificates and names.
+
+    Attributes:
+        sent: octets that have left this program since the line was opened.
+        transcript_lines: what was said, newest last; see ``transcript``.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, host: str, deadlines: Deadlines, context: ssl.SSLContext
+    ) -> None:
+        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = sock
+        self._host = host
+        self._deadlines = deadlines
+        self._context = context
+        self._seconds = {
+            Phase.GREETING: deadlines.greeting,
+            Phase.STARTTLS: deadlines.tls,
+            Phase.AUTH: deadlines.auth,
+            Phase.DATA: deadlines.data,
+            Phase.DOT: deadlines.dot,
+        }
+        self._selector = selectors.DefaultSelector()
+        self._events = selectors.EVENT_READ
+        self._selector.register(sock, self._events)
+        self._parser = ReplyParser()
+        self._replies: list[bytes] = []
+        self._transcript: deque[tuple[str, bytes]] = deque(maxlen=_TRANSCRIPT_LINES)
+        self._opened = self._used = _monotonic()
+        self.sent = 0
+
+    # -- facts -----------------------------------------------------------------------------------------
+
+    @property
+    def peer(self) -> str:
+        """The server's internet address."""
+        with contextlib.suppress(OSError):
+            return str(self._socket.getpeername()[0])
+        return ""
+
+    @property
+    def own_literal(self) -> str:
+        """This end as an address literal (RFC 5321, 4.1.3); asks no name server."""
+        try:
+            address = ipaddress.ip_address(str(self._socket.getsockname()[0]).partition("%")[0])
+        except (OSError, ValueError):
+            return "[127.0.0.1]"
+        return f"[{'IPv6:' if address.version == 6 else ''}{address}]"  # noqa: PLR2004 - the version's name
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the server is this machine."""
+        try:
+            return ipaddress.ip_address(self.peer.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def certificate(self) -> dict[str, object]:
+        """The server's certificate as `ssl` reads it; empty in the clear."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            return dict(self._socket.getpeercert() or {})
+        return {}
+
+    @property
+    def tls(self) -> str:
+        """The TLS version, "TLSv1.3"; "" in the clear."""
+        return (self._socket.version() or "") if isinstance(self._socket, ssl.SSLSocket) else ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was opened."""
+        return _monotonic() - self._opened
+
+    @property
+    def idle(self) -> float:
+        """Seconds since something was last sent or heard."""
+        return _monotonic() - self._used
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """The last 40 lines, "C: " ours and "S: " theirs; no bodies, no secrets."""
+        lines = [
+            f"{who}: {line.decode('utf-8', 'backslashreplace')}"
+            for who, octets in self._transcript
+            for line in octets.removesuffix(b"\r\n").replace(b"\r\n", b"\n").split(b"\n")
+        ]
+        return tuple(lines[-_TRANSCRIPT_LINES:])
+
+    # -- talking ---------------------------------------------------------------------------------------
+
+    def run(self, flow: Flow[_T]) -> _T:
+        """Carry out a flow.
+
+        Raises:
+            Lost: the line is gone, silent or full of nonsense.
+            Failure: as the flow decides, or TLS did not come about.
+        """
+        answer: bytes | None = None
+        try:
+            while True:
+                step = next(flow) if answer is None else flow.send(answer)
+                if isinstance(step, Upgrade):
+                    self.start_tls()
+                    answer = b""
+                else:
+                    answer = self.ask(step)
+        except StopIteration as end:
+            value: _T = end.value
+            return value
+
+    def ask(self, ask: Ask) -> bytes:
+        """Say one thing and wait for its one answer.
+
+        Raises:
+            Lost: none came.
+        """
+        if self._replies or self._parser.unfinished:
+            raise Lost("the server said more than it was asked", phase=ask.phase, cause=Cause.PROTOCOL)
+        if ask.octets:
+            self.write(ask.octets, ask.octets if ask.shown is None else ask.shown, phase=ask.phase)
+        seconds = self._deadlines.command if ask.quick else self.seconds(ask.phase)
+        first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
+        return first
+
+    def seconds(self, phase: Phase) -> float:
+        """How long an answer of this phase may take."""
+        return self._seconds.get(phase, self._deadlines.command)
+
+    def replies(self, phase: Phase, seconds: float, *, secrets: tuple[bytes, ...] = ()) -> list[bytes]:
+        """Wait for the next answer, and take what else has come with it.
+
+        Args:
+            phase: what is being waited for.
+            seconds: how long, in total.
+            secrets: what the transcript must not show.
+
+        Returns:
+            At least one raw reply.
+
+        Raises:
+            Lost: none came.
+        """
+        found, self._replies = self._replies, []
+        deadline = _monotonic() + seconds
+        while not found:
+            if self._parser.broken:
+                raise Lost(f"the server sent {self._parser.broken}", phase=phase, cause=Cause.PROTOCOL)
+            data = self._receive(phase, deadline, seconds)
+            found = self._parser.feed(data)
+            if found:
+                self._note(found, secrets)
+        self._used = _monotonic()
+        return found
+
+    def _note(self, replies: list[bytes], secrets: tuple[bytes, ...]) -> None:
+        octets = b"\n".join(replies)
+        if secrets:
+            octets = b"334 ***" if octets.startswith(b"334") else scrubbed(octets, secrets)
+        self._transcript.append(("S", octets))
+
+    def _receive(self, phase: Phase, deadline: float, seconds: float) -> bytes:
+        """Wait for some octets."""
+        while True:
+            data = self._read(phase)
+            if data is not None:
+                return data
+            if not self._wait(selectors.EVENT_READ, deadline):
+                raise Lost(f"the server did not answer within {seconds:g} s", phase=phase)
+
+    def _read(self, phase: Phase) -> bytes | None:
+        """What is there now; None when nothing is."""
+        try:
+            data = self._socket.recv(_READ_OCTETS)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except OSError as error:
+            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+        if not data:
+            raise Lost("the server closed the connection", phase=phase, closed=True)
+        return data
+
+    def write(self, octets: bytes, shown: bytes, *, phase: Phase, limit: int = 1) -> None:
+        """Send, and meanwhile read what comes, so that two full buffers never wait for each other.
+
+        Args:
+            octets: what to send.
+            shown: what the transcript holds of it.
+            phase: what it is.
+            limit: how many answers may come meanwhile; more is a flood.
+
+        Raises:
+            Lost: not all of it left; ``sent`` tells how much did.
+        """
+        self._transcript.append(("C", shown))
+        rest = memoryview(octets)
+        now = moved = _monotonic()
+        patience = self._deadlines.body
+        end = now + patience * max(1.0, len(octets) / _MEBIBYTE)
+        piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
+        while rest:
+            count = self._send(rest[:piece], phase)
+            if count:
+                self.sent += count
+                rest = rest[count:]
+                moved = _monotonic()
+                continue
+            ready = self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE, min(end, moved + patience))
+            if not ready:
+                raise Lost("the server stopped taking what was sent", phase=phase)
+            if ready & selectors.EVENT_READ:
+                self._listen(phase, limit)
+        self._used = moved
+
+    def _send(self, octets: memoryview, phase: Phase) -> int:
+        try:
+            return self._socket.send(octets)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+        except OSError as error:
+            # What the server said before it left may still be there, and may be the answer to a message.
+            with contextlib.suppress(Lost):
+                while self._listen(phase, sys.maxsize):
+                    pass
+            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+
+    def _listen(self, phase: Phase, limit: int) -> bool:
+        """Read what is there, in the middle of writing."""
+        data = self._read(phase)
+        if data is None:
+            return False
+        found = self._parser.feed(data)
+        self._replies += found
+        if found:
+            self._note(found, ())
+        if self._parser.broken or len(self._replies) > limit:
+            why = self._parser.broken or "more answers than it was asked for"
+            raise Lost(f"the server sent {why}", phase=phase, cause=Cause.PROTOCOL)
+        return True
+
+    def left_over(self) -> list[bytes]:
+        """Answers that came before the line was lost and were not looked at yet."""
+        found, self._replies = self._replies, []
+        return found
+
+    def is_stale(self) -> bool:
+        """Whether the server has hung up, or said something unasked, while nothing was going on."""
+        if self._replies or self._parser.unfinished or self._parser.broken:
+            return True
+        try:
+            return self._read(Phase.MAIL) is not None
+        except Lost:
+            return True
+
+    def _wait(self, events: int, deadline: float) -> int:
+        """Wait until the socket is ready; 0 when the deadline passes first."""
+        if events != self._events:
+            self._selector.modify(self._socket, events)
+            self._events = events
+        seconds = deadline - _monotonic()
+        ready = self._selector.select(max(0.0, seconds))
+        # Something may come in all the time; the deadline counts all the same.
+        return ready[0][1] if ready and seconds > 0 else 0
+
+    # -- TLS and the end -------------------------------------------------------------------------------
+
+    def start_tls(self) -> None:
+        """Go over to TLS.
+
+        Raises:
+            Failure: the certificate is not to be trusted, or no TLS came about.
+        """
+        if self._replies or self._parser.unfinished:
+            raise Failure(
+                "the server's answer to STARTTLS had more behind it, which somebody between may have "
+                "put there",
+                phase=Phase.STARTTLS,
+                cause=Cause.TLS,
+            )
+        deadline = _monotonic() + self._deadlines.tls
+        self._selector.unregister(self._socket)
+        self._socket = self._context.wrap_socket(
+            self._socket, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        self._events = selectors.EVENT_READ
+        self._selector.register(self._socket, self._events)
+        try:
+            while not self._shake_hands(self._socket, deadline):
+                pass
+        except ssl.SSLCertVerificationError as error:
+            raise Failure(
+                f"the server's certificate is not to be trusted: {error.verify_message}",
+                phase=Phase.TLS,
+                cause=Cause.TLS,
+            ) from error
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError) as error:
+            raise Failure(
+                "the server closed the connection during the TLS handshake",
+                phase=Phase.TLS,
+                cause=Cause.TLS,
+                tries=MANY,
+            ) from error
+        except OSError as error:
+            raise Failure(f"no TLS came about ({reason(error)})", phase=Phase.TLS, cause=Cause.TLS) from error
+        self._transcript.append(("-", f"TLS established: {self.tls}".encode()))
+
+    def _shake_hands(self, sock: ssl.SSLSocket, deadline: float) -> bool:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            events = selectors.EVENT_READ
+        except ssl.SSLWantWriteError:  # pragma: no cover - needs a send buffer filled by a handshake
+            events = selectors.EVENT_WRITE
+        else:
+            return True
+        if not self._wait(events, deadline):
+            raise Failure(
+                f"the TLS handshake was not over within {self._deadlines.tls:g} s",
+                phase=Phase.TLS,
+                cause=Cause.TLS,
+                tries=MANY,
+            )
+        return False
+
+    def quit(self) -> None:
+        """Say goodbye and close; a server that does not answer is left without another word."""
+        with contextlib.suppress(Lost):
+            self._replies.clear()
+            octets = command("QUIT")
+            self.write(octets, octets, phase=Phase.MAIL)
+            self.replies(Phase.MAIL, self._deadlines.quit)
+        self.close()
+
+    def close(self) -> None:
+        """Close without a word; a second call does nothing."""
+        self._selector.close()
+        self._socket.close()
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without numbers and file names."""
+    reason = getattr(error, "reason", None)
+    return str(reason or error.strerror or type(error).__name__)

@@ -1,0 +1,237 @@
+"""From the greeting to the login: the talk before the first message, without a socket.
+
+What it is for: the rules of EHLO, STARTTLS and AUTH as flows: generators that hand out what to say and are
+sent the answer, so that a blocking and an asynchronous driver run the same rules. What it refuses: to go on
+in the clear where TLS was asked for, and to say a password where others can read it. Its law: what was heard
+before TLS counts for nothing afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+
+from vetmail_core.preferences import TlsMethod
+from vetmail_core.receipts import Cause, Phase, Reply
+from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.smtp.auth import fits_in_command, oauth_status, refusal_answer, scrubbed
+from vetmail_core.transports.smtp.protocol import Capabilities, command, read_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from vetmail_core.transports.smtp.auth import Credentials
+
+__all__ = ["Ask", "Failure", "Flow", "Lost", "Upgrade", "authenticate", "greet", "start"]
+
+_T = TypeVar("_T")
+
+
+class Lost(Exception):  # noqa: N818 - what happened, not a mistake of anybody's
+    """The connection cannot be used any more.
+
+    Attributes:
+        phase: what was being waited for.
+        cause: CONNECTION (closed, silent) or PROTOCOL (said what no mail server says).
+        note: what happened, in words.
+        closed: the server ended the line, rather than keeping silent or talking nonsense.
+    """
+
+    def __init__(
+        self, note: str, *, phase: Phase, cause: Cause = Cause.CONNECTION, closed: bool = False
+    ) -> None:
+        super().__init__(note)
+        self.phase = phase
+        self.cause = cause
+        self.note = note
+        self.closed = closed
+
+
+class Failure(Exception):  # noqa: N818 - as above
+    """No session came about.
+
+    Attributes:
+        phase: how far it came.
+        cause: why.
+        note: what happened, in words.
+        reply: the server's words, when it spoke.
+        tries: how often to try in all: 1 when another try would get the same answer.
+    """
+
+    def __init__(
+        self, note: str, *, phase: Phase, cause: Cause, reply: Reply | None = None, tries: int = 1
+    ) -> None:
+        super().__init__(note)
+        self.phase = phase
+        self.cause = cause
+        self.note = note
+        self.reply = reply
+        self.tries = tries
+
+
+FEW: Final = 3
+MANY: Final = 1_000  # until the time for reconnecting is used up
+
+
+@attrs.frozen
+class Ask:
+    """Say this and wait for the answer.
+
+    Attributes:
+        octets: what to say; b"" just waits.
+        phase: what the answer belongs to.
+        shown: what the transcript holds instead; None shows the octets.
+        secrets: what must not be seen of the answer.
+        quick: the short deadline of commands, where the phase has a longer one.
+    """
+
+    octets: bytes
+    phase: Phase
+    shown: bytes | None = attrs.field(default=None, kw_only=True)
+    secrets: tuple[bytes, ...] = attrs.field(default=(), kw_only=True, repr=False)
+    quick: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class Upgrade:
+    """Go over to TLS now; nothing the server has said before it may be left unread."""
+
+
+if TYPE_CHECKING:
+    Flow = Generator[Ask | Upgrade, bytes, _T]
+
+
+def _refused(raw: bytes, phase: Phase, note: str) -> Failure:
+    """What a refusal before the first message means."""
+    reply = read_reply(raw)
+    meant = meaning(reply, phase)
+    tries = 1
+    if meant.retry is not Retry.NEVER:
+        # A login that fails in passing is repeated a few times only: it may be counted against us.
+        tries = FEW if phase is Phase.AUTH and meant.scope is Scope.RUN else MANY
+    return Failure(f"{note}: {reply}", phase=phase, cause=meant.cause, reply=reply, tries=tries)
+
+
+def greet(ehlo_name: str) -> Flow[tuple[str, Capabilities]]:
+    """Wait for the greeting and say EHLO.
+
+    Args:
+        ehlo_name: who we are: a domain name or an address literal.
+
+    Returns:
+        The greeting's words, and what the server can do.
+    """
+    greeting = yield Ask(b"", Phase.GREETING)
+    if not greeting.startswith(b"2"):
+        raise _refused(greeting, Phase.GREETING, "the server turned the connection away")
+    return read_reply(greeting).text, (yield from _hello(ehlo_name))
+
+
+def _hello(ehlo_name: str) -> Flow[Capabilities]:
+    raw = yield Ask(command(f"EHLO {ehlo_name}"), Phase.GREETING, quick=True)
+    if raw[:3] in {b"500", b"502", b"504"}:
+        # A server from before extensions (RFC 5321, 3.2): plain mail goes through all the same.
+        raw = yield Ask(command(f"HELO {ehlo_name}"), Phase.GREETING, quick=True)
+    if not raw.startswith(b"2"):
+        raise _refused(raw, Phase.GREETING, "the server did not take EHLO")
+    return Capabilities.read(raw)
+
+
+def start(ehlo_name: str, tls: TlsMethod) -> Flow[tuple[str, Capabilities]]:
+    """Come as far as a line on which one may log in.
+
+    Args:
+        ehlo_name: who we are.
+        tls: EXPLICIT goes over to TLS, or fails; there is no third way. (IMPLICIT is the driver's.)
+    """
+    greeting, capabilities = yield from greet(ehlo_name)
+    if tls is not TlsMethod.EXPLICIT:
+        return greeting, capabilities
+    if "STARTTLS" not in capabilities:
+        raise Failure(
+            "the server does not offer STARTTLS, and Explicit must not go on without it; somebody between "
+            "may have taken the offer away",
+            phase=Phase.STARTTLS,
+            cause=Cause.TLS,
+        )
+    raw = yield Ask(command("STARTTLS"), Phase.STARTTLS)
+    if not raw.startswith(b"220"):
+        raise _refused(raw, Phase.STARTTLS, "the server refused STARTTLS")
+    yield Upgrade()
+    return greeting, (yield from _hello(ehlo_name))
+
+
+def choose_mechanisms(credentials: Credentials, capabilities: Capabilities) -> tuple[str, ...]:
+    """Those that both sides know, ours first.
+
+    Raises:
+        Failure: there are none.
+    """
+    chosen = tuple(name for name in credentials.mechanisms if name in capabilities.mechanisms)
+    if not chosen:
+        offered = ", ".join(capabilities.mechanisms) or "no login at all"
+        raise Failure(
+            f"the login needs {' or '.join(credentials.mechanisms)}, and the server offers {offered:.200}",
+            phase=Phase.AUTH,
+            cause=Cause.AUTHENTICATION,
+        )
+    return chosen
+
+
+def authenticate(
+    credentials: Credentials,
+    capabilities: Capabilities,
+    renew: Callable[[], Credentials | None] = lambda: None,
+) -> Flow[str]:
+    """Log in.
+
+    Args:
+        credentials: who we are.
+        capabilities: what the server announced.
+        renew: asked for fresh credentials after a refused token; None when there are none.
+
+    Returns:
+        The mechanism that did it.
+
+    Raises:
+        Failure: refused.
+    """
+    raw = b""
+    for mechanism in choose_mechanisms(credentials, capabilities):
+        raw, status = yield from _attempt(credentials, mechanism)
+        if raw.startswith(b"535"):
+            fresh = renew()
+            if fresh is not None:
+                credentials = fresh
+                raw, status = yield from _attempt(credentials, mechanism)
+        if raw.startswith(b"2"):
+            return mechanism
+        if raw.startswith(b"3"):
+            raise Lost("asked for more than the login has", phase=Phase.AUTH, cause=Cause.PROTOCOL)
+        failure = _refused(scrubbed(raw, credentials.secrets), Phase.AUTH, f"{mechanism} was refused")
+        if status:
+            failure.note += f" (the token's status: {status})"
+        if not raw.startswith(b"504"):
+            raise failure
+    raise _refused(scrubbed(raw, credentials.secrets), Phase.AUTH, "every way to log in was refused")
+
+
+def _attempt(credentials: Credentials, mechanism: str) -> Flow[tuple[bytes, str]]:
+    words = list(credentials.words(mechanism))
+    line, status = f"AUTH {mechanism}", ""
+    octets, shown = command(line), line.encode()
+    if fits_in_command(mechanism, words[0]):
+        octets, shown = command(f"{line} {words.pop(0).decode()}"), shown + b" ***"
+    first = credentials.words(mechanism)[0]
+    secrets = credentials.secrets
+    raw = yield Ask(octets, Phase.AUTH, shown=shown, secrets=secrets)
+    while raw.startswith(b"334") and words:
+        raw = yield Ask(words.pop(0) + b"\r\n", Phase.AUTH, shown=b"***", secrets=secrets)
+    if raw.startswith(b"334"):
+        # Either the server overlooked what came with the command, or it explains why a token is refused.
+        status = oauth_status(raw)
+        again = mechanism == "PLAIN" or not (status or raw[4:].strip())
+        answer = first if again else refusal_answer(mechanism)
+        raw = yield Ask(answer + b"\r\n", Phase.AUTH, shown=b"***", secrets=secrets)
+    return raw, status

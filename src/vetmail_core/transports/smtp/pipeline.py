@@ -1,0 +1,318 @@
+"""Messages on their way over one connection: what may be sent now, and what each answer belongs to.
+
+What it is for: the order of commands, bodies and answers in every mode, without a socket. What it refuses: to
+decide on half a group of answers, and to leave a transaction open for the next message to fall into. Its
+law: a message is finished exactly once: with outcomes, or with the word to send it again.
+
+RFC 2920: a body may be the first thing of a group, DATA must be the last. So AUTO sends
+``[body . MAIL RCPT DATA]``: one round trip a message, and one body in doubt at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.opening import Lost
+from vetmail_core.transports.smtp.protocol import dot_stuffed, read_reply
+from vetmail_core.transports.smtp.settings import Pipelining
+
+if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.transaction import Transaction
+
+__all__ = ["DataLane", "Lane"]
+
+_ORDER: Final = (Pipelining.OFF, Pipelining.ENVELOPE, Pipelining.AUTO)
+
+
+class Lane(Protocol):
+    """What a driver needs to know to move messages over a connection.
+
+    Attributes:
+        flight: messages on the way, oldest first.
+        done: messages that are finished, for the run to collect.
+        over: nothing more goes over this connection.
+        leaving: the server has said that it is closing the connection, and some answers may still come.
+        trying: the mode that this connection has not proved yet; a break now steps down from it.
+        count: messages put in so far.
+    """
+
+    flight: deque[Transaction]
+    done: deque[Transaction]
+    over: bool
+    leaving: bool
+    trying: Pipelining | None
+    count: int
+
+    @property
+    def room(self) -> int:
+        """How many messages may be put in now."""
+        ...
+
+    @property
+    def outstanding(self) -> int:
+        """How many answers the server owes."""
+        ...
+
+    @property
+    def writing(self) -> Phase:
+        """What a failing write is in the middle of."""
+        ...
+
+    @property
+    def awaited(self) -> Phase | None:
+        """What the next answer belongs to; None when the driver need not wait."""
+        ...
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether there is something to send although no message is on the way."""
+        ...
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether messages have left without an answer."""
+        ...
+
+    def put(self, transaction: Transaction) -> None:
+        """Put a message in; there is room."""
+        ...
+
+    def take(self) -> tuple[bytes, bytes]:
+        """What to send now, and how the transcript shows it."""
+        ...
+
+    def receive(self, replies: list[bytes]) -> None:
+        """Take answers in."""
+        ...
+
+    def abandon(self, sent: int, lost: Lost | None) -> None:
+        """Finish what is on the way, because the connection is given up.
+
+        Args:
+            sent: octets of this lane that have left.
+            lost: what happened; None when it was given up in order.
+        """
+        ...
+
+
+class DataLane:
+    """OFF, ENVELOPE and AUTO: bodies go by DATA.
+
+    Args:
+        capabilities: what the server announced.
+        mode: one of the three.
+        plain: leave DSN parameters out.
+    """
+
+    def __init__(self, capabilities: Capabilities, mode: Pipelining, *, plain: bool = False) -> None:
+        self._capabilities = capabilities
+        self._mode = mode
+        self._plain = plain
+        self._expected: deque[tuple[Transaction | None, Phase]] = deque()
+        self._commands: deque[bytes] = deque()  # of the envelope that comes next
+        self._next: Transaction | None = None
+        self._open: Transaction | None = None
+        self._sending: Transaction | None = None
+        self._lone_dot = False
+        self._needs_reset = False
+        self._given = 0
+        self._proved = Pipelining.OFF
+        self._fault: Lost | None = None
+        self.flight: deque[Transaction] = deque()
+        self.done: deque[Transaction] = deque()
+        self.over = False
+        self.leaving = False
+        self.trying: Pipelining | None = None
+        self.count = 0
+
+    @property
+    def room(self) -> int:
+        """One, or one ahead in AUTO while a body is ready to go."""
+        if self.over or self._next is not None or self._expected:
+            return 0
+        ahead = self._mode is Pipelining.AUTO and self._open is not None
+        return 1 if ahead or not self.flight else 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many answers the server owes."""
+        return len(self._expected)
+
+    @property
+    def writing(self) -> Phase:
+        """What a failing write would be in the middle of."""
+        return Phase.MAIL if self._sending is None else Phase.BODY
+
+    @property
+    def awaited(self) -> Phase | None:
+        """What the next answer belongs to; None when all have come."""
+        return self._expected[0][1] if self._expected and not self.over else None
+
+    def put(self, transaction: Transaction) -> None:
+        """Put a message in; there is room."""
+        self._commands = deque(transaction.envelope(self._capabilities, plain=self._plain))
+        transaction.first = self.count == 0
+        transaction.tries += 1
+        self.count += 1
+        self._next = transaction
+        self.flight.append(transaction)
+
+    def take(self) -> tuple[bytes, bytes]:
+        """What to send now, and how the transcript shows it; nothing while answers are owed."""
+        octets: list[bytes] = []
+        shown: list[bytes] = []
+        if self._lone_dot:
+            self._lone_dot = False
+            self._say(b".\r\n", None, Phase.DOT, octets, shown)
+        elif self._open is not None:
+            self._sending, self._open = self._open, None
+            octets.append(dot_stuffed(self._sending.data))
+            shown.append(b"(%d octets)\r\n" % len(octets[0]))
+            self._sending.end = self._given + len(octets[0])
+            self._expected.append((self._sending, Phase.DOT))
+        if self._next is not None:
+            self._try(Pipelining.AUTO if octets else Pipelining.ENVELOPE)
+            self._envelope(self._next, octets, shown)
+        data = b"".join(octets)
+        self._given += len(data)
+        return data, b"".join(shown)
+
+    def _try(self, mode: Pipelining) -> None:
+        if self._mode is not Pipelining.OFF and _ORDER.index(mode) > _ORDER.index(self._proved):
+            self.trying = mode
+
+    def _envelope(self, transaction: Transaction, octets: list[bytes], shown: list[bytes]) -> None:
+        lockstep = self._mode is Pipelining.OFF
+        if self._needs_reset:
+            self._needs_reset = False
+            self._say(b"RSET\r\n", None, Phase.MAIL, octets, shown)
+            if lockstep:
+                return
+        while self._commands:
+            phase = Phase.MAIL if len(self._commands) > len(transaction.mailboxes) else Phase.RCPT
+            self._say(self._commands.popleft(), transaction, phase, octets, shown)
+            if lockstep:
+                return
+        self._say(b"DATA\r\n", transaction, Phase.DATA, octets, shown)
+        self._next = None
+
+    def _say(
+        self,
+        line: bytes,
+        transaction: Transaction | None,
+        phase: Phase,
+        octets: list[bytes],
+        shown: list[bytes],
+    ) -> None:
+        octets.append(line)
+        shown.append(line)
+        self._expected.append((transaction, phase))
+
+    def receive(self, replies: list[bytes]) -> None:
+        """Take answers in."""
+        for raw in replies:
+            if self.over:
+                return
+            if not self._expected:
+                # Whatever comes next could be taken for the wrong answer.
+                self._give_up("the server said more than it was asked", Phase.MAIL)
+                return
+            transaction, phase = self._expected.popleft()
+            if transaction is None:
+                self._housekeeping(raw, phase)
+            elif phase is Phase.DOT:
+                self._end_of_body(transaction, raw)
+            else:
+                self._answer(transaction, raw, phase)
+        if not self._expected and self.trying is not None and not self.over:
+            self._proved, self.trying = self.trying, None
+
+    def _housekeeping(self, raw: bytes, phase: Phase) -> None:
+        # A lone dot may be answered with anything; after a refused RSET nobody knows where the session is.
+        if raw.startswith(b"421") or (phase is Phase.MAIL and not raw.startswith(b"2")):
+            self._give_up(f"the server answered {read_reply(raw)}", phase)
+
+    def _give_up(self, note: str, phase: Phase) -> None:
+        self.over = True
+        self._fault = Lost(note, phase=phase, cause=Cause.PROTOCOL)
+
+    def _end_of_body(self, transaction: Transaction, raw: bytes) -> None:
+        self._sending = None
+        if raw.startswith(b"3"):
+            transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
+            self.over = True
+        else:
+            transaction.conclude(raw, Phase.DOT)
+        self._finish(transaction)
+
+    def _answer(self, transaction: Transaction, raw: bytes, phase: Phase) -> None:
+        transaction.replies.append(raw)
+        go_ahead = raw.startswith(b"3")
+        if phase is Phase.DATA and go_ahead:
+            self._go_ahead(transaction)
+        elif raw.startswith(b"421"):
+            transaction.closing(raw, phase)
+            self._finish(transaction)
+        elif go_ahead or (phase is Phase.DATA and raw.startswith(b"2")):
+            transaction.out_of_step(raw, phase)
+            self._finish(transaction)
+        elif phase is Phase.DATA:
+            self._needs_reset = True
+            transaction.conclude(raw, Phase.DATA)
+            self._finish(transaction)
+        elif self._mode is Pipelining.OFF:
+            self._step(transaction)
+
+    def _step(self, transaction: Transaction) -> None:
+        """In lockstep: whether it makes sense to go on."""
+        refused_all = not self._commands and not transaction.rcpt_taken
+        if not transaction.mail_taken or refused_all:
+            self._needs_reset = transaction.mail_taken
+            self._commands.clear()
+            self._next = None
+            transaction.conclude(b"", Phase.DATA)
+            self._finish(transaction)
+
+    def _go_ahead(self, transaction: Transaction) -> None:
+        if transaction.mail_taken and transaction.rcpt_taken:
+            self._open = transaction
+            return
+        # Nobody is to receive it, and the server waits for a body all the same.
+        if transaction.rcpt_taken:
+            self.over = True
+        else:
+            self._lone_dot = self._needs_reset = True
+        transaction.conclude(b"", Phase.DATA)
+        self._finish(transaction)
+
+    def _finish(self, transaction: Transaction) -> None:
+        self.flight.remove(transaction)
+        self.done.append(transaction)
+        if transaction.again is not None:
+            self.over = True
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a message has left without an answer."""
+        return self._sending is not None and not self.over
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something must be sent before the connection may rest."""
+        return self._lone_dot and not self.over
+
+    def abandon(self, sent: int, lost: Lost | None) -> None:
+        """Finish what is on the way, because the connection is given up."""
+        self.over = True
+        blame = lost or self._fault
+        while self.flight:
+            transaction = self.flight[0]
+            if transaction is self._sending and transaction.end <= sent and blame is not None:
+                transaction.doubt(blame.note, blame.cause)
+            else:
+                transaction.interrupted(blame)
+            blame = None
+            self._finish(transaction)

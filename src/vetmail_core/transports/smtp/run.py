@@ -1,0 +1,448 @@
+"""One run: emails in, receipts out, over as many connections as it takes.
+
+What it is for: pulling, waiting, connecting, sending, trying again and stopping. What it refuses: to send a
+message again whose last octet may have arrived, and to pull an email before there is a place for it. Its law:
+every email that was pulled gets exactly one receipt, in order, unless the caller walks away.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.clock import SystemClock
+from vetmail_core.message.wire import wire_bytes
+from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
+from vetmail_core.transports.smtp.chunking import ChunkLane
+from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost
+from vetmail_core.transports.smtp.pace import Backoff, Pace
+from vetmail_core.transports.smtp.pipeline import DataLane
+from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
+from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vetmail_core.clock import Clock
+    from vetmail_core.message import Email
+    from vetmail_core.transports.smtp.pipeline import Lane
+    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.session import Opener, Session
+    from vetmail_core.transports.smtp.settings import Limits
+    from vetmail_core.transports.smtp.transaction import Again
+
+__all__ = ["Host", "Run"]
+
+_STRIKES: Final = 3
+_FRUITLESS: Final = 15
+_BELOW: Final = {
+    Pipelining.CHUNKING: Pipelining.AUTO,
+    Pipelining.AUTO: Pipelining.ENVELOPE,
+    Pipelining.ENVELOPE: Pipelining.OFF,
+}
+_monotonic: Final = SystemClock().monotonic
+
+
+@attrs.define(kw_only=True)
+class Host:
+    """What a transport has learnt about its server; outlives a connection.
+
+    Attributes:
+        mode: the highest mode that has not failed.
+        proved: CHUNKING has worked.
+        plain: DSN parameters were refused.
+        reached: it has been connected to.
+        session: a connection that rests between two runs.
+        closed: the transport was closed.
+    """
+
+    mode: Pipelining
+    pace: Pace
+    proved: bool = False
+    plain: bool = False
+    reached: bool = False
+    session: Session | None = None
+    closed: bool = False
+
+    def lane(self, capabilities: Capabilities, window: int) -> Lane:
+        """The best way that the server and what was learnt allow."""
+        mode = self.mode
+        if mode is Pipelining.CHUNKING:
+            if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
+                return ChunkLane(capabilities, window, proved=self.proved, plain=self.plain)
+            mode = Pipelining.AUTO
+        if "PIPELINING" not in capabilities:
+            mode = Pipelining.OFF
+        return DataLane(capabilities, mode, plain=self.plain)
+
+
+class Run:
+    """One call of ``deliver``.
+
+    Args:
+        emails: pulled lazily.
+        host: what is known about the server.
+        opener: makes connections.
+        limits: how much a connection and a message may take.
+        clock: for pauses, and for the Date of emails without one.
+    """
+
+    def __init__(
+        self, emails: Iterable[Email], *, host: Host, opener: Opener, limits: Limits, clock: Clock
+    ) -> None:
+        self._source = iter(emails)
+        self._exhausted = False
+        self._error: Exception | None = None
+        self._host = host
+        self._opener = opener
+        self._limits = limits
+        self._clock = clock
+        self._backoff = Backoff(limits, clock)
+        self._jobs: deque[Job] = deque()
+        self._backlog: deque[Transaction] = deque()
+        self._stop: Stop | None = None
+        self._session: Session | None = None
+        self._lane: Lane | None = None
+        self._base = 0
+        self._fruitless = 0
+        self._trouble = Stop(
+            cause=Cause.PROTOCOL, phase=Phase.MAIL, note="the server kept getting out of step"
+        )
+
+    # -- the stream ------------------------------------------------------------------------------------
+
+    def receipts(self) -> Iterator[Receipt]:
+        """The answers, in order."""
+        jobs = self._jobs
+        try:
+            while True:
+                while jobs and not jobs[0].pending:
+                    yield jobs.popleft().receipt()
+                if self._host.closed and self._stop is None:
+                    self._stop = Stop(
+                        cause=Cause.CANCELLED,
+                        phase=Phase.MAIL,
+                        note="the transport was closed during the run",
+                    )
+                if self._stop is not None:
+                    self._wind_up(self._stop)
+                    if not jobs:
+                        break
+                    continue
+                self._fill()
+                lane = self._lane
+                if lane is not None and (lane.flight or lane.unsettled):
+                    self._turn(lane)
+                elif self._exhausted and not self._backlog and not jobs:
+                    break
+            if self._stop is not None:
+                yield from self._turn_away(self._stop)
+        finally:
+            self._leave()
+        if self._error is not None:
+            raise self._error
+
+    def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
+        """Receipts for everything that comes after a stop."""
+        if self._exhausted:
+            return
+        for email in self._source:
+            outcomes = [
+                Outcome(mailbox, Status.NOT_ATTEMPTED, cause=stop.cause, reply=stop.reply, phase=stop.phase)
+                for mailbox in email.recipients.all
+            ]
+            yield Receipt(
+                email, outcomes, attempts=0, reply=stop.reply, warnings=(stop.note,) if stop.note else ()
+            )
+
+    def _wind_up(self, stop: Stop) -> None:
+        """Wait for the answers still owed, then give back everything that was pulled and not sent."""
+        lane = self._lane
+        if lane is not None and lane.in_doubt:
+            self._turn(lane)
+            return
+        if lane is not None and lane.flight:
+            lane.abandon(0, None)
+            self._collect(lane)
+            self._hang_up()
+        for transaction in self._backlog:
+            self._give_up(transaction, stop)
+        self._backlog.clear()
+
+    def _give_up(self, transaction: Transaction, stop: Stop) -> None:
+        tried = transaction.strikes > 0
+        transaction.give_up(Status.DEFERRED if tried else Status.NOT_ATTEMPTED, stop)
+        transaction.job.settle(
+            transaction.outcomes,
+            reply=transaction.reply,
+            attempts=transaction.tries if tried else 0,
+            note=transaction.note,
+        )
+
+    # -- putting in ------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Put in as many messages as there is room for."""
+        while self._stop is None:
+            lane = self._lane
+            busy = lane is not None and bool(lane.flight)
+            if lane is not None and busy and (not lane.room or self._host.pace.wait > 0 or self._is_worn()):
+                return
+            transaction = self._backlog.popleft() if self._backlog else self._pull()
+            if transaction is None:
+                return
+            if not busy:
+                self._host.pace.pause()
+                if not self._make_ready():
+                    self._backlog.appendleft(transaction)
+                    return
+            session, lane = self._session, self._lane
+            assert session is not None  # noqa: S101 - made ready above
+            assert lane is not None  # noqa: S101 - as above
+            if self._load(transaction, session.capabilities):
+                lane.put(transaction)
+                session.messages += 1
+
+    def _pull(self) -> Transaction | None:
+        """The next email's first transaction; the others, of an email to many, go into the backlog."""
+        if self._exhausted:
+            return None
+        try:
+            email = next(self._source, None)
+        except Exception as error:  # noqa: BLE001 - the caller's own; raised again after the receipts on the way
+            self._error = error
+            email = None
+        if email is None:
+            self._exhausted = True
+            return None
+        job = Job(email)
+        self._jobs.append(job)
+        mailboxes = email.recipients.all
+        most = self._limits.recipients_per_message
+        renewable = self._opener.renewable
+        first = Transaction(job, mailboxes[:most], b"", renewable=renewable)
+        job.pending = job.parts = 1
+        for start in range(most, len(mailboxes), most):
+            self._backlog.append(Transaction(job, mailboxes[start : start + most], b"", renewable=renewable))
+            job.pending += 1
+            job.parts += 1
+        return first
+
+    def _load(self, transaction: Transaction, capabilities: Capabilities) -> bool:
+        """Write the message; False when this server cannot take it, which needs no asking."""
+        job = transaction.job
+        email = job.email
+        if "SMTPUTF8" not in capabilities and email.needs_smtputf8:
+            sender = email.sender.needs_smtputf8
+            self._refuse(
+                transaction,
+                Cause.SENDER_NOT_ALLOWED if sender else Cause.BAD_RECIPIENT,
+                "an address has letters beyond ASCII before its @, and the server takes none of those",
+            )
+            return False
+        if not transaction.data:
+            if not job.data:
+                message_id = email.message_id or email.fresh_message_id()
+                job.data = with_crlf(
+                    wire_bytes(
+                        email,
+                        date=self._clock.now(),
+                        message_id=message_id,
+                        smtputf8="SMTPUTF8" in capabilities,
+                    )
+                )
+            transaction.data = job.data
+        if 0 < capabilities.size < len(transaction.data):
+            self._refuse(
+                transaction,
+                Cause.TOO_LARGE,
+                f"the email has {len(transaction.data)} octets, and the server takes {capabilities.size}",
+            )
+            return False
+        return True
+
+    def _refuse(self, transaction: Transaction, cause: Cause, note: str) -> None:
+        transaction.give_up(Status.REFUSED, Stop(cause=cause, phase=Phase.MAIL, note=note))
+        transaction.job.settle(transaction.outcomes, reply=None, attempts=transaction.tries, note=note)
+
+    # -- the connection --------------------------------------------------------------------------------
+
+    def _is_worn(self) -> bool:
+        """Whether the connection has done its share."""
+        session, limits = self._session, self._limits
+        assert session is not None  # noqa: S101 - only asked with one
+        return session.messages >= limits.messages_per_connection or (
+            max(session.connection.age, self._clock.monotonic() - session.opened) >= limits.connection_seconds
+        )
+
+    def _is_stale(self, session: Session) -> bool:
+        idle = max(session.connection.idle, self._clock.monotonic() - session.used)
+        return idle >= self._limits.idle_seconds or session.connection.is_stale()
+
+    def _make_ready(self) -> bool:
+        """Have a connection that the next message can go over; False sets the stop."""
+        host = self._host
+        if self._session is None and host.session is not None:
+            self._session, host.session = host.session, None
+            self._lane = host.lane(self._session.capabilities, self._limits.chunking_window)
+            self._base = self._session.connection.sent
+        session, lane = self._session, self._lane
+        if session is not None and lane is not None:
+            if lane.room and not self._is_worn() and (not session.messages or not self._is_stale(session)):
+                return True
+            self._part(session, lane)
+        return self._connect()
+
+    def _part(self, session: Session, lane: Lane) -> None:
+        """Leave a connection politely where that is possible."""
+        self._session = self._lane = None
+        if lane.unsettled or lane.over or session.connection.is_stale():
+            session.connection.close()
+        else:
+            session.connection.quit()
+
+    def _hang_up(self) -> None:
+        """Leave a connection without a word."""
+        session, self._session, self._lane = self._session, None, None
+        if session is not None:
+            session.connection.close()
+
+    def _connect(self) -> bool:
+        number = 0
+        while True:
+            number += 1
+            begun = _monotonic()
+            try:
+                session = self._opener.open(known=self._host.reached)
+            except Failure as failure:
+                fault = failure
+            except Lost as lost:
+                tries = FEW if lost.cause is Cause.PROTOCOL else MANY
+                cause = Cause.TLS if lost.phase in {Phase.STARTTLS, Phase.TLS} else lost.cause
+                fault = Failure(lost.note, phase=lost.phase, cause=cause, tries=tries)
+            else:
+                break
+            self._backoff.spent += _monotonic() - begun
+            if number >= fault.tries or not self._backoff.pause(number):
+                self._stop = Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
+                return False
+        session.opened = session.used = self._clock.monotonic()
+        self._host.reached = True
+        self._session = session
+        self._lane = self._host.lane(session.capabilities, self._limits.chunking_window)
+        self._base = session.connection.sent
+        return True
+
+    # -- sending ---------------------------------------------------------------------------------------
+
+    def _turn(self, lane: Lane) -> None:
+        """Send what there is to send and take the answers that decide something."""
+        session = self._session
+        assert session is not None  # noqa: S101 - a lane has one
+        connection = session.connection
+        try:
+            octets, shown = lane.take()
+            if octets:
+                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding)
+            while (phase := lane.awaited) is not None:
+                seconds = self._opener.deadlines.quit if lane.leaving else connection.seconds(phase)
+                lane.receive(connection.replies(phase, seconds))
+        except Lost as lost:
+            lane.receive(connection.left_over())
+            lane.abandon(connection.sent - self._base, lost)
+            self._step_down(lane)
+        if lane.over:
+            lane.abandon(connection.sent - self._base, None)
+        progress = self._collect(lane)
+        if progress:
+            self._fruitless = 0
+        if not lane.over:
+            session.used = self._clock.monotonic()
+            return
+        self._hang_up()
+        self._fruitless += not progress
+        if self._fruitless >= _FRUITLESS:
+            self._stop = self._stop or self._trouble
+
+    def _step_down(self, lane: Lane) -> None:
+        """A group on a fresh connection ended badly: this server wants less at once."""
+        if lane.trying is not None:
+            self._host.mode = _BELOW[lane.trying]
+
+    def _collect(self, lane: Lane) -> bool:
+        """Settle what is finished, and queue again what is to be sent again.
+
+        Returns:
+            Whether the server decided about a message.
+        """
+        back: list[Transaction] = []
+        pace, done, progress = self._host.pace, lane.done, False
+        while done:
+            transaction = done.popleft()
+            if transaction.again is not None and self._goes_again(transaction, transaction.again, lane):
+                back.append(transaction)
+                continue
+            job = transaction.job
+            if transaction.left:
+                back.append(Transaction(job, transaction.left, transaction.data))
+                job.pending += 1
+                job.parts += 1
+            progress = progress or transaction.again is None
+            job.settle(
+                transaction.outcomes,
+                reply=transaction.reply,
+                attempts=transaction.tries,
+                note=transaction.note,
+            )
+            self._stop = self._stop or transaction.stop
+            if transaction.slower:
+                pace.slower()
+            else:
+                pace.recover()
+            pace.ended()
+        if lane.trying is None and isinstance(lane, ChunkLane):
+            self._host.proved = True
+        self._backlog.extendleft(reversed(back))
+        return progress
+
+    def _goes_again(self, transaction: Transaction, again: Again, lane: Lane) -> bool:
+        """Whether a message is tried once more; otherwise it has its outcomes now."""
+        if again.why is not Why.BYSTANDER:
+            reply = read_reply(again.raw) if again.raw else None
+            self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
+        if again.why is Why.SESSION:
+            self._host.plain = self._host.plain or again.raw[:3] in {b"504", b"555"}
+            self._step_down(lane)
+        if again.why is Why.CLOSING:
+            transaction.strikes += 1
+            if transaction.strikes >= _STRIKES:
+                transaction.give_up(Status.DEFERRED, self._trouble)
+                return False
+        if transaction.slower:
+            self._host.pace.slower()
+            transaction.slower = False
+        return True
+
+    def _leave(self) -> None:
+        """The run is over, or nobody listens any more: hear the last answers, and rest the connection."""
+        session, lane, host = self._session, self._lane, self._host
+        self._session = self._lane = None
+        if session is None or lane is None:
+            return
+        connection = session.connection
+        try:
+            deadline = _monotonic() + self._opener.deadlines.quit
+            while lane.in_doubt and (phase := lane.awaited) is not None:
+                lane.receive(connection.replies(phase, deadline - _monotonic()))
+                lane.done.clear()
+        except Lost:
+            lane.over = True
+        if lane.flight or lane.over or lane.unsettled:
+            connection.close()
+        elif host.closed or host.session is not None or self._stop is not None:
+            connection.quit()
+        else:
+            host.session = session

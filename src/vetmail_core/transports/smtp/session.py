@@ -1,0 +1,214 @@
+"""A session: a connection on which messages may be sent, and how one comes about.
+
+What it is for: connect, TLS, EHLO and login in their order, with the credentials fetched at the last moment.
+What it refuses: to log in where others can listen. Its law: a session that did not come about leaves no open
+socket behind.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import attrs
+
+from vetmail_core.errors import PreferencesError, Problem, Severity, TransportError, VetmailError
+from vetmail_core.preferences import AuthenticationType, TlsMethod
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
+from vetmail_core.transports.smtp.dialling import connect
+from vetmail_core.transports.smtp.opening import Failure, authenticate, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vetmail_core.credentials import Login
+    from vetmail_core.preferences import MailServer
+    from vetmail_core.transports.smtp.connection import Connection
+    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.settings import Deadlines
+
+__all__ = ["Opener", "Session"]
+
+
+@attrs.define(kw_only=True)
+class Session:
+    """A connection that is logged in.
+
+    Attributes:
+        connection: the line.
+        capabilities: what the server announced last.
+        greeting: the server's first words.
+        mechanism: how the login was made, "" without one.
+        messages: how many went over it.
+        opened: when, by the run's clock.
+        used: when it was last used, by the run's clock.
+    """
+
+    connection: Connection
+    capabilities: Capabilities
+    greeting: str = ""
+    mechanism: str = ""
+    messages: int = 0
+    opened: float = 0.0
+    used: float = 0.0
+
+
+class Opener:
+    """Makes sessions with one server.
+
+    Args:
+        server: where to.
+        login: instead of the server's own user name and password.
+        token: asked for an access token at each connect, and once more when one is refused.
+        context: for TLS.
+        deadlines: how long each answer may take.
+        ehlo_name: who we are; "" is the address literal of the socket.
+        allow_cleartext_auth: log in without TLS, beyond this machine too.
+
+    Raises:
+        PreferencesError: no server, or no login where one is asked for.
+        TransportError: no token callable where one is needed, or a context that verifies nothing.
+    """
+
+    def __init__(
+        self,
+        server: MailServer,
+        *,
+        login: Login | None,
+        token: Callable[[], str] | None,
+        context: ssl.SSLContext | None,
+        deadlines: Deadlines,
+        ehlo_name: str,
+        allow_cleartext_auth: bool,
+    ) -> None:
+        self.server = server
+        self.deadlines = deadlines
+        self._token = token
+        self._ehlo_name = ehlo_name
+        self._allow_cleartext_auth = allow_cleartext_auth
+        self._username = server.username if login is None else login.username
+        self._secret = server.password if login is None else login.secret
+        self._context = context
+        self._renewed = False
+        self._check()
+
+    def _check(self) -> None:
+        server = self.server
+        if not server.host:
+            raise _missing(
+                "mail_server.host", "There is no mail server to send through.", "Mail server address (SMTP)"
+            )
+        if server.authentication is AuthenticationType.OAUTH2 and self._token is None:
+            raise TransportError(
+                "The authentication type is OAuth 2, which needs an access token for each connection; "
+                "expected token=, a function that returns one."
+            )
+        if server.authentication is not AuthenticationType.NONE and not self._username:
+            raise _missing(
+                "mail_server.username", "There is no user name to log in with.", "Email login username"
+            )
+        if server.authentication is AuthenticationType.PASSWORD and self._secret is None:
+            raise _missing(
+                "mail_server.password", "There is no password to log in with.", "Email login password"
+            )
+        context = self._context
+        if context is not None and (
+            context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname
+        ):
+            raise TransportError(
+                "The ssl_context does not verify the server's certificate and name, so anybody on the way could "
+                "read the mail and the password; make it with ssl.create_default_context(cafile=...) for a "
+                "certificate authority of your own."
+            )
+
+    @property
+    def username(self) -> str:
+        """Who logs in; "" for nobody."""
+        return "" if self.server.authentication is AuthenticationType.NONE else self._username
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a new token may help where a login is refused."""
+        return self.server.authentication is AuthenticationType.OAUTH2
+
+    def reveal(self) -> None:
+        """Look whether the password is where it should be, before any email is taken on.
+
+        Raises:
+            PreferencesError: it is not.
+        """
+        if self.server.authentication is AuthenticationType.PASSWORD and self._secret is not None:
+            self._secret.reveal()
+
+    def open(self, *, known: bool = False) -> Session:
+        """Make a session.
+
+        Args:
+            known: the host has been reached before.
+
+        Raises:
+            Failure: none came about.
+            Lost: the line was lost on the way there.
+        """
+        connection = connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
+        try:
+            name = self._ehlo_name or connection.own_literal
+            greeting, capabilities = connection.run(start(name, self.server.tls))
+            mechanism = self._log_in(connection, capabilities)
+        except BaseException:
+            connection.close()
+            raise
+        return Session(
+            connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = ssl.create_default_context()
+            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return self._context
+
+    def _log_in(self, connection: Connection, capabilities: Capabilities) -> str:
+        if self.server.authentication is AuthenticationType.NONE:
+            return ""
+        in_clear = self.server.tls is TlsMethod.NONE and not connection.loopback
+        if in_clear and not self._allow_cleartext_auth:
+            raise Failure(
+                "the line is not encrypted, and a password or token is not sent where others can read it; "
+                "set SSL/TLS connection method to Explicit",
+                phase=Phase.AUTH,
+                cause=Cause.TLS,
+            )
+        self._renewed = False
+        return connection.run(authenticate(self._credentials(), capabilities, self._renew))
+
+    def _renew(self) -> Credentials | None:
+        """Fresh credentials after a refused token, once a connect."""
+        if not self.renewable or self._renewed:
+            return None
+        self._renewed = True
+        return self._credentials()
+
+    def _credentials(self) -> Credentials:
+        try:
+            if self._token is not None and self.renewable:
+                return Bearer(self._username, self._token(), self.server.host, self.server.port)
+            assert self._secret is not None  # noqa: S101 - checked when this was made
+            return Password(self._username, self._secret.reveal())
+        except Exception as error:
+            # Whatever a host's own function raises; its text may hold the secret, so only its kind is told.
+            detail = str(error) if isinstance(error, VetmailError) else type(error).__name__
+            raise Failure(
+                f"the password or token could not be fetched ({detail})",
+                phase=Phase.AUTH,
+                cause=Cause.AUTHENTICATION,
+            ) from error
+
+
+def _missing(setting: str, message: str, label: str) -> PreferencesError:
+    advice = f'Enter it as "{label}" in Email preferences > Mail server.'
+    return PreferencesError(
+        f"{message} {advice}",
+        problems=(Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice),),
+    )

@@ -1,0 +1,102 @@
+"""What can be set about an SMTP session: patience, limits and how much to send before an answer.
+
+What it is for: the numbers of the transport, in one place, each with its unit. What it refuses: a deadline or
+limit that would hang or never send. Its law: every wait has an end.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import attrs
+
+__all__ = ["Deadlines", "Limits", "Pipelining"]
+
+
+class Pipelining(enum.Enum):
+    """How much is sent before the server has answered.
+
+    A server that does not announce what a mode needs gets the next lower one; so does one that closes the
+    line or loses count when it is used. A wait time between emails opens nothing ahead.
+    """
+
+    OFF = "off"
+    """One command at a time, as `smtplib` does."""
+    ENVELOPE = "envelope"
+    """MAIL, RCPT and DATA in one group (RFC 2920)."""
+    AUTO = "auto"
+    """Also the next envelope behind the body: one round trip a message, one body in doubt at most."""
+    CHUNKING = "chunking"
+    """Whole messages behind one another (RFC 3030): no waiting, a window of messages in doubt at most."""
+
+
+def _seconds(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{attribute.name} is a number of seconds above 0, got {value!r}; give it an end")
+
+
+def _count(_instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{attribute.name} is a whole number from 1, got {value!r}")
+
+
+def _not_negative(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{attribute.name} is a number of seconds from 0, got {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class Deadlines:
+    """How long each answer may take, in seconds of real time and in total: trickling bytes do not extend it.
+
+    Attributes:
+        connect: finding the host and opening the line.
+        greeting: the server's first words.
+        command: each answer to EHLO, MAIL, RCPT and RSET.
+        tls: STARTTLS and the TLS handshake together.
+        auth: each answer of the login.
+        data: the answer to DATA.
+        body: handing over the bytes: each pause, and all of it for every MiB of a message.
+        dot: the answer to the whole message (RFC 5321, 4.5.3.2.6: ten minutes).
+        quit: the farewell; also how long an abandoned run listens for its last answers.
+
+    Raises:
+        ValueError: one of them is not a finite number above 0.
+    """
+
+    connect: float = attrs.field(default=30.0, validator=_seconds)
+    greeting: float = attrs.field(default=60.0, validator=_seconds)
+    command: float = attrs.field(default=60.0, validator=_seconds)
+    tls: float = attrs.field(default=60.0, validator=_seconds)
+    auth: float = attrs.field(default=60.0, validator=_seconds)
+    data: float = attrs.field(default=120.0, validator=_seconds)
+    body: float = attrs.field(default=180.0, validator=_seconds)
+    dot: float = attrs.field(default=600.0, validator=_seconds)
+    quit: float = attrs.field(default=5.0, validator=_seconds)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much one connection, one message and one run may take.
+
+    Attributes:
+        messages_per_connection: after so many a new connection is made.
+        connection_seconds: a connection older than this is replaced before the next message.
+        idle_seconds: one that was idle longer than this is replaced before the next message.
+        recipients_per_message: an email to more is sent in parts; it stays one receipt.
+        chunking_window: messages on the way at once in CHUNKING; as many may be in doubt.
+        reconnect_seconds: how long a run may spend on making a connection again, pauses included.
+        retry_seconds: the longest single pause, between two tries to connect or when the server throttles.
+
+    Raises:
+        ValueError: a count below 1, or seconds below 0.
+    """
+
+    messages_per_connection: int = attrs.field(default=100, validator=_count)
+    connection_seconds: float = attrs.field(default=300.0, validator=_seconds)
+    idle_seconds: float = attrs.field(default=30.0, validator=_seconds)
+    recipients_per_message: int = attrs.field(default=100, validator=_count)
+    chunking_window: int = attrs.field(default=8, validator=_count)
+    reconnect_seconds: float = attrs.field(default=300.0, validator=_not_negative)
+    retry_seconds: float = attrs.field(default=60.0, validator=_not_negative)

@@ -1,0 +1,360 @@
+"""One message on its way: to whom, what the server said, and what that comes to.
+
+What it is for: turning the replies to an envelope and a body into outcomes, one for each recipient, and into
+what to do next. What it refuses: to call anything failed that may have arrived. Its law: after the last
+octet of a message has left, only the server's answer ends the doubt.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
+from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.smtp.protocol import (
+    Capabilities,
+    mail_command,
+    rcpt_command,
+    read_reply,
+    xtext,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.message import Email
+    from vetmail_core.receipts import Reply
+    from vetmail_core.transports.smtp.opening import Lost
+
+__all__ = ["Again", "Job", "Stop", "Transaction", "Why"]
+
+_ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """Why nothing more is tried in this run.
+
+    Attributes:
+        cause: given to every email that is left.
+        phase: where the run stopped.
+        reply: the server's words, when it spoke.
+        note: what happened, in words; "" when the reply says it.
+    """
+
+    cause: Cause
+    phase: Phase
+    reply: Reply | None = None
+    note: str = ""
+
+
+class Why(enum.Enum):
+    """Why a message is to be sent again; nothing of it can have been delivered."""
+
+    CLOSING = "closing"  # 421, or the line was lost before the last octet
+    FRESH = "fresh"  # the server wants a new connection (452 4.5.3 on MAIL)
+    SESSION = "session"  # out of step: 503 and its kin
+    TOKEN = "token"  # noqa: S105 - the name of a reason: the access token has run out
+    BYSTANDER = "bystander"  # another message's trouble; no blame
+
+
+@attrs.frozen(kw_only=True)
+class Again:
+    """A message is to be sent again.
+
+    Attributes:
+        why: decides how often.
+        cause: its outcome when it is not.
+        phase: where it went wrong.
+        raw: the server's words, when it spoke.
+        note: what happened, when it did not.
+    """
+
+    why: Why
+    cause: Cause
+    phase: Phase
+    raw: bytes = b""
+    note: str = ""
+
+
+class Job:
+    """One email, from being pulled to its receipt. Has one transaction, or more for many recipients.
+
+    Args:
+        email: as it was handed over.
+    """
+
+    __slots__ = ("attempts", "data", "email", "outcomes", "parts", "pending", "reply", "warnings")
+
+    def __init__(self, email: Email) -> None:
+        self.email = email
+        self.data = b""
+        self.pending = 0
+        self.parts = 0
+        self.outcomes: list[Outcome] = []
+        self.reply: Reply | None = None
+        self.attempts = 0
+        self.warnings: list[str] = []
+
+    def settle(self, outcomes: list[Outcome], *, reply: Reply | None, attempts: int, note: str = "") -> None:
+        """Take in what one of its transactions came to."""
+        self.pending -= 1
+        self.outcomes = outcomes if not self.outcomes else self.outcomes + outcomes
+        self.attempts = max(self.attempts, attempts)
+        self.reply = reply or self.reply
+        if note and note not in self.warnings:
+            self.warnings.append(note)
+
+    def receipt(self) -> Receipt:
+        """The answer for the whole email; every transaction is settled."""
+        outcomes = self.outcomes
+        if self.parts > 1:
+            place = {id(mailbox): number for number, mailbox in enumerate(self.email.recipients.all)}
+            outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
+        return Receipt(
+            self.email,
+            tuple(outcomes),
+            attempts=self.attempts,
+            reply=self.reply,
+            warnings=tuple(self.warnings),
+        )
+
+
+class Transaction:
+    """One message to at most as many recipients as a message may have.
+
+    Args:
+        job: whose it is.
+        mailboxes: its recipients.
+        data: the message, CRLF throughout; b"" until it is written.
+
+    Attributes:
+        replies: of the present try: MAIL, RCPT ..., then DATA or the body's.
+        outcomes: what it came to; empty while that is open.
+        again: set when it is to be sent again instead.
+        slower: the server wants less at once.
+        stop: the run is to end.
+        left: recipients for another transaction, because the server takes fewer in one.
+        end: the offset behind its last octet in what the connection sends.
+        note: what happened where no reply says it.
+        tries: how often it was on the wire.
+        strikes: how often a connection broke on it.
+        first: whether it is the first message of its connection.
+        session_error: whether it has had its second chance after a 503.
+        renewable: whether a new token may help, once.
+        fresh: whether it has had its second chance on a new connection.
+    """
+
+    __slots__ = (
+        "again", "data", "end", "first", "fresh", "job", "left", "mailboxes", "note", "outcomes",
+        "renewable", "replies", "reply", "session_error", "slower", "stop", "strikes", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self, job: Job, mailboxes: Sequence[Mailbox], data: bytes, *, renewable: bool = False
+    ) -> None:
+        self.job = job
+        self.mailboxes = mailboxes
+        self.data = data
+        self.replies: list[bytes] = []
+        self.outcomes: list[Outcome] = []
+        self.reply: Reply | None = None
+        self.again: Again | None = None
+        self.stop: Stop | None = None
+        self.slower = False
+        self.left: Sequence[Mailbox] = ()
+        self.note = ""
+        self.end = self.tries = self.strikes = 0
+        self.first = self.session_error = self.fresh = False
+        self.renewable = renewable
+
+    # -- what is said ----------------------------------------------------------------------------------
+
+    def envelope(self, capabilities: Capabilities, *, plain: bool = False) -> list[bytes]:
+        """MAIL and RCPT commands, one each.
+
+        Args:
+            capabilities: what the server announced.
+            plain: leave out what bounces could be matched by; some servers announce it and refuse it.
+        """
+        self.replies = []
+        self.again = None
+        email, data = self.job.email, self.data
+        sender = wire_path(email.sender)
+        paths = [wire_path(mailbox) for mailbox in self.mailboxes]
+        ascii_data = data.isascii()
+        parameters = f" SIZE={len(data)}" if "SIZE" in capabilities else ""
+        if not ascii_data and "8BITMIME" in capabilities:
+            parameters += " BODY=8BITMIME"
+        if not (ascii_data and sender.isascii() and "".join(paths).isascii()):
+            parameters += " SMTPUTF8"
+        if "DSN" not in capabilities or plain:
+            return [mail_command(sender, parameters=parameters), *map(rcpt_command, paths)]
+        identity = email.key or email.message_id
+        if 0 < len(identity) <= _ENVID_CHARACTERS and identity.isascii():
+            parameters += f" ENVID={xtext(identity)}"
+        commands = [mail_command(sender, parameters=parameters)]
+        for path in paths:
+            original = f" ORCPT=rfc822;{xtext(path)}" if path.isascii() else ""
+            commands.append(rcpt_command(path, parameters=original))
+        return commands
+
+    # -- what it comes to ------------------------------------------------------------------------------
+
+    def accept(self, raw: bytes) -> None:
+        """Every recipient was taken, and the message too."""
+        reply = self.reply = read_reply(raw)
+        self.outcomes = [
+            Outcome(mailbox, Status.ACCEPTED, reply=reply, phase=Phase.DOT) for mailbox in self.mailboxes
+        ]
+
+    @property
+    def _rcpts(self) -> list[bytes]:
+        return self.replies[1 : len(self.mailboxes) + 1]
+
+    @property
+    def mail_taken(self) -> bool:
+        """Whether MAIL was answered with yes."""
+        return self.replies[0].startswith(b"2")
+
+    @property
+    def rcpt_taken(self) -> bool:
+        """Whether at least one RCPT was answered with yes."""
+        return any(raw.startswith(b"2") for raw in self._rcpts)
+
+    def conclude(self, last: bytes, phase: Phase) -> None:
+        """Make the outcomes of a whole set of replies, or decide to send again.
+
+        Args:
+            last: the answer to DATA when that was refused, else to the body; b"" when neither was sent.
+            phase: DATA or DOT.
+        """
+        mail, rcpts = self.replies[0], self._rcpts
+        if not mail.startswith(b"2"):
+            if last.startswith(b"2") and self.rcpt_taken:
+                # It says no to the sender and yes to all the rest: who knows what it did.
+                self.doubt("the server contradicted itself", Cause.PROTOCOL)
+            elif not self._again(mail, Phase.MAIL):
+                self._refuse(self.mailboxes, mail, Phase.MAIL)
+            return
+        taken = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if raw.startswith(b"2")]
+        if taken:
+            if not last.startswith(b"2") and self._again(last, phase):
+                return
+        elif self._again(rcpts[0], Phase.RCPT):
+            return
+        if taken and last.startswith(b"2"):
+            self.reply = read_reply(last)
+            self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
+            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _takes_fewer(raw)]
+        elif taken:
+            self._refuse(taken, last, phase)
+        kept = set(map(id, self.left))
+        for mailbox, raw in zip(self.mailboxes, rcpts, strict=True):
+            if not raw.startswith(b"2") and id(mailbox) not in kept:
+                self._refuse([mailbox], raw, Phase.RCPT)
+
+    def _again(self, raw: bytes, phase: Phase) -> bool:
+        """Whether a refusal is about the connection, so that the message deserves another one."""
+        meant = meaning(read_reply(raw), phase)
+        why: Why | None = None
+        if raw.startswith(b"421"):
+            self.closing(raw, phase)
+            return True
+        if meant.retry is Retry.RECONNECT and not self.session_error:
+            why, self.session_error = Why.SESSION, True
+        elif meant.cause is Cause.AUTHENTICATION and self.renewable:
+            why, self.renewable = Why.TOKEN, False
+        elif (
+            phase is Phase.MAIL
+            and meant.cause is Cause.TOO_MANY_RECIPIENTS
+            and not (self.first or self.fresh)
+        ):
+            why, self.fresh = Why.FRESH, True
+        if why is None:
+            return False
+        self.slower = meant.retry is Retry.SLOWER
+        self.again = Again(why=why, cause=meant.cause, phase=phase, raw=raw)
+        return True
+
+    def closing(self, raw: bytes, phase: Phase) -> None:
+        """The server answers 421: it closes the connection, and the message is as good as never sent."""
+        meant = meaning(read_reply(raw), phase)
+        self.slower = meant.retry is Retry.SLOWER
+        self.again = Again(why=Why.CLOSING, cause=meant.cause, phase=phase, raw=raw)
+
+    def interrupted(self, lost: Lost | None) -> None:
+        """The connection is gone, and the last octet has not left.
+
+        Args:
+            lost: what happened to this very message; None when another one was the first it happened to.
+        """
+        if lost is None:
+            self.again = Again(why=Why.BYSTANDER, cause=Cause.CONNECTION, phase=Phase.MAIL)
+        else:
+            self.again = Again(why=Why.CLOSING, cause=lost.cause, phase=lost.phase, note=lost.note)
+
+    def out_of_step(self, raw: bytes, phase: Phase) -> None:
+        """An answer came that cannot be the answer to this; nothing of the message has left."""
+        self.again = Again(why=Why.CLOSING, cause=Cause.PROTOCOL, phase=phase, raw=raw)
+
+    def doubt(self, note: str, cause: Cause) -> None:
+        """The last octet has left and no answer came: those who may have got it are UNKNOWN.
+
+        What the server did refuse before that stays refused.
+        """
+        rcpts = self._rcpts
+        if self.replies and not self.mail_taken and not self.rcpt_taken:
+            self._refuse(self.mailboxes, self.replies[0], Phase.MAIL)
+            return
+        for number, mailbox in enumerate(self.mailboxes):
+            if number < len(rcpts) and not rcpts[number].startswith(b"2"):
+                self._refuse([mailbox], rcpts[number], Phase.RCPT)
+            else:
+                self._add([mailbox], Status.UNKNOWN, cause=cause, reply=None, phase=Phase.DOT)
+        self.note = note
+
+    def give_up(self, status: Status, stop: Stop) -> None:
+        """Nothing more is tried for it."""
+        self.outcomes = []
+        self._add(self.mailboxes, status, cause=stop.cause, reply=stop.reply, phase=stop.phase)
+        self.reply = stop.reply
+        self.note = stop.note
+
+    def _refuse(self, mailboxes: Sequence[Mailbox], raw: bytes, phase: Phase) -> None:
+        reply = read_reply(raw)
+        meant = meaning(reply, phase)
+        status = Status.REFUSED if reply.code >= 500 else Status.DEFERRED  # noqa: PLR2004 - RFC 5321, 4.2.1
+        self._add(mailboxes, status, cause=meant.cause, reply=reply, phase=phase)
+        self.reply = self.reply or reply
+        self.slower = self.slower or meant.retry is Retry.SLOWER
+        if meant.scope is Scope.RUN:
+            self.stop = Stop(cause=meant.cause, phase=phase, reply=reply)
+
+    def _add(
+        self,
+        mailboxes: Sequence[Mailbox],
+        status: Status,
+        *,
+        cause: Cause | None = None,
+        reply: Reply | None,
+        phase: Phase,
+    ) -> None:
+        self.outcomes += [
+            Outcome(mailbox, status, cause=cause, reply=reply, phase=phase) for mailbox in mailboxes
+        ]
+
+
+def _takes_fewer(raw: bytes) -> bool:
+    """Whether a recipient was turned away only because there were others (RFC 5321, 4.5.3.1.10)."""
+    return raw.startswith(b"452") and meaning(read_reply(raw), Phase.RCPT).cause is Cause.TOO_MANY_RECIPIENTS
+
+
+def wire_path(mailbox: Mailbox) -> str:
+    """An address as it stands in a command: the domain in ASCII; a local part beyond it needs SMTPUTF8."""
+    address = mailbox.addr_spec
+    return address if address.isascii() else f"{mailbox.local_part}@{mailbox.ascii_domain}"

@@ -1,0 +1,173 @@
+"""The SMTP transport: emails in, receipts out.
+
+What it is for: delivering to a mail server as fast as the line allows, with an honest answer for every
+recipient. What it refuses: to raise for what a server or network does, to send a password in the clear, and
+to send a message again that may have arrived. Its law: exactly one receipt for each email, in order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from vetmail_core.clock import SystemClock
+from vetmail_core.errors import TransportError
+from vetmail_core.transports.one_thread import OneThread
+from vetmail_core.transports.smtp.check import check_connection
+from vetmail_core.transports.smtp.pace import Pace
+from vetmail_core.transports.smtp.protocol import command
+from vetmail_core.transports.smtp.run import Host, Run
+from vetmail_core.transports.smtp.session import Opener
+from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.clock import Clock
+    from vetmail_core.credentials import Login
+    from vetmail_core.message import Email
+    from vetmail_core.preferences import MailServer
+    from vetmail_core.receipts import Receipt
+    from vetmail_core.transports.smtp.check import ConnectionCheck
+
+__all__ = ["SmtpTransport"]
+
+
+class SmtpTransport:
+    """Delivers to a mail server.
+
+    A connection is made when the first email comes, used again for the next ones, and replaced when it is
+    worn, old, idle or lost. A context manager; leaving it says goodbye to the server.
+
+    Args:
+        server: the **Mail server** tab.
+        login: who logs in, a staff member for example; None is the server's own user name and password.
+        token: for OAuth 2: returns an access token. Asked at each connect, and once more when the token is
+            refused. Its text is never shown.
+        pipelining: how much is sent before the server has answered.
+        ssl_context: for a certificate authority of your own; it must verify certificates and names. None
+            is the computer's own certificate store, TLS 1.2 or later.
+        deadlines: how long each answer may take.
+        limits: how much one connection, message and run may take.
+        ehlo_name: who we are to the server, a domain name; None is the address of the socket.
+        allow_cleartext_auth: log in without TLS, beyond this machine too. Whoever can listen has the
+            password then.
+        clock: asked for every pause and every Date.
+
+    Raises:
+        PreferencesError: no server, or no login where one is asked for.
+        TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing.
+    """
+
+    def __init__(
+        self,
+        server: MailServer,
+        *,
+        login: Login | None = None,
+        token: Callable[[], str] | None = None,
+        pipelining: Pipelining = Pipelining.AUTO,
+        ssl_context: ssl.SSLContext | None = None,
+        deadlines: Deadlines | None = None,
+        limits: Limits | None = None,
+        ehlo_name: str | None = None,
+        allow_cleartext_auth: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        command(f"EHLO {ehlo_name or ''}")
+        self._clock = SystemClock() if clock is None else clock
+        self._limits = Limits() if limits is None else limits
+        self._opener = Opener(
+            server,
+            login=login,
+            token=token,
+            context=ssl_context,
+            deadlines=Deadlines() if deadlines is None else deadlines,
+            ehlo_name=ehlo_name or "",
+            allow_cleartext_auth=allow_cleartext_auth,
+        )
+        wait = server.wait_between_emails_ms / 1000
+        self._host = Host(
+            mode=pipelining, pace=Pace(wait, limit=self._limits.retry_seconds, clock=self._clock)
+        )
+        self._one_thread = OneThread("SmtpTransport")
+
+    def __repr__(self) -> str:
+        server = self._opener.server
+        return f"SmtpTransport({server.host}:{server.port}, tls={server.tls.value}, {self._host.mode.value})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, one after the other.
+
+        Emails are pulled when there is a place for them: one ahead in AUTO, up to the window in CHUNKING,
+        none ahead in the other modes and with a wait time. An email is never sent before the pull that
+        gave it has returned. When the iterable raises, the receipts of what was on the way come first.
+
+        A caller that walks away in the middle leaves nothing half sent: what had left entirely is heard
+        out for some seconds, a body that had not begun is not begun.
+
+        Args:
+            emails: any iterable, pulled lazily; an endless one is fine.
+
+        Yields:
+            One receipt for each email, in order.
+
+        Raises:
+            TransportError: the transport is closed, or is used from two threads at once.
+            PreferencesError: the password is not where it should be; before any email was pulled.
+        """
+        if self._host.closed:
+            raise TransportError("This SmtpTransport is closed; make a new one for the same server.")
+        return self._run(emails)
+
+    def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
+        with self._one_thread:
+            if self._host.session is None:
+                self._opener.reveal()
+            run = Run(emails, host=self._host, opener=self._opener, limits=self._limits, clock=self._clock)
+            yield from run.receipts()
+
+    def check(
+        self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
+    ) -> ConnectionCheck:
+        """Try the connection without sending anything: connect, TLS, login, MAIL, RCPT, RSET, QUIT.
+
+        Args:
+            recipient: asked about too, when given.
+            sender: who the mail would be from; None is the login's address, or the empty sender.
+
+        Returns:
+            What was found, readable by a help desk.
+
+        Raises:
+            TransportError: the transport is closed, or no session came about; says at which step, why, and
+                what to do.
+            AddressError: a text that is no mailbox.
+        """
+        if self._host.closed:
+            raise TransportError("This SmtpTransport is closed; make a new one for the same server.")
+        with self._one_thread:
+            return check_connection(self._opener, sender=sender, recipient=recipient)
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """The last 40 lines said on the resting connection; no bodies, no secrets. Empty without one."""
+        session = self._host.session
+        return () if session is None else session.connection.transcript
+
+    def close(self) -> None:
+        """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
+        host = self._host
+        host.closed = True
+        session, host.session = host.session, None
+        if session is not None:
+            session.connection.quit()
