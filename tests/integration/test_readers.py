@@ -199,15 +199,22 @@ def as_meant(email: Email) -> Read:
 def as_mutt_shows(email: Email) -> Read:
     """What mutt should find, as its pager shows it: names without quotes in them, files of text with LF."""
     meant = as_meant(email)
-    boxes = {
-        box: tuple((shown.replace('"', ""), spec) for shown, spec in getattr(meant, box))
-        for box in ("sender", "to", "cc", "reply_to")
-    }
+
+    def bare(persons: tuple[Person, ...]) -> tuple[Person, ...]:
+        return tuple((shown.replace('"', ""), spec) for shown, spec in persons)
+
     files = tuple(
         (name, kind, digest(a.data.replace(b"\r\n", b"\n")) if kind.startswith("text/") else seen)
         for a, (name, kind, seen) in zip(email.content.attachments, meant.files, strict=True)
     )
-    return attrs.evolve(meant, files=files, **boxes)
+    return attrs.evolve(
+        meant,
+        files=files,
+        sender=bare(meant.sender),
+        to=bare(meant.to),
+        cc=bare(meant.cc),
+        reply_to=bare(meant.reply_to),
+    )
 
 
 def spelled(address: str) -> str:

@@ -35,7 +35,7 @@ def make_email() -> MakeEmail:
             "recipients": Recipients(to="sam@example.com"),
             "content": content if content is not None else Content("Class moved", "Room 5 now.\n"),
         }
-        return Email(**(settings | changes))  # type: ignore[arg-type] - a test may give what it likes
+        return Email(**(settings | changes))  # type: ignore[arg-type]  # a test may give what it likes
 
     return make
 

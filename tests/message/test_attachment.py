@@ -83,7 +83,7 @@ def test_a_media_type_that_cannot_be_sent_is_refused(media_type: str, said: str)
 def test_data_are_bytes() -> None:
     """Text has no octets before it is encoded; the error says so, and does not show it."""
     with pytest.raises(MessageError, match=r"a.txt needs bytes, but str came; open the file in binary mode"):
-        Attachment("a.txt", "private words")  # type: ignore[arg-type] - the mistake under test
+        Attachment("a.txt", "private words")  # type: ignore[arg-type]  # the mistake under test
 
 
 def test_the_repr_shows_no_data() -> None:

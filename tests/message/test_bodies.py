@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from quopri import decodestring
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vetmail_core.message.bodies import base64_lines, text_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _split(part: bytes) -> tuple[str, bytes]:
@@ -22,7 +26,11 @@ def _split(part: bytes) -> tuple[str, bytes]:
     return found.group(1).decode(), body
 
 
-_DECODERS = {"7bit": bytes, "quoted-printable": decodestring, "base64": b64decode}
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "7bit": bytes,
+    "quoted-printable": decodestring,
+    "base64": b64decode,
+}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def test_html_says_so() -> None:
 
 
 @given(
-    st.text(st.characters(exclude_categories=("Cs",)))
+    st.text(st.characters(exclude_categories=["Cs"]))
     | st.text(st.sampled_from("ab. =\t\r\n\0é日\x0b\x85"), max_size=400)
 )
 @example("a\rb\r\nc\n\n")

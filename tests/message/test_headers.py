@@ -156,7 +156,7 @@ def test_a_value_that_breaks_its_line_is_refused(value: str) -> None:
 def test_a_value_is_text() -> None:
     """A number is not written for the caller."""
     with pytest.raises(MessageError, match="the header X-Count needs text as its value, but int came"):
-        HeaderFields({"X-Count": 5})  # type: ignore[dict-item] - the mistake under test
+        HeaderFields({"X-Count": 5})  # type: ignore[dict-item]  # the mistake under test
 
 
 def test_a_header_stands_once() -> None:
@@ -222,7 +222,7 @@ def test_header_fields_are_a_read_only_mapping() -> None:
     assert len({fields, HeaderFields({"X-B": "2", "X-A": "1"})}) == 1
     assert pickle.loads(pickle.dumps(fields)) == fields  # noqa: S301 - our own bytes
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        fields.lines = ""  # type: ignore[misc] - the mistake under test
+        fields.lines = ""  # type: ignore[misc]  # the mistake under test
 
 
 def test_the_mapping_given_can_change_without_harm() -> None:

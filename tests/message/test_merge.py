@@ -176,7 +176,7 @@ def test_merging_is_replacing_each_field_once(pieces: list[tuple[str, str]], val
     assert Content(merged.subject, merged.text, html=merged.html) == merged
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",))))
+@given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_text_whose_marks_are_all_escaped_comes_back(text: str) -> None:
     """Writing ``$${`` for every ``${`` makes any text safe to merge."""
     escaped = re.sub(r"\$\{", "$${", text)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 READABLE = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
 TEXTS = (
-    st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
     | st.text(st.sampled_from("ab. =\t\r\n\0é日\x85"), max_size=300)
     | st.sampled_from(["", ".", "\r", "\n", "x" * 5000, "é" * 5000, "a\rb\r\n.\r\n", "From x\n", "tail \n"])
 )
@@ -103,7 +103,7 @@ def _files(message: EmailMessage) -> list[tuple[str | None, str, str | None, byt
             part.get_content_type(),
             part.get_content_charset(),
             bytes(part.get_payload(decode=True)),
-        )  # type: ignore[arg-type] - octets once decoded
+        )
         for part in message.iter_attachments()
     ]
 

@@ -79,7 +79,7 @@ MEDIA_TYPES: Final = {
 }
 
 
-def _checked_filename(_instance: object, _attribute: object, value: object) -> None:
+def _checked_filename(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value:
         raise MessageError(f"an attachment needs a file name, such as invoice.pdf, but {value!a} came")
     if len(value) > _NAME_LIMIT:
@@ -89,7 +89,7 @@ def _checked_filename(_instance: object, _attribute: object, value: object) -> N
     check_text(value, place="the name of an attachment")
 
 
-def _checked_data(instance: Attachment, _attribute: object, value: object) -> None:
+def _checked_data(instance: Attachment, _attribute: attrs.Attribute[bytes], value: object) -> None:
     if not isinstance(value, bytes):
         raise MessageError(
             f"the attachment {instance.filename} needs bytes, but {type(value).__name__} came; "
@@ -97,7 +97,7 @@ def _checked_data(instance: Attachment, _attribute: object, value: object) -> No
         )
 
 
-def _checked_media_type(instance: Attachment, _attribute: object, value: object) -> None:
+def _checked_media_type(instance: Attachment, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None or len(value) > _NAME_LIMIT:
         raise MessageError(
             f"the attachment {instance.filename} needs a media type such as application/pdf, "

@@ -26,7 +26,7 @@ __all__ = ["Content"]
 _FINISHED: Final = True
 
 
-def _checked_subject(_instance: object, _attribute: object, value: object) -> None:
+def _checked_subject(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str):
         raise MessageError(f"the subject needs text, but {type(value).__name__} came")
     check_text(value, place="the subject")
