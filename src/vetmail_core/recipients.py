@@ -167,8 +167,8 @@ class Expansion:
     """
 
     recipients: Recipients
-    exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=tuple)
-    empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=tuple[Exclusion, ...])
+    empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
 
 
 def why_excluded(person: Person, *, marketing: bool = False) -> Exclusion | None:

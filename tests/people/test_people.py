@@ -108,7 +108,7 @@ def test_a_person_cannot_be_changed_from_outside() -> None:
 
 def test_related_people_may_come_from_any_iterable() -> None:
     """A list or a generator of guardians is kept as a tuple."""
-    person = Person("ann@example.com", related={"guardian": (Person(f"{n}@example.com") for n in "ab")})  # type: ignore[dict-item]
+    person = Person("ann@example.com", related={"guardian": (Person(f"{n}@example.com") for n in "ab")})
     assert person.related["guardian"] == (Person("a@example.com"), Person("b@example.com"))
 
 

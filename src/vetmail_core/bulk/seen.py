@@ -45,9 +45,8 @@ class SeenKeys:
         Returns:
             Whether it is new.
         """
-        digest = int.from_bytes(
-            blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest(), "little"
-        )
+        data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
+        digest = int.from_bytes(blake2b(data, digest_size=_DIGEST_BYTES).digest(), "little")
         shard = self._shards.get(digest & _SHARD_BITS)
         if shard is None:
             self._shards[digest & _SHARD_BITS] = array("Q", (digest,))

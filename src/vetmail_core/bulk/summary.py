@@ -50,8 +50,10 @@ class PlanSummary:
     copies: Mapping[str, int] = attrs.field(converter=_read_only, hash=False)
     exclusions: Counter[ExclusionReason] = attrs.field(converter=_counter, hash=False)
     first: Email | None
-    copy_exclusions: Counter[ExclusionReason] = attrs.field(factory=dict, converter=_counter, hash=False)
-    empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    copy_exclusions: Counter[ExclusionReason] = attrs.field(
+        factory=Counter[ExclusionReason], converter=_counter, hash=False
+    )
+    empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
 
     def __str__(self) -> str:
         lines = [_count(self.emails, "e-mail")]
