@@ -50,4 +50,4 @@ def _slug(email: Email) -> str:
     if not visible:
         return "undisclosed-recipients"
     address = f"{visible[0].local_part}-{visible[0].ascii_domain}"
-    return _UNSAFE.sub("-", address.lower())[:_SLUG_LENGTH].strip("-") or "recipient"
+    return _UNSAFE.sub("-", address.lower()).strip("-")[:_SLUG_LENGTH].rstrip("-")

@@ -33,7 +33,7 @@ __all__ = ["StoredEmail", "read_folder"]
 class _Facts:
     """The object in a `.json`, asked for values of the right kind."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: str) -> None:
         facts: object = json.loads(text)
         if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
             raise ValueError(f'expected a JSON object with "schema": {SCHEMA}')
@@ -108,7 +108,7 @@ def read_folder(folder: Path | str) -> Iterator[StoredEmail]:
 def _read(path: Path) -> StoredEmail:
     try:
         data = path.read_bytes()
-        facts = _Facts(path.with_suffix(".json").read_bytes())
+        facts = _Facts(path.with_suffix(".json").read_text(encoding="utf-8"))
         email = Email(
             sender=parse_mailbox(facts.text("sender")),
             recipients=Recipients(to=facts.texts("to"), cc=facts.texts("cc"), bcc=facts.texts("bcc")),

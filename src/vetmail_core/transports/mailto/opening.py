@@ -87,9 +87,11 @@ class MacOpener:
 
     Args:
         program: the system's own `open`.
+        patience: seconds after which a program that still runs is taken to be up.
     """
 
     program: str = "/usr/bin/open"
+    patience: float = _HANDED_OVER_AFTER
 
     def __call__(self, uri: str, /) -> None:
         """Open one URI.
@@ -97,7 +99,7 @@ class MacOpener:
         Raises:
             TransportError: no program is set for it.
         """
-        code = _start([self.program, uri])
+        code = _start([self.program, uri], self.patience)
         if code:
             raise TransportError(
                 f"macOS could not open a mail program for {_kind(uri)} (open ended with {code})."
@@ -111,7 +113,14 @@ class LinuxOpener:
 
     The desktop is asked first whether it has one: without, xdg-open starts the web browser and says that
     all went well.
+
+    Args:
+        patience: seconds after which a program that still runs is taken to be up.
+        answers_within: seconds that the desktop may take to say which program it has.
     """
+
+    patience: float = _HANDED_OVER_AFTER
+    answers_within: float = _ANSWERS_WITHIN
 
     def __call__(self, uri: str, /) -> None:
         """Open one URI.
@@ -126,7 +135,7 @@ class LinuxOpener:
                 [asking, "query", "default", kind],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_ANSWERS_WITHIN,
+                timeout=self.answers_within,
                 check=False,
             ).stdout.strip()
         except subprocess.TimeoutExpired:
@@ -137,7 +146,7 @@ class LinuxOpener:
                 " Install a mail program or choose one in the desktop's settings under default"
                 f" applications (xdg-mime default PROGRAM.desktop {kind}), then try again."
             )
-        code = _start([opening, uri])
+        code = _start([opening, uri], self.patience)
         if code:
             raise TransportError(
                 f"The mail program could not be opened for {_kind(uri)}: xdg-open ended with {code}."
@@ -160,11 +169,11 @@ def _found(program: str) -> str:
     return path
 
 
-def _start(arguments: list[str]) -> int:
+def _start(arguments: list[str], patience: float) -> int:
     """Start a program that shall outlive us.
 
     Returns:
-        Its exit code; 0 too when it still runs after two seconds, because then it is up.
+        Its exit code; 0 too when it still runs after that many seconds, because then it is up.
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - an absolute path and one URI of a fixed alphabet
@@ -179,7 +188,7 @@ def _start(arguments: list[str]) -> int:
             f"{arguments[0]} could not be started: {error.strerror}. Open the mail program by hand."
         ) from error
     try:
-        return process.wait(_HANDED_OVER_AFTER)
+        return process.wait(patience)
     except subprocess.TimeoutExpired:
         # Somebody has to hear of its end, or it stays in the process table as long as we live.
         threading.Thread(target=process.wait, daemon=True).start()

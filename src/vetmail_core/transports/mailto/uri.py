@@ -43,7 +43,7 @@ def mailto_uri(email: Email, *, separator: str = ";") -> str:
         >>> mailto_uri(
         ...     Email(
         ...         sender=Mailbox("office@example.com"),
-        ...         recipients=Recipients(to="sam@example.com; pat@example.com", bcc="audit@example.org"),
+        ...         recipients=Recipients(to=["sam@example.com", "pat@example.com"], bcc="audit@example.org"),
         ...         content=Content("Your class moved", "Room 7 & 8"),
         ...     )
         ... )

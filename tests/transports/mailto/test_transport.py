@@ -1,0 +1,458 @@
+"""The hand-over: link or draft file, how many windows, and what the receipt says."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+
+from vetmail_core import (
+    Attachment,
+    Cause,
+    MailtoTransport,
+    Phase,
+    Status,
+    Transport,
+    TransportError,
+    mailto_uri,
+)
+from vetmail_core.transports.mailto import HandOverWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vetmail_core import Email, Receipt
+
+
+class MailProgram:
+    """Stands where the system opens a mail program, and keeps what it was given."""
+
+    def __init__(self, *, fails_at: int = 0, error: Exception | None = None) -> None:
+        self.opened: list[str] = []
+        self._fails_at = fails_at
+        self._error = error
+
+    def __call__(self, uri: str) -> None:
+        """Open one URI, or fail at the one that was agreed on."""
+        if self._error is not None and len(self.opened) + 1 == self._fails_at:
+            raise self._error
+        self.opened.append(uri)
+
+    def draft(self) -> bytes:
+        """The one draft file that was opened."""
+        [uri] = self.opened
+        assert uri.startswith("file:///")
+        return Path(url2pathname(urlsplit(uri).path)).read_bytes()
+
+
+@pytest.fixture
+def program() -> MailProgram:
+    """A mail program that opens whatever it is given."""
+    return MailProgram()
+
+
+@pytest.fixture
+def deliver(tmp_path: Path, program: MailProgram) -> Callable[..., list[Receipt]]:
+    """Delivers emails with a transport that differs from the usual one where it is told to."""
+
+    def run(*emails: Email, **settings: object) -> list[Receipt]:
+        usual = {"open_uri": program, "drafts": tmp_path / "drafts", "platform": "linux"}
+        with MailtoTransport(**(usual | settings)) as transport:  # type: ignore[arg-type]
+            return list(transport.deliver(emails))
+
+    return run
+
+
+def test_it_is_a_transport() -> None:
+    """It can stand wherever a transport is asked for."""
+    assert isinstance(MailtoTransport(), Transport)
+
+
+@pytest.mark.parametrize("separator", [";", ","])
+def test_an_email_opens_as_its_link(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    separator: str,
+) -> None:
+    """The preferences' separator is the one in the link."""
+    email = make_email(to=("sam@example.com", "pat@example.com"))
+    deliver(email, separator=separator)
+    assert program.opened == [mailto_uri(email, separator=separator)]
+    assert f"sam@example.com{separator}pat@example.com" in program.opened[0]
+
+
+def test_what_was_opened_is_handed_over_and_never_accepted(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]]
+) -> None:
+    """Nobody tells us whether the person sent it; the receipt is for the very email that came."""
+    email = make_email(cc=("kim@example.com",), bcc=("audit@example.org",))
+    [receipt] = deliver(email)
+    assert receipt.email is email
+    assert receipt.handed_over == email.recipients.all
+    assert receipt.accepted == ()
+    assert receipt.ok
+    assert {outcome.phase for outcome in receipt.outcomes} == {Phase.HAND_OVER}
+
+
+def test_the_receipt_says_that_it_was_a_link(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """In our own words, so without a server's code."""
+    [receipt] = deliver(make_email())
+    assert receipt.reply is not None
+    assert receipt.reply.code == 0
+    length = len(program.opened[0])
+    assert receipt.reply.text == f"The mail program was given a mailto link of {length} characters."
+    assert HandOverWarning.DRAFT_FILE not in receipt.warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"attachments": (Attachment("plan.pdf", b"%PDF"),)}, "attachments"),
+        ({"html": "<p>Room 7</p>"}, "formatted text (HTML)"),
+        ({"html": "<p>Room 7</p>", "text": ""}, "formatted text (HTML) alone"),
+        ({"reply_to": ("reply@example.com",)}, "a Reply-To"),
+        ({"headers": {"X-Batch": "7"}}, "the header X-Batch"),
+        ({"cc": ('"smith, john"@example.com',)}, 'an address in quotes, "smith, john"@example.com'),
+        ({"text": "a\x0bb"}, "the control character U+000B at character 2 of its text"),
+        ({"to": [f"person{n}@example.com" for n in range(200)]}, "a link of 4,"),
+        ({"text": "x" * 5000}, "a link of 5,079 characters (2,000 are allowed)"),
+        ({"text": "課" * 300}, "a link of 2,779 characters (2,000 are allowed)"),
+    ],
+    ids=[
+        "attachment",
+        "html",
+        "html alone",
+        "reply-to",
+        "header",
+        "quotes",
+        "control",
+        "200 people",
+        "long",
+        "CJK",
+    ],
+)
+def test_what_a_link_cannot_carry_opens_as_a_draft_file(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    changes: dict[str, object],
+    why: str,
+) -> None:
+    """Whole, and the receipt says so and why; its warning says what to look at."""
+    email = make_email(**{"bcc": ("audit@example.org",)} | changes)
+    [receipt] = deliver(email)
+    message = message_from_bytes(program.draft(), policy=policy.default)
+    assert program.draft().startswith(b"From: ")
+    assert message["X-Unsent"] == "1"
+    for name, mailboxes in (
+        ("To", email.recipients.to),
+        ("Cc", email.recipients.cc),
+        ("Bcc", email.recipients.bcc),
+    ):
+        addresses = message[name].addresses if message[name] else ()
+        assert [one.addr_spec for one in addresses] == [mailbox.addr_spec for mailbox in mailboxes]
+    assert receipt.handed_over == email.recipients.all
+    assert receipt.warnings == ("draft_file",)
+    assert receipt.reply is not None
+    path = url2pathname(urlsplit(program.opened[0]).path)
+    assert receipt.reply.text.startswith(f"The mail program was given the draft file {path}, ")
+    assert f"because the email has {why}" in receipt.reply.text
+
+
+def test_sixty_blind_copies_fit_a_link(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """A class is one window."""
+    email = make_email(to=(), bcc=[f"student{number:02}@example.com" for number in range(60)])
+    deliver(email)
+    assert program.opened == [mailto_uri(email)]
+
+
+def test_the_limit_counts_the_link_as_it_is_encoded(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """At the limit it is a link, one character further a draft file; no recipient is ever cut off."""
+    email = make_email(text="ü" * 20)
+    length = len(mailto_uri(email))
+    deliver(email, max_uri_length=length)
+    deliver(email, max_uri_length=length - 1)
+    assert [uri.partition(":")[0] for uri in program.opened] == ["mailto", "file"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "warnings"),
+    [
+        ({}, {}, ()),
+        ({"to": ("sam@example.com", "pat@example.com")}, {}, ("semicolon_list",)),
+        ({"cc": ("sam@example.net", "pat@example.com")}, {}, ("semicolon_list",)),
+        ({"to": ("sam@example.com", "pat@example.com")}, {"platform": "darwin"}, ("semicolon_list",)),
+        ({"to": ("sam@example.com", "pat@example.com")}, {"platform": "win32"}, ()),
+        ({"to": ("sam@example.com", "pat@example.com")}, {"separator": ","}, ()),
+        ({"cc": ("kim@example.com",)}, {}, ()),
+        ({"bcc": ("audit@example.org",)}, {}, ("bcc_may_be_ignored",)),
+        ({"to": ('"Ray, Bob" <b@example.com>',)}, {}, ("names_dropped",)),
+        ({"html": "<p>Room 7</p>"}, {"text_without_html": True}, ("html_dropped",)),
+        (
+            {
+                "to": ("Sam <sam@example.com>", "pat@example.com"),
+                "bcc": ("audit@example.org",),
+                "html": "<p>Room 7</p>",
+            },
+            {"text_without_html": True},
+            ("semicolon_list", "bcc_may_be_ignored", "names_dropped", "html_dropped"),
+        ),
+    ],
+    ids=str,
+)
+def test_the_receipt_warns_of_what_programs_do_with_a_link(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    changes: dict[str, object],
+    settings: dict[str, object],
+    warnings: tuple[str, ...],
+) -> None:
+    """Each warning only where it holds."""
+    [receipt] = deliver(make_email(**changes), **settings)
+    assert receipt.warnings == warnings
+    assert "a mailto link" in str(receipt.reply)
+
+
+@pytest.mark.parametrize("warning", HandOverWarning)
+def test_each_warning_is_its_name_and_has_a_sentence(warning: HandOverWarning) -> None:
+    """Code compares the name; a person reads what to do."""
+    assert warning == warning.value
+    assert warning.advice.endswith(".")
+    assert len(warning.advice) > 60
+
+
+def test_html_without_text_is_a_draft_even_where_the_text_may_go_alone(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """There is no text to go alone."""
+    deliver(make_email(html="<p>Room 7</p>", text=""), text_without_html=True)
+    assert b"Room 7" in program.draft()
+
+
+def test_a_run_opens_as_many_windows_as_allowed(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """Five without a word; in order."""
+    emails = [make_email(to=(f"person{number}@example.com",)) for number in range(5)]
+    receipts = deliver(*emails)
+    assert [receipt.email for receipt in receipts] == emails
+    assert program.opened == [mailto_uri(email) for email in emails]
+
+
+@pytest.mark.parametrize("allowed", [1, 5])
+def test_more_windows_than_allowed_is_an_error_before_the_first_opens(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    tmp_path: Path,
+    allowed: int,
+) -> None:
+    """And before the first draft file is written; the error says what else to do."""
+    emails = [make_email(reply_to=("reply@example.com",))] * (allowed + 1)
+    with pytest.raises(TransportError, match=f"More than {allowed} emails .* nothing was opened") as caught:
+        deliver(*emails, max_windows=allowed)
+    assert "one email with BCC" in str(caught.value)
+    assert program.opened == []
+    assert not (tmp_path / "drafts").exists()
+
+
+def test_an_endless_run_is_refused_after_one_email_too_many(
+    make_email: Callable[..., Email], program: MailProgram
+) -> None:
+    """No more is pulled than it takes to know."""
+    pulled: list[int] = []
+
+    def endless() -> Iterator[Email]:
+        while True:
+            pulled.append(1)
+            yield make_email()
+
+    run = MailtoTransport(open_uri=program, max_windows=3).deliver(endless())
+    assert pulled == []
+    with pytest.raises(TransportError):
+        next(run)
+    assert len(pulled) == 4
+
+
+def test_a_window_opens_when_its_receipt_is_asked_for(
+    make_email: Callable[..., Email], program: MailProgram
+) -> None:
+    """Whoever stops after the first has one window."""
+    run = MailtoTransport(open_uri=program).deliver([make_email(), make_email()])
+    next(run)
+    assert len(program.opened) == 1
+
+
+def test_an_empty_run_opens_nothing(deliver: Callable[..., list[Receipt]], program: MailProgram) -> None:
+    """And is no error."""
+    assert deliver() == []
+    assert program.opened == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (
+            FileNotFoundError(2, "No such file"),
+            "could not be opened: No such file. Check that one is installed",
+        ),
+        (OSError("odd"), "could not be opened: odd"),
+        (TransportError("This desktop has no program."), "This desktop has no program."),
+    ],
+)
+@pytest.mark.parametrize("reply_to", [(), ("reply@example.com",)], ids=["link", "draft"])
+def test_a_missing_mail_program_is_a_transport_error(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    tmp_path: Path,
+    failure: tuple[Exception, str],
+    reply_to: tuple[str, ...],
+) -> None:
+    """Nothing was tried, and no draft file lies about."""
+    error, said = failure
+    program = MailProgram(fails_at=1, error=error)
+    with pytest.raises(TransportError, match=said):
+        deliver(make_email(reply_to=reply_to), open_uri=program)
+    assert list(tmp_path.glob("drafts/*")) == []
+
+
+def test_a_mail_program_that_stops_in_mid_run_stops_the_run(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]]
+) -> None:
+    """The receipts so far are not lost, so nobody opens those windows again; the rest says why."""
+    program = MailProgram(fails_at=2, error=TransportError("It crashed."))
+    receipts = deliver(make_email(), make_email(), make_email(), open_uri=program)
+    assert [receipt.ok for receipt in receipts] == [True, False, False]
+    assert len(program.opened) == 1
+    for receipt in receipts[1:]:
+        [outcome] = receipt.outcomes
+        assert (outcome.status, outcome.cause, outcome.phase) == (
+            Status.NOT_ATTEMPTED,
+            Cause.OTHER,
+            Phase.HAND_OVER,
+        )
+        assert outcome.reply is not None
+        assert outcome.reply.text == "It crashed."
+        assert receipt.attempts == 0
+
+
+def test_an_opener_that_is_wrong_is_the_callers(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], tmp_path: Path
+) -> None:
+    """A mistake in the host's own function is not taken for a missing mail program."""
+    program = MailProgram(fails_at=1, error=ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        deliver(make_email(html="<p>Room 7</p>"), open_uri=program)
+    assert list(tmp_path.glob("drafts/*")) == []
+
+
+def test_a_drafts_folder_that_cannot_be_written_to_stops_the_run(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    tmp_path: Path,
+) -> None:
+    """No exception: a link goes, the draft file and what follows are answered for."""
+    (tmp_path / "drafts").write_text("a file, not a folder", encoding="utf-8")
+    receipts = deliver(make_email(), make_email(html="<p>x</p>"), make_email())
+    assert [receipt.ok for receipt in receipts] == [True, False, False]
+    assert len(program.opened) == 1
+    assert receipts[2].reply is not None
+    assert "The draft file could not be written: File exists" in receipts[2].reply.text
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """A system that lets nobody write a file of more than 200,000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_when_the_disk_is_full_no_half_of_a_draft_stays(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    tmp_path: Path,
+) -> None:
+    """A cut draft would be sent as it is."""
+    [receipt] = deliver(make_email(attachments=(Attachment("scan.pdf", bytes(300_000)),)))
+    assert receipt.not_attempted
+    assert program.opened == []
+    assert list(tmp_path.glob("drafts/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"separator": "|"}, 'is ";" or ","'),
+        ({"separator": ""}, 'is ";" or ","'),
+        ({"max_uri_length": 8001}, "is 1 to 8,000 characters, not 8001"),
+        ({"max_uri_length": 0}, "is 1 to 8,000 characters, not 0"),
+        ({"max_windows": 0}, "is at least 1, not 0"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_stand_are_refused_at_once(settings: dict[str, object], said: str) -> None:
+    """When the transport is made, not when somebody sends."""
+    with pytest.raises(TransportError, match=said):
+        MailtoTransport(**settings)  # type: ignore[arg-type]
+
+
+def test_a_longer_link_may_be_allowed(
+    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
+) -> None:
+    """Up to 8,000, where it is known which program runs."""
+    deliver(make_email(text="x" * 5000), max_uri_length=8000)
+    assert program.opened[0].startswith("mailto:")
+
+
+def test_a_closed_transport_refuses(make_email: Callable[..., Email], program: MailProgram) -> None:
+    """Closing twice is fine; delivering afterwards is misuse."""
+    with MailtoTransport(open_uri=program) as transport:
+        pass
+    transport.close()
+    with pytest.raises(TransportError, match="is closed; make a new one"):
+        transport.deliver([make_email()])
+    assert program.opened == []
+
+
+def test_a_second_thread_is_refused(make_email: Callable[..., Email], program: MailProgram) -> None:
+    """While a run is under way in one thread."""
+    transport = MailtoTransport(open_uri=program)
+    run = transport.deliver([make_email(), make_email()])
+    next(run)
+    errors: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            list(transport.deliver([make_email()]))
+        except TransportError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
+    assert next(run).ok
+    assert len(program.opened) == 2
+
+
+def test_repr_names_no_recipient() -> None:
+    """What a log shows."""
+    assert repr(MailtoTransport(separator=",", open_uri=print)) == "MailtoTransport(separator=',')"
