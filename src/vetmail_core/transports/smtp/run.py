@@ -24,7 +24,7 @@ from vetmail_core.transports.smtp.settings import Pipelining
 from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -94,6 +94,9 @@ class Run:
         self, emails: Iterable[Email], *, host: Host, opener: Opener, limits: Limits, clock: Clock
     ) -> None:
         self._source = iter(emails)
+        # A ledger's emails want to be told which of them begin to leave; see vetmail_core.ledger.delivery.Feed.
+        announce: Callable[[], Callable[[Email], None]] | None = getattr(self._source, "announce", None)
+        self._leaves = None if announce is None else announce()
         self._exhausted = False
         self._error: Exception | None = None
         self._host = host
@@ -345,6 +348,10 @@ class Run:
         connection = session.connection
         try:
             octets, shown = lane.take()
+            if self._leaves is not None:
+                for transaction in lane.flight:
+                    if transaction.end:
+                        self._leaves(transaction.job.email)
             if octets:
                 connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding)
             while (phase := lane.awaited) is not None:
