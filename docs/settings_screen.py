@@ -1,8 +1,8 @@
 """Draw a settings screen from ``describe_preferences()`` as one page of HTML that needs nothing else.
 
-Run it from anywhere: ``python docs/settings_screen.py`` writes ``docs/_static/settings-screen.html``. It shows
-what a host does with the description: labels, help, controls and choices from it; grey where a setting does
-not apply; and what ``check_preferences`` says, beside the setting it is about.
+Run it from anywhere: ``python docs/settings_screen.py`` writes ``docs/_static/settings-screen.html``. It
+shows what a host does with the description: labels, help, controls and choices from it; grey where a setting
+does not apply; and what ``check_preferences`` says, beside the setting it is about.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from vetmail_core import (
     EnvironmentSecret,
     MailServer,
     RecipientType,
-    Settings,
     SettingDescription,
+    Settings,
     TlsMethod,
     check_preferences,
     describe_preferences,
@@ -60,8 +60,10 @@ SAMPLE = EmailPreferences(
 
 STYLE = """
 :root { color-scheme: light dark;
-  --page: light-dark(#eef1f4, #14181d); --card: light-dark(#fff, #1d232a); --line: light-dark(#d5dbe1, #38424d);
-  --text: light-dark(#1b232c, #e4e9ee); --soft: light-dark(#566270, #a2aebb); --field: light-dark(#fff, #14181d);
+  --page: light-dark(#eef1f4, #14181d); --card: light-dark(#fff, #1d232a);
+  --line: light-dark(#d5dbe1, #38424d); --edge: light-dark(#84909c, #6f7d8b);
+  --text: light-dark(#1b232c, #e4e9ee); --soft: light-dark(#566270, #a2aebb);
+  --field: light-dark(#fff, #14181d);
   --accent: light-dark(#12609c, #6cb6f5);
   --error: light-dark(#a3171f, #ff9a9a); --error-back: light-dark(#fdecec, #3a1d1f);
   --warning: light-dark(#7a4b00, #f5c26b); --warning-back: light-dark(#fff4dd, #35290f);
@@ -82,21 +84,24 @@ h1 { font-size: 22px; margin: 0 0 2px; } h2 { font-size: 17px; margin: 0 0 14px;
 .help { color: var(--soft); font-size: 13px; margin: 1px 0 5px; }
 .switch .help { margin: 1px 0 0 26px; }
 input:not([type=checkbox]), select { width: 100%; font: inherit; color: inherit; background: var(--field);
-  border: 1px solid var(--line); border-radius: 6px; padding: 6px 9px; min-height: 36px; }
+  border: 1px solid var(--edge); border-radius: 6px; padding: 6px 9px; min-height: 36px; }
 input[type=number] { max-width: 150px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .off { color: var(--soft); } .off input, .off select { opacity: .55; }
 .off .help::after { content: " Applies when: " attr(data-applies); font-style: italic; }
-.problem { margin: 6px 0 0; padding: 7px 10px; border-left: 4px solid; border-radius: 4px; font-size: 13.5px; }
+.problem { margin: 6px 0 0; padding: 7px 10px; border-left: 4px solid; border-radius: 4px;
+  font-size: 13.5px; }
 .problem span { color: var(--text); }
 .error { color: var(--error); background: var(--error-back); }
 .warning { color: var(--warning); background: var(--warning-back); }
 .hint { color: var(--hint); background: var(--hint-back); }
-.contexts { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0 30px; margin: 6px 0 0; }
+.contexts { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0 30px; margin: 6px 0; }
 @media (max-width: 860px) { .contexts { grid-template-columns: minmax(0, 1fr); } }
 .contexts div { border-top: 1px solid var(--line); padding: 7px 0; }
-.contexts dt { font-weight: 600; } .contexts dd { margin: 3px 0 0; display: flex; flex-wrap: wrap; gap: 5px; }
-.role { border: 1px solid var(--line); border-radius: 12px; padding: 1px 10px; font-size: 13px; color: var(--soft); }
+.contexts dt { font-weight: 600; }
+.contexts dd { margin: 3px 0 0; display: flex; flex-wrap: wrap; gap: 5px; }
+.role { border: 1px solid var(--line); border-radius: 12px; padding: 1px 10px; font-size: 13px; }
+.role { color: var(--soft); }
 .role.set { color: var(--text); border-color: var(--accent); }
 .role b { font-weight: 600; } .set b { color: var(--accent); }
 """
@@ -119,8 +124,8 @@ def control(setting: SettingDescription, value: object, *, enabled: bool) -> str
             return f'<input type="checkbox" {state}{" checked" if value else ""}>'
         case SettingKind.CHOICE:
             options = "".join(
-                f'<option value="{escape(written(choice.value))}"{" selected" if choice.value == value else ""}>'
-                f"{escape(choice.label)}</option>"
+                f'<option value="{escape(written(choice.value))}"'
+                f"{' selected' if choice.value == value else ''}>{escape(choice.label)}</option>"
                 for choice in setting.choices
             )
             return f"<select {state}>{options}</select>"
@@ -143,7 +148,8 @@ def written(value: enum.Enum | str) -> str:
 def shown_problems(name: str, problems: Iterable[Problem]) -> str:
     """What is wrong with one setting."""
     return "".join(
-        f'<p class="problem {problem.severity.value}" role="note"><strong>{problem.severity.value.title()}.</strong> '
+        f'<p class="problem {problem.severity.value}" role="note">'
+        f"<strong>{problem.severity.value.title()}.</strong> "
         f"{escape(problem.message)} <span>{escape(problem.advice)}</span></p>"
         for problem in problems
         if problem.setting == name
@@ -210,7 +216,7 @@ def render(preferences: EmailPreferences = SAMPLE) -> str:
 <body>
 <main>
 <h1>Email preferences</h1>
-<p class="path">File › Global Preferences › Email preferences{escape(known)}</p>
+<p class="path">File &rsaquo; Global Preferences &rsaquo; Email preferences{escape(known)}</p>
 <form>
 <div class="card">{"".join(top[1])}</div>
 <div class="tabs">{cards}</div>
