@@ -201,7 +201,10 @@ class LocalSmtpServer:
         if self._thread is not None:
             return self
         # Bound here and handed over: whoever holds the port from now on, it is not somebody else.
-        listener = socket.create_server((_HOST, 0))
+        # The protocol is named because asyncio turns Nagle's algorithm off only where it is: 40 ms a message.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind((_HOST, 0))
+        listener.listen(128)
         self._port = listener.getsockname()[1]
         started = threading.Event()
         self._thread = threading.Thread(
