@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 from hypothesis import given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
@@ -113,6 +114,7 @@ def test_a_missing_setting_has_its_default() -> None:
     ) == EmailPreferences(mail_server=MailServer(host="smtp.example.com"))
 
 
+@run_with(deadline=None)
 @given(data=st.data())
 def test_reading_what_was_written_gives_the_same_preferences(
     any_preferences: st.SearchStrategy[EmailPreferences], data: st.DataObject
@@ -131,6 +133,7 @@ _JSON = st.recursive(
 _STRANGE_KEYS = st.dictionaries(st.text(max_size=8).map(lambda key: f"x{key}"), _JSON, max_size=3)
 
 
+@run_with(deadline=None)
 @given(top=_STRANGE_KEYS, server=_STRANGE_KEYS, settings=_STRANGE_KEYS, port=st.integers(1, 65_535))
 def test_what_is_not_known_here_is_written_back_untouched(
     top: dict[str, object], server: dict[str, object], settings: dict[str, object], port: int
