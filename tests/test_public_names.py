@@ -35,9 +35,9 @@ NAMES = {
     "message": "Attachment Content Email",
     "people": "Person Staff",
     "preferences": (
-        "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer Problem Provider "
+        "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer PreferencesError Problem Provider StalePreferencesError "
         "SettingDescription Settings Severity StaffDisplayName TlsMethod check_preferences "
-        "describe_preferences load_preferences preferences_from_dict preferences_to_dict "
+        "default_preferences_path describe_preferences load_preferences preferences_from_dict preferences_to_dict "
         "provider_for save_preferences"
     ),
     "receipts": "Cause Outcome Phase Receipt Reply Report Status",

@@ -14,7 +14,7 @@ from vetmail_core.address import parse_mailbox, parse_mailbox_list
 from vetmail_core.cli.people_file import PeopleFile
 from vetmail_core.cli.show import ProgressLine, Rows, plain
 from vetmail_core.credentials import EnvironmentSecret, Login
-from vetmail_core.errors import VetmailError
+from vetmail_core.errors import AddressError, VetmailError
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
 from vetmail_core.message import Attachment, Content
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.bulk import BulkPlan
     from vetmail_core.message import Email
     from vetmail_core.preferences import EmailPreferences
@@ -47,7 +48,10 @@ def staff_of(arguments: argparse.Namespace) -> Staff | None:
     """The staff member that the arguments describe, if any."""
     if arguments.staff is None:
         return None
-    mailbox = parse_mailbox(arguments.staff)
+    try:
+        mailbox = parse_mailbox(arguments.staff)
+    except AddressError as error:
+        raise NothingTriedError(f"--staff {arguments.staff}: {error}") from error
     login = None
     if arguments.staff_username and arguments.staff_password_environment:
         login = Login(arguments.staff_username, EnvironmentSecret(arguments.staff_password_environment))
@@ -98,13 +102,19 @@ def _shared(arguments: argparse.Namespace, preferences: EmailPreferences) -> dic
                 f"--role {plain(entry)}: expected ROLE=MAILBOXES beside a --context, "
                 "for example --context occurrence_class --role class_staff=kim@example.com"
             )
-        mailboxes = parse_mailbox_list(text, separator=preferences.settings.address_separator)
+        mailboxes = _typed("--role", text, preferences)
         shared[role] = tuple(Person(mailbox, name=mailbox.display_name) for mailbox in mailboxes)
     return shared
 
 
+def _typed(option: str, text: str, preferences: EmailPreferences) -> tuple[Mailbox, ...]:
+    try:
+        return parse_mailbox_list(text, separator=preferences.settings.address_separator)
+    except AddressError as error:
+        raise NothingTriedError(f"{option} {text}: {error}") from error
+
+
 def _plan(arguments: argparse.Namespace, mailer: Mailer, preferences: EmailPreferences) -> BulkPlan:
-    separator = preferences.settings.address_separator
     people = PeopleFile(arguments.people)
     if people.checked() == 0:
         raise NothingTriedError(
@@ -113,8 +123,8 @@ def _plan(arguments: argparse.Namespace, mailer: Mailer, preferences: EmailPrefe
     return mailer.plan_bulk(
         _content(arguments),
         people,
-        cc=separator.join(arguments.cc),
-        bcc=separator.join(arguments.bcc),
+        cc=[mailbox for text in arguments.cc for mailbox in _typed("--cc", text, preferences)],
+        bcc=[mailbox for text in arguments.bcc for mailbox in _typed("--bcc", text, preferences)],
         context=arguments.context,
         shared=_shared(arguments, preferences),
         batch=arguments.batch,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core._lazy import late
 
 if TYPE_CHECKING:
+    from vetmail_core.errors import PreferencesError, Problem, Severity, StalePreferencesError
     from vetmail_core.preferences.checks import check_preferences
     from vetmail_core.preferences.codec import preferences_from_dict, preferences_to_dict
     from vetmail_core.preferences.describe import (
@@ -43,11 +44,15 @@ __all__ = [
     "Choice",
     "EmailPreferences",
     "MailServer",
+    "PreferencesError",
+    "Problem",
     "Provider",
     "SettingDescription",
     "SettingKind",
     "Settings",
+    "Severity",
     "StaffDisplayName",
+    "StalePreferencesError",
     "TlsMethod",
     "check_preferences",
     "default_preferences_path",
@@ -60,6 +65,10 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "PreferencesError": "..errors",
+    "Problem": "..errors",
+    "Severity": "..errors",
+    "StalePreferencesError": "..errors",
     "check_preferences": ".checks",
     "preferences_from_dict": ".codec",
     "preferences_to_dict": ".codec",
