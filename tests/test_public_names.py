@@ -26,8 +26,8 @@ NAMES = {
     "contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
     "credentials": "EnvironmentSecret KeyringSecret Login PlainSecret Secret",
     "errors": (
-        "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError MessageError "
-        "PreferencesError Problem RecipientsError Severity StalePreferencesError "
+        "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError "
+        "MessageError PreferencesError Problem RecipientsError Severity StalePreferencesError "
         "TransportError VetmailError"
     ),
     "ledger": "Ledger LedgerState SqliteLedger deliver_once",
@@ -35,9 +35,10 @@ NAMES = {
     "message": "Attachment Content Email",
     "people": "Person Staff",
     "preferences": (
-        "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer PreferencesError Problem Provider StalePreferencesError "
-        "SettingDescription Settings Severity StaffDisplayName TlsMethod check_preferences "
-        "default_preferences_path describe_preferences load_preferences preferences_from_dict preferences_to_dict "
+        "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer PreferencesError "
+        "Problem Provider StalePreferencesError SettingDescription Settings Severity "
+        "StaffDisplayName TlsMethod check_preferences default_preferences_path "
+        "describe_preferences load_preferences preferences_from_dict preferences_to_dict "
         "provider_for save_preferences"
     ),
     "receipts": "Cause Outcome Phase Receipt Reply Report Status",
