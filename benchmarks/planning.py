@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parent))
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from harness import Chart, Section, Table, seconds_each
+from benchmarks.harness import Chart, Section, Table, seconds_each
 
 from vetmail_core import BulkCopies, Content, EmailPreferences, Person, RecipientType, plan_bulk
 
@@ -120,7 +121,7 @@ def _ratios(count: int, rounds: int) -> tuple[Table, dict[str, float]]:
 _ALONE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from planning import alone
+from benchmarks.planning import alone
 print(json.dumps(alone(int(sys.argv[2]), sys.argv[3])))
 """
 
@@ -154,7 +155,7 @@ def alone(count: int, how: str) -> dict[str, float]:
 
 def _measured(count: int, how: str) -> dict[str, float]:
     ran = subprocess.run(
-        [sys.executable, "-c", _ALONE, str(Path(__file__).parent), str(count), how],
+        [sys.executable, "-c", _ALONE, str(Path(__file__).parent.parent), str(count), how],
         capture_output=True,
         text=True,
         check=True,

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Person", "Staff", "merge_fields"]
 
-_NO_FIELDS: Final[Mapping[str, object]] = MappingProxyType({})
+_NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
-def _read_only(fields: Mapping[str, object]) -> Mapping[str, object]:
+def _read_only(fields: Mapping[str, object]) -> MappingProxyType[str, object]:
     return MappingProxyType(dict(fields)) if fields else _NO_FIELDS
 
 
@@ -58,7 +58,7 @@ class Person:
     address: Mailbox | str | None
     key: str = attrs.field(default="", kw_only=True)
     name: str = attrs.field(default="", kw_only=True)
-    fields: Mapping[str, object] = attrs.field(
+    fields: MappingProxyType[str, object] = attrs.field(
         default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False
     )
     related: Mapping[str, tuple[Person, ...]] = attrs.field(
@@ -171,16 +171,16 @@ def merge_fields(person: Person) -> dict[str, object]:
     """
     mailbox = person.mailbox()
     name = person.name or mailbox.display_name
-    last, comma, first = name.partition(",")
-    first, last = first.strip(), last.strip()
-    if not comma:
-        words = name.split()
-        first, last = (words[0], words[-1]) if words else ("", "")
+    if "," in name:
+        last, _, first = name.partition(",")
+        first, last = first.strip(), last.strip()
+    else:
+        words = name.split() or ("",)
+        first, last = words[0], words[-1]
     merged: dict[str, object] = {
         "name": name,
         "first_name": first or last,
         "last_name": last or first,
         "address": mailbox.addr_spec,
     }
-    merged.update(person.fields)
-    return merged
+    return merged | person.fields

@@ -7,7 +7,7 @@ left out is an `Exclusion` with a reason. Its law: an address stands once in an 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import attrs
 
@@ -127,6 +127,8 @@ class Recipients:
         return bool(self.to or self.cc or self.bcc)
 
     def __or__(self, other: Recipients) -> Recipients:
+        if not other:
+            return self
         return Recipients(self.to + other.to, self.cc + other.cc, self.bcc + other.bcc)
 
 
@@ -209,7 +211,7 @@ class PlacedRoles:
 
     recipients: Recipients
     exclusions: tuple[Exclusion, ...]
-    filled: frozenset[str]
+    filled: tuple[str, ...]
 
 
 def place_roles(
@@ -225,22 +227,34 @@ def place_roles(
         types: role -> recipient type, in the order the roles shall stand.
         marketing: whether the mail is marketing.
     """
-    placed: dict[RecipientType, list[Mailbox]] = {kind: [] for kind in RecipientType}
+    to: list[Mailbox] = []
+    cc: list[Mailbox] = []
+    bcc: list[Mailbox] = []
     exclusions: list[Exclusion] = []
-    filled: set[str] = set()
+    filled: list[str] = []
     for role, kind in types.items():
-        if kind is RecipientType.NONE:
-            continue
+        match kind:
+            case RecipientType.TO:
+                box = to
+            case RecipientType.CC:
+                box = cc
+            case RecipientType.BCC:
+                box = bcc
+            case RecipientType.NONE:
+                continue
+            case _:
+                assert_never(kind)
+        before = len(box)
         for person in people.get(role, ()):
             exclusion = why_excluded(person, marketing=marketing)
             if exclusion is None:
-                placed[kind].append(person.mailbox())
-                filled.add(role)
+                box.append(person.mailbox())
             else:
                 label = ROLE_LABELS.get(role, role)
                 exclusions.append(attrs.evolve(exclusion, detail=f"{label}: {exclusion.detail}"))
-    recipients = Recipients(placed[RecipientType.TO], placed[RecipientType.CC], placed[RecipientType.BCC])
-    return PlacedRoles(recipients, tuple(exclusions), frozenset(filled))
+        if len(box) > before:
+            filled.append(role)
+    return PlacedRoles(Recipients(to, cc, bcc), tuple(exclusions), tuple(filled))
 
 
 def expand_context(

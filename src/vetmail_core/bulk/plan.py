@@ -281,15 +281,15 @@ def _copied_roles(
         return {}
     types = preferences.recipient_types(context)
     standard = STANDARD_CONTEXTS.get(context)
-    if standard is None:
-        return types
-    addressed = {role for role in standard.to_roles if types[role] is RecipientType.TO}
+    to_roles = () if standard is None else standard.to_roles
+    addressed = {role for role in to_roles if types[role] is RecipientType.TO}
     for role in shared:
         if role in addressed:
-            label = ROLE_LABELS.get(role, role)
             raise RecipientsError(
-                f'"{standard.label}" e-mail is addressed to the role {label}: its people belong in '
-                "`people`, one email each. As a shared role they would all stand in To of one email and see "
+                f'"{context}" e-mail is addressed to the role {ROLE_LABELS.get(role, role)}: its people '
+                "belong in `people`, one email each. As a shared role they would all stand in one To and see "
                 "each other."
             )
-    return {role: kind for role, kind in types.items() if role not in addressed}
+    return {
+        role: kind for role, kind in types.items() if kind is not RecipientType.NONE and role not in addressed
+    }

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from vetmail_core.contexts import ROLE_LABELS, RecipientType
+from vetmail_core.contexts import ROLE_LABELS
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Iterable, Mapping
 
     from vetmail_core.message import Email
     from vetmail_core.recipients import PlacedRoles
@@ -114,14 +113,14 @@ class Tally:
 
     def add_related(self, related: PlacedRoles) -> None:
         """Count the related people of one person: which roles they filled, and who could not be copied."""
-        self._filled |= related.filled
+        self._filled.update(related.filled)
         self._lost.update(exclusion.reason for exclusion in related.exclusions)
 
-    def summary(self, *, wanted: Mapping[str, RecipientType], filled: AbstractSet[str]) -> PlanSummary:
+    def summary(self, *, wanted: Iterable[str], filled: Collection[str]) -> PlanSummary:
         """What has been counted.
 
         Args:
-            wanted: the recipient types of the context's roles.
+            wanted: the roles that the context copies.
             filled: the shared roles that came to somebody.
         """
         return PlanSummary(
@@ -130,9 +129,5 @@ class Tally:
             exclusions=self._exclusions,
             first=self._first,
             copy_exclusions=self._lost,
-            empty_roles=[
-                role
-                for role, kind in wanted.items()
-                if kind is not RecipientType.NONE and role not in filled and role not in self._filled
-            ],
+            empty_roles=[role for role in wanted if role not in filled and role not in self._filled],
         )
