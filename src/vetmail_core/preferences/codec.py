@@ -19,7 +19,15 @@ from vetmail_core.contexts import RecipientType
 from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecret, Secret
 from vetmail_core.errors import PreferencesError, Problem
 from vetmail_core.preferences import _rules as rules
-from vetmail_core.preferences.model import EmailPreferences, MailServer, Settings
+from vetmail_core.preferences.model import (
+    AuthenticationType,
+    BulkCopies,
+    EmailPreferences,
+    MailServer,
+    Settings,
+    StaffDisplayName,
+    TlsMethod,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -272,10 +280,6 @@ def _not_a_group(setting: str, value: object) -> Problem:
     )
 
 
-def _is_enum(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
-
-
 def _is_secret(kind: object) -> bool:
     return bool(kind == Secret | None)
 
@@ -294,7 +298,8 @@ def _make_converter() -> cattrs.Converter:
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _as_it_came)
     converter.register_structure_hook_func(_is_mailbox, _as_it_came)
-    converter.register_structure_hook_func(_is_enum, _read_choice)
+    for choices in (TlsMethod, AuthenticationType, BulkCopies, StaffDisplayName):
+        converter.register_structure_hook(choices, _read_choice)
     converter.register_structure_hook_func(_is_secret, _read_secret)
     converter.register_unstructure_hook_func(_is_secret, _write_secret)
     converter.register_unstructure_hook(Mailbox, str)
