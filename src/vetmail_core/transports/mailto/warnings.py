@@ -51,8 +51,8 @@ _ADVICE: Final[Mapping[HandOverWarning, str]] = MappingProxyType(
         ),
         HandOverWarning.DRAFT_FILE: (
             "The email was opened as a draft file. Thunderbird and classic Outlook show it ready to send;"
-            " Evolution, Claws Mail and others show it as a message received: there, choose"
-            ' "Edit as new" or "Forward", and look at the recipients before sending.'
+            " Evolution and others show it as a message received (choose Edit as new there), and Claws Mail"
+            " does not show it: look at the recipients before sending."
         ),
     }
 )
