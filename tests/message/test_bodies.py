@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from binascii import b2a_qp
 from quopri import decodestring
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,17 @@ def test_any_text_is_safe_on_the_wire_and_comes_back(text: str) -> None:
     if re.search("[\r\n]\\Z", text):
         expected = expected.removesuffix("\r\n")
     assert read == expected
+
+
+@given(st.text(st.sampled_from("abc é日\n"), max_size=300))
+@example("é" * 17 + "a" * 83)
+@example("é" * 20 + "a" * 83)
+def test_what_is_encoded_is_the_shorter_of_both(text: str) -> None:
+    """Quoted-printable or base64, by their real lengths, soft line ends and all."""
+    encoding, body = _split(text_part(text, "plain"))
+    lines = (text if text.endswith("\n") else text + "\n").replace("\n", "\r\n").encode()
+    if encoding != "7bit":
+        assert len(body) == min(len(b2a_qp(lines)), len(base64_lines(lines)))
 
 
 @given(st.binary(max_size=300))

@@ -122,7 +122,7 @@ def _expected(mailboxes: Iterable[Mailbox]) -> list[str]:
 def test_any_email_reads_back_equal_to_the_standard_librarys_object(read: Read, email: Email) -> None:
     """Headers, addresses, text, HTML and attachments: the same from the bytes as from to_message()."""
     ours, theirs = read(email.as_bytes()), email.to_message()
-    skipped = {"content-type", "content-transfer-encoding", "mime-version"}
+    skipped = {"content-type"}  # boundaries differ
     assert {(name, str(value)) for name, value in ours.items() if name.lower() not in skipped} == {
         (name, str(value)) for name, value in theirs.items() if name.lower() not in skipped
     }
@@ -132,6 +132,8 @@ def test_any_email_reads_back_equal_to_the_standard_librarys_object(read: Read, 
     for kind in ("plain", "html"):
         assert _body(ours, kind) == _body(theirs, kind)
     assert _files(ours) == _files(theirs)
+    assert max(theirs.as_bytes()) < 0x80
+    assert b"\0" not in theirs.as_bytes()
     again = read(theirs.as_bytes())
     assert str(again["Subject"]) == email.content.subject
     assert (_body(again, "plain"), _files(again)) == (_body(theirs, "plain"), _files(theirs))
@@ -174,7 +176,8 @@ def test_any_email_is_safe_on_the_wire(email: Email) -> None:
     assert max(map(len, data.split(b"\r\n"))) <= 998
     head = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
     for line in head:
-        assert len(line) <= 78 or b" " not in line.strip(), line
+        value = re.sub(rb"^[!-9;-~]+: ", b"", line)
+        assert len(line) <= 78 or b" " not in value.strip(), line  # one word that fits on no line
         assert line.strip()
     assert not re.search(rb"^bcc", data.partition(b"\r\n\r\n")[0], re.IGNORECASE | re.MULTILINE)
     shown = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 from binascii import b2a_base64, b2a_qp
 from typing import Final
 
-__all__ = ["base64_lines", "text_part"]
+__all__ = ["base64_lines", "encoded_text", "text_part"]
 
 _LONGEST_LINE: Final = 998  # octets, the line end not counted (RFC 5322, section 2.1.1)
 _AS_THEY_ARE: Final = bytes(set(range(0x20, 0x7F)) - {0x3D}) + b"\r\n\t"  # in quoted-printable
@@ -26,29 +26,33 @@ def text_part(text: str, subtype: str) -> bytes:
         text: what is read, without lone surrogates.
         subtype: "plain" or "html".
     """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text[-1:] != "\n":
-        text += "\n"
-    if (
-        text.isascii()
-        and "\0" not in text
-        and (len(text) <= _LONGEST_LINE or max(map(len, text.split("\n"))) <= _LONGEST_LINE)
-    ):
-        body = text.replace("\n", "\r\n").encode()
-        encoding = "7bit"
-    else:
-        data = text.replace("\n", "\r\n").encode()
-        body, encoding = _encoded(data)
+    encoding, body = encoded_text(text)
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
     return head.encode() + body
 
 
-def _encoded(data: bytes) -> tuple[bytes, str]:
-    quoted = len(data) + 2 * len(data.translate(None, _AS_THEY_ARE))
-    if quoted <= (len(data) + 2) // 3 * 4:
-        return b2a_qp(data), "quoted-printable"
-    return base64_lines(data), "base64"
+def encoded_text(text: str) -> tuple[str, bytes]:
+    """Give the transfer encoding of a text, and the text in it."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text[-1:] != "\n":
+        text += "\n"
+    short = len(text) <= _LONGEST_LINE or max(map(len, text.split("\n"))) <= _LONGEST_LINE
+    data = text.replace("\n", "\r\n").encode()
+    if short and text.isascii() and "\0" not in text:
+        return "7bit", data
+    return _encoded(data)
+
+
+def _encoded(data: bytes) -> tuple[str, bytes]:
+    quoted = len(data) + 2 * len(data.translate(None, _AS_THEY_ARE))  # without soft line ends
+    plain = (len(data) + 2) // 3 * 4  # likewise
+    if quoted > plain * 1.1 + 8:
+        return "base64", base64_lines(data)
+    by_quoting = b2a_qp(data)
+    if quoted < plain * 0.9 - 8 or len(by_quoting) <= len(by_base64 := base64_lines(data)):
+        return "quoted-printable", by_quoting
+    return "base64", by_base64
 
 
 def base64_lines(data: bytes) -> bytes:

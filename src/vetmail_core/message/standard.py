@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from email.parser import Parser
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.message.bodies import encoded_text
 from vetmail_core.message.wire import header_block
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ def to_message(email: Email) -> EmailMessage:
     message = Parser(EmailMessage, policy=rules).parsestr(block + "\r\n")
     content = email.content
     if content.text or not content.html:
-        message.set_content(content.text)
+        message.set_content(content.text, cte=encoded_text(content.text)[0])
         if content.html:
-            message.add_alternative(content.html, subtype="html")
+            message.add_alternative(content.html, subtype="html", cte=encoded_text(content.html)[0])
     else:
-        message.set_content(content.html, subtype="html")
+        message.set_content(content.html, subtype="html", cte=encoded_text(content.html)[0])
     for attachment in content.attachments:
         media_type, parameters = attachment.typed()
         maintype, _, subtype = media_type.partition("/")
