@@ -17,11 +17,18 @@ from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from email.message import EmailMessage
 
     from tests.cli.conftest import Said
 
 KIM = '"Kim Lee" <kim.lee@example.com>'
 README = Path(__file__).parents[2] / "README.md"
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
 
 
 def test_the_readme_command_mails_ten_students_and_copies_the_trainer_once(folder: Path) -> None:
@@ -40,8 +47,8 @@ def test_the_readme_command_mails_ten_students_and_copies_the_trainer_once(folde
     assert [message["Cc"] for message in messages].count(None) == 9
     assert "kim.lee@example.com" in messages[0]["Cc"]
     assert all(message["From"] == "Riverside Training <office@example.com>" for message in messages)
-    assert "Hello Ada," in messages[0].get_body(("plain",)).get_content()
-    assert "Hello Finn," in messages[1].get_body(("html",)).get_content()
+    assert "Hello Ada," in _body(messages[0], "plain")
+    assert "Hello Finn," in _body(messages[1], "html")
     assert messages[0]["Subject"] == "Reminder: Certificate III in Commercial Cookery starts Monday 9:00 am"
     assert "10/10" in said.stderr
     assert "Zoë Müller <zoe.mueller@example.com>" in said.stdout

@@ -91,7 +91,7 @@ class PeopleFile:
                 file.seek(0)
                 delimiter = max(",;\t", key=first.count)
                 reader = csv.reader(file, delimiter=delimiter, strict=True)
-                columns = _columns(self.path, next(reader, []))
+                columns = _columns(self.path, next(reader, None) or [])
                 for row in reader:
                     if not row:
                         continue  # a blank line, as editors leave at the end

@@ -94,7 +94,7 @@ def _content(arguments: argparse.Namespace) -> Content:
 
 
 def _shared(arguments: argparse.Namespace, preferences: EmailPreferences) -> dict[str, tuple[Person, ...]]:
-    shared = {}
+    shared: dict[str, tuple[Person, ...]] = {}
     for entry in arguments.role:
         role, equals, text = entry.partition("=")
         if not equals or arguments.context is None:
@@ -144,7 +144,7 @@ def _to(email: Email) -> str:
 
 
 def _outcome(receipt: Receipt) -> str:
-    words = []
+    words: list[str] = []
     for outcome in receipt.outcomes:
         if outcome.status in {Status.ACCEPTED, Status.HANDED_OVER}:
             word = outcome.status.name.lower().replace("_", " ")

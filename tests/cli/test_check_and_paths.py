@@ -1,0 +1,99 @@
+"""check and paths: the settings, looked at before mail depends on them."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vetmail_core import Login, PlainSecret, TlsMethod, default_preferences_path
+from vetmail_core.testing import LocalSmtpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Said
+
+FILE = ("--preferences", "email-preferences.json")
+
+
+def test_findings_come_with_advice_and_warnings_alone_are_status_0(
+    vetmail: Callable[..., Said], change_preferences: Callable[..., None]
+) -> None:
+    """Mail can leave; what is unwise is said."""
+    change_preferences(settings={"bulk_copies": "every_recipient"})
+    said = vetmail("check", *FILE)
+    assert said.status == 0
+    assert "settings.bulk_copies" in said.out
+    assert "-> " in said.out
+    assert "0 of them errors" in said.out
+
+
+def test_an_error_is_status_1_and_nothing_is_connected(
+    vetmail: Callable[..., Said], change_preferences: Callable[..., None]
+) -> None:
+    """Mail would not leave, so there is nothing to try."""
+    change_preferences(mail_server={"host": ""})
+    said = vetmail("check", "--connect", *FILE)
+    assert said.status == 1
+    assert "ERROR   mail_server.host" in said.out
+    assert "not connected: the errors come first" in said.out
+    assert vetmail("check", *FILE).status == 1
+
+
+def test_nothing_to_find_is_said(vetmail: Callable[..., Said], folder: Path) -> None:
+    """Silence could also mean that nothing was checked."""
+    (folder / "off.json").write_text('{"schema": 1}', encoding="utf-8")
+    said = vetmail("check", "--preferences", "off.json", "--connect")
+    assert said.status == 0
+    assert "nothing to connect to: the built-in client is off" in said.out
+
+
+def test_connecting_tells_what_the_server_offers_and_sends_nothing(
+    vetmail: Callable[..., Said],
+    change_preferences: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+) -> None:
+    """A real connection with STARTTLS and AUTH; wrong logins and refused recipients are status 1."""
+    login = Login("office@example.com", PlainSecret("quiet-otter"))
+    with LocalSmtpServer(tls=TlsMethod.EXPLICIT, login=login) as server:
+        trusted = map(ssl.DER_cert_to_PEM_cert, server.client_context.get_ca_certs(binary_form=True))
+        (folder / "authority.pem").write_text("".join(trusted), encoding="ascii")
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+        monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
+        change_preferences(mail_server={"host": server.host, "port": server.port})
+        server.faults.refuse("gone@example.com")
+
+        fine = vetmail("check", "--connect", "--recipient", "ada@example.com", *FILE)
+        assert fine.status == 0, fine.out
+        assert "AUTH" in fine.out
+
+        refused = vetmail("check", "--connect", "--recipient", "gone@example.com", *FILE)
+        assert refused.status == 1
+
+        monkeypatch.setenv("VETMAIL_PASSWORD", "wrong-otter")
+        wrong = vetmail("check", "--connect", *FILE)
+        assert wrong.status == 1
+        assert "otter" not in fine.out + refused.out + wrong.out + wrong.err
+        assert server.emails == ()
+
+
+@pytest.mark.parametrize("words", [("check",), ("check", "--preferences", "nobody.json")])
+def test_no_settings_to_check_is_status_2(
+    vetmail: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, folder: Path, words: tuple[str, ...]
+) -> None:
+    """The missing file is named."""
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(folder / "etc"))
+    said = vetmail(*words)
+    assert said.status == 2
+    assert ".json" in said.err
+
+
+def test_paths_names_the_shared_file_and_whether_it_is_there(vetmail: Callable[..., Said]) -> None:
+    """So that a help desk can look at the file that counts."""
+    said = vetmail("paths")
+    assert said.status == 0
+    assert f"preferences: {default_preferences_path()} (" in said.out
