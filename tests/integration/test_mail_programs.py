@@ -19,7 +19,7 @@ import signal
 import subprocess
 import time
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -112,8 +112,8 @@ def understood(data: bytes, *, bcc: Sequence[str] | None = None) -> Understood:
     )
 
 
-def _text(part: EmailMessage | None) -> str:
-    return "" if part is None else part.get_content().replace("\r\n", "\n")
+def _text(part: MIMEPart | None) -> str:
+    return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
 
 
 class Program(Protocol):

@@ -186,6 +186,14 @@ def test_a_second_run_goes_on_behind_the_first(tmp_path: Path, make_email: Calla
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
+def test_one_transport_may_run_again_and_again(tmp_path: Path, make_email: Callable[..., Email]) -> None:
+    """As a Mailer does that sends one email at a time."""
+    with EmlTransport(tmp_path) as transport:
+        for _ in range(3):
+            assert [receipt.ok for receipt in transport.deliver([make_email()])] == [True]
+    assert [name[:6] for name in names(tmp_path) if name.endswith(".eml")] == ["000001", "000002", "000003"]
+
+
 def test_the_file_after_the_millionth_sorts_behind_it(
     tmp_path: Path, make_email: Callable[..., Email]
 ) -> None:

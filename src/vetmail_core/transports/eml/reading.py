@@ -35,9 +35,9 @@ class _Facts:
 
     def __init__(self, text: str) -> None:
         facts: object = json.loads(text)
-        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+        self._facts = cast("dict[str, object]", facts) if isinstance(facts, dict) else {}
+        if self._facts.get("schema") != SCHEMA:
             raise ValueError(f'expected a JSON object with "schema": {SCHEMA}')
-        self._facts = cast("dict[str, object]", facts)
 
     def text(self, name: str) -> str:
         value = self._facts.get(name)
@@ -139,9 +139,7 @@ def _content(data: bytes, facts: _Facts) -> Content:
         kind = part.get_content_type()
         if part.is_multipart():
             continue
-        octets = part.get_payload(decode=True)
-        if not isinstance(octets, bytes):
-            continue
+        octets = cast("bytes", part.get_payload(decode=True))  # of a part that is no multipart
         if part.get_content_disposition() == "attachment":
             attachments.append(Attachment(part.get_filename("attachment"), octets, kind))
         elif kind == "text/html":
