@@ -46,9 +46,10 @@ class Feed:
     """The emails as the transport sees them: an iterator that may be told more.
 
     An email that a transport has taken may have left, as far as anybody outside can tell. A transport
-    that takes emails ahead of their turn and knows better says so: it calls `announce` before it takes the first,
-    and what that returns before it sends the first octet of each email's text. Then an email that was taken and
-    had not begun to leave is no longer in doubt after a kill. To any other transport this is a plain iterator.
+    that takes emails ahead of their turn and knows better says so: it calls `announce` before it takes
+    the first, and what that returns before it sends the first octet of each email's text. Then an email
+    that was taken and had not begun to leave is not in doubt after a kill. To any other transport this is a
+    plain iterator.
     """
 
     def __init__(self, delivery: Delivery) -> None:
@@ -83,11 +84,12 @@ class Delivery:
         ledger: what remembers; None sends everything.
         retry_unknown: send again to those in doubt.
         stop: asked before each email is handed over; once it says True no more are.
+        to_the_end: after a stop, answer for the emails not yet taken as well.
 
     Attributes:
         stopped: `stop` said True, or the caller closed `steps`, before the end.
-        unfinished: after an exception in the middle: the answer for each email that had been taken and was
-            not answered yet, UNKNOWN where it had been handed over.
+        unfinished: after an exception in the middle, or when the caller closed `steps`: the answer for each
+            email that had been taken and not been answered yet; UNKNOWN where it may have left.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Delivery:
         ledger: Ledger | None = None,
         retry_unknown: bool = False,
         stop: Callable[[], bool] = lambda: False,
+        to_the_end: bool = False,
     ) -> None:
         self._transport = transport
         self._emails = iter(emails)
@@ -105,6 +108,7 @@ class Delivery:
         self._run: Run = Unremembered()
         self._retry_unknown = retry_unknown
         self._stop = stop
+        self._to_the_end = to_the_end
         self._exhausted = False
         self._clock = SystemClock()
         self._size = 1
@@ -114,6 +118,7 @@ class Delivery:
         self._error: Exception | None = None  # raised when what is under way is answered
         self._broken: Exception | None = None  # why the ledger cannot be written
         self._feed = Feed(self)
+        self._late: list[Receipt | AlreadySent] = []  # answered when the caller had gone
         self.stopped = False
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
 
@@ -140,6 +145,8 @@ class Delivery:
             if self._ahead and not self._stopping():
                 yield from self._deliver()
             yield from self._not_handed_over()
+            while self._to_the_end and self._look_ahead():
+                yield from self._not_handed_over()
             if self._error is not None:
                 raise self._error  # noqa: TRY301 - what it leaves behind is cleared up below
         except BaseException:
@@ -158,8 +165,8 @@ class Delivery:
             # The caller wants no more. What the transport has taken is still brought to its end.
             self.stopped = True
             for receipt in deliveries:
-                deque(self._answered(self._passed), maxlen=0)
-                self._answer(receipt)
+                self._late += self._answered(self._passed)
+                self._late.append(self._answer(receipt))
             raise
         finally:
             close = getattr(deliveries, "close", None)
@@ -277,7 +284,7 @@ class Delivery:
 
     def _abandon(self) -> None:
         """Answer for what was taken and is not answered, after an exception in the middle."""
-        unfinished: list[Receipt | AlreadySent] = []
+        unfinished = self._late
         while self._passed:
             entry = self._passed.popleft()
             if isinstance(entry, Sending):
@@ -302,9 +309,10 @@ def deliver_once(
         retry_unknown: send again to those who are in doubt. They may get a second copy.
 
     Yields:
-        One receipt for each email that was handed over, is in doubt from an earlier run (UNKNOWN), or could not
-        be written down (NOT_ATTEMPTED). Emails that ended as accepted, handed over or refused in an earlier
-        run, and those another run holds at this moment, are passed over; `Mailer.send_bulk` lists them.
+        One receipt for each email that was handed over, is in doubt from an earlier run (UNKNOWN), or
+        could not be written down (NOT_ATTEMPTED). Emails that ended as accepted, handed over or refused in an
+        earlier run, and those another run holds at this moment, are passed over; `Mailer.send_bulk` lists
+        them.
 
     Raises:
         LedgerError: the ledger cannot be opened, or an email has no key, after those before it are answered.

@@ -133,8 +133,8 @@ def _still_in_doubt(email: Email, standing: Standing) -> Receipt:
         attempts=0,
         warnings=(
             (
-                f"in doubt since an earlier run{_when(standing)}: it may have arrived. Ask the recipient or look"
-                " into the server's log; then resolve it in the ledger, or send it again by choice."
+                f"in doubt since an earlier run{_when(standing)}: it may have arrived. Ask the recipient or"
+                " look into the server's log; then resolve it in the ledger, or send it again by choice."
             ),
         ),
     )

@@ -121,7 +121,7 @@ def keyless(email: Email) -> LedgerError:
     """The error for an email that no ledger can remember."""
     first = email.recipients.all[0].addr_spec
     return LedgerError(
-        f'The email "{email.content.subject}" to {first} has no key, so a ledger could not know it again and might'
-        " let it go twice. Give every email of the run a key, as plan_bulk does from batch=... and each"
-        " person's key; or run without a ledger."
+        f'The email "{email.content.subject}" to {first} has no key, so a ledger could not know it again.'
+        " Give every email of the run a key, as plan_bulk does from batch=... and each person's key; or run"
+        " without a ledger."
     )

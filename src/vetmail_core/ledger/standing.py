@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
 
-__all__ = ["Ledger", "LedgerState", "Remembered", "Standing", "Verdict", "remember", "stand"]
+__all__ = ["Ledger", "LedgerState", "Remembered", "Standing", "Verdict", "remember", "resolved", "stand"]
 
 _LONGEST_REPLY: Final = 300
+EVERYBODY_ELSE: Final = "*"  # in a detail: all who are not named; no address looks like it
 
 
 class LedgerState(enum.StrEnum):
@@ -140,7 +141,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
         retry_unknown: those in doubt are tried again, by somebody's choice.
     """
     named = _read(detail) if detail else {}
-    unnamed = _UNNAMED[state]
+    unnamed = named.get(EVERYBODY_ELSE, _UNNAMED[state])
     known: dict[str, Remembered] = {}
     doubt = send = False
     for mailbox in email.recipients.all:
@@ -185,6 +186,20 @@ def remember(receipt: Receipt) -> tuple[LedgerState | None, str | None]:
     ordinary = Status.DEFERRED if unnamed is None else unnamed.status
     named = {o.mailbox.address_key: _write(o) for o in outcomes if o.status is not ordinary}
     return state, json.dumps(named, ensure_ascii=False, separators=(",", ":")) if named else None
+
+
+def resolved(detail: str | None, state: LedgerState) -> str | None:
+    """The detail of an email whose doubt somebody ended, for those who were in doubt; the others stand.
+
+    Args:
+        detail: as it was.
+        state: how the doubt ended.
+    """
+    if state is not LedgerState.REFUSED:
+        return detail
+    named: dict[str, object] = {} if detail is None else json.loads(detail)
+    named[EVERYBODY_ELSE] = [Status.REFUSED.value]
+    return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
 
 def _write(outcome: Outcome) -> list[object]:

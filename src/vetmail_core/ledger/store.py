@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
-from vetmail_core.ledger.standing import LedgerState
+from vetmail_core.ledger.standing import LedgerState, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -240,11 +240,11 @@ class Store:
 
     def resolve(self, key: str, state: LedgerState) -> bool:
         """End a doubt; False when there is none."""
-        changed = self._db.execute(
-            "UPDATE emails SET state=?, detail=NULL, at=? WHERE key=? AND state=?",
-            (state.value, self.now(), key, LedgerState.UNKNOWN.value),
-        )
-        return changed.rowcount == 1
+        row = self.rows((key,)).get(key)
+        if row is None or row.state is not LedgerState.UNKNOWN:
+            return False
+        self.settle(((row.id, state, resolved(row.detail, state)),))
+        return True
 
     def end(self, row: int, mark: Mark, prior: str | None) -> None:
         """Write down what follows from the mark of a row that its run did not settle."""

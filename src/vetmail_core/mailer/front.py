@@ -6,6 +6,8 @@ run that ends early, for whatever reason, still leaves a report.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.address import Mailbox, parse_mailbox_list
@@ -13,10 +15,17 @@ from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import DeliveryError
 from vetmail_core.ledger import AlreadySent, Delivery
+from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.message import Email
 from vetmail_core.people import Person
 from vetmail_core.receipts import Receipt, Tally
-from vetmail_core.recipients import Exclusion, ExclusionReason, Recipients, expand_context
+from vetmail_core.recipients import (
+    Exclusion,
+    ExclusionReason,
+    Recipients,
+    expand_context,
+    refuse_private_copies,
+)
 from vetmail_core.sender import resolve_sender
 from vetmail_core.transports import transport_for
 
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mailer", "RunInterrupted"]
 
+_MOST_UNTRIED_LISTED: Final = 10_000  # of a stopped run; a million merged emails would fill the memory
 _NO_HEADERS: Final[dict[str, str]] = {}
 _NOBODY: Final[dict[str, tuple[Person, ...]]] = {}
 
@@ -78,7 +88,8 @@ class Mailer:
         self.staff: Final = staff
         self.last_report: Report | None = None
         self._token = token
-        self._clock = SystemClock() if clock is None else clock
+        self._clock = StoppableClock(SystemClock() if clock is None else clock)
+        self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport
         self._own = transport is None
 
@@ -109,7 +120,8 @@ class Mailer:
 
         Raises:
             DeliveryError: nobody was accepted; its `receipt` says why.
-            RecipientsError: there is nobody to send to.
+            RecipientsError: there is nobody to send to, or the context is private and more than one address
+                would read the email.
             AddressError: a mailbox that is none.
             PreferencesError: no sender or no login can be worked out.
         """
@@ -118,6 +130,7 @@ class Mailer:
             recipients |= expand_context(
                 context, _NOBODY if people is None else people, self.preferences
             ).recipients
+        refuse_private_copies(context, recipients)
         sender = resolve_sender(self.preferences, self.staff)
         email = Email(
             sender=sender.mailbox,
@@ -128,7 +141,7 @@ class Mailer:
         )
         (receipt,) = self._opened().deliver([email])
         if not receipt.accepted and not receipt.handed_over:
-            raise DeliveryError(f"Nobody was sent {content.subject!r}.", receipt=receipt)
+            raise DeliveryError(_nobody(receipt), receipt=receipt)
         return receipt
 
     def plan_bulk(
@@ -178,38 +191,55 @@ class Mailer:
             plan: from `plan_bulk`, or any iterable of emails; pulled lazily.
             ledger: what has been sent; with it a run can be started again.
             progress: called with each receipt; see `Progress`.
-            cancel: asked before each email; once it says True no more are sent.
+            cancel: asked before each email, and while a transport of the mailer's own waits; once it says True
+                no more are sent, the connection is ended with QUIT, and whoever is left in a plan or a list
+                is reported as not attempted.
             retry_unknown: send again to those in doubt from an earlier run.
 
+        Returns:
+            What became of everyone.
+
         Raises:
-            LedgerError: the ledger cannot be used, or an email has no key.
+            LedgerError: the ledger cannot be opened, or an email has no key.
             RunInterrupted: from the keyboard; holds the report.
+            Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
         tally = Tally()
         emails = _emails(plan, tally)
-        delivery = Delivery(
-            self._opened(), emails, ledger=ledger, retry_unknown=retry_unknown, stop=cancel or (lambda: False)
-        )
-        steps = delivery.steps()
+        transport = self._opened()
+        stop = cancel or _never
+        delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
+        self._clock.stop = cancel
         try:
-            for step in steps:
-                if isinstance(step, Receipt):
-                    tally.add(step)
-                    if progress is not None:
+            with contextlib.closing(delivery.steps()) as steps:
+                for step in steps:
+                    _count(tally, step)
+                    if progress is not None and isinstance(step, Receipt):
                         progress(step)
-                else:
-                    tally.exclude(_exclusion(step))
+        except Stopped:
+            tally.cancel()
+            _count(tally, *delivery.unfinished)
         except KeyboardInterrupt as interrupt:
-            steps.close()
-            for step in delivery.unfinished:
-                if isinstance(step, Receipt):
-                    tally.add(step)
+            tally.cancel()
+            _count(tally, *delivery.unfinished)
             raise RunInterrupted(tally.report()) from interrupt
+        except BaseException:
+            tally.cancel()
+            _count(tally, *delivery.unfinished)
+            raise
+        else:
+            if delivery.stopped:
+                tally.cancel()
         finally:
-            steps.close()
+            self._clock.stop = None
             self.last_report = tally.report()
             if self._own:
                 self.close()
+        if tally.cancelled and isinstance(plan, BulkPlan | Collection):
+            _answer_for_the_rest(
+                tally, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
+            )
+            self.last_report = tally.report()
         return self.last_report
 
     def close(self) -> None:
@@ -218,6 +248,7 @@ class Mailer:
             self._transport.close()
             if self._own:
                 self._transport = None
+                self._ended = self._clock.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -229,7 +260,13 @@ class Mailer:
 
     def _opened(self) -> Transport:
         if self._transport is None:
-            self._transport = transport_for(self.preferences, staff=self.staff, token=self._token)
+            self._transport = transport_for(
+                self.preferences, staff=self.staff, token=self._token, clock=self._clock
+            )
+            if self._ended is not None and self.preferences.use_built_in_client:
+                # The new connection does not know when the last one's last email went.
+                wait = self.preferences.mail_server.wait_between_emails_ms / 1000
+                self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
         return self._transport
 
     def _split(self, mailboxes: str | Iterable[Mailbox | str]) -> tuple[Mailbox | str, ...]:
@@ -240,12 +277,48 @@ class Mailer:
         return tuple(mailboxes)
 
 
+def _never() -> bool:
+    return False
+
+
+def _always() -> bool:
+    return True
+
+
+def _count(tally: Tally, *steps: Receipt | AlreadySent) -> None:
+    for step in steps:
+        if isinstance(step, Receipt):
+            tally.add(step)
+        else:
+            tally.exclude(_exclusion(step))
+
+
+def _answer_for_the_rest(tally: Tally, delivery: Delivery) -> None:
+    """After a stop: whoever the run did not come to is in the report too. Nothing is sent."""
+    listed = 0
+    for step in delivery.steps():
+        listed += 1
+        if listed <= _MOST_UNTRIED_LISTED or not isinstance(step, Receipt) or not step.not_attempted:
+            _count(tally, step)
+        else:
+            tally.count_untried(step.email)
+
+
 def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
     for step in plan.steps() if isinstance(plan, BulkPlan) else plan:
         if isinstance(step, Exclusion):
             tally.exclude(step)
         else:
             yield step
+
+
+def _nobody(receipt: Receipt) -> str:
+    said: list[str] = []
+    for outcome in receipt.outcomes:
+        reply = f" ({outcome.reply})" if outcome.reply is not None else ""
+        said.append(f"{outcome.mailbox.addr_spec}: {outcome.status.value.replace('_', ' ')}{reply}")
+    advice = dict.fromkeys(outcome.advice for outcome in receipt.outcomes if outcome.advice)
+    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *advice))
 
 
 def _exclusion(sent: AlreadySent) -> Exclusion:

@@ -145,9 +145,9 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             'first recipient".'
         ),
         Cause.CONTENT_REFUSED: (
-            "The server took the text or an attachment for spam or malware: change the wording, links "
-            "or attachment, and have the administrator check SPF, DKIM and DMARC for the domain of "
-            '"Default from address".'
+            "The server took the text or an attachment for spam or malware: change the wording, "
+            "links or attachment, and have the administrator check SPF, DKIM and DMARC for the "
+            'domain of "Default from address" (Email preferences > Settings).'
         ),
         Cause.CONNECTION: (
             'The mail server could not be reached or the connection broke: check "Mail server address '

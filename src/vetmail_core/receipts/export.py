@@ -34,8 +34,8 @@ _WORDS: Final = {
     Status.NOT_ATTEMPTED: "not tried",
 }
 _IN_DOUBT: Final = (
-    "The connection broke after the email was sent and before the server answered, so it may have arrived. Ask"
-    " the recipient or look into the server's log, and send it again only when it did not arrive."
+    "The connection broke after the email was sent and before the server answered, so it may have arrived."
+    " Ask the recipient or look into the server's log, and send it again only when it did not arrive."
 )
 _COLUMNS: Final = (
     "status", "address", "name", "key", "cause", "advice", "phase", "code", "enhanced", "reply", "attempts",

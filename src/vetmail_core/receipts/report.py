@@ -163,6 +163,11 @@ class Tally:
         """Note that the run was stopped before its end."""
         self._cancelled = True
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run was stopped before its end."""
+        return self._cancelled
+
     def count_untried(self, email: Email) -> None:
         """Count an email that a stopped run did not come to, without keeping it."""
         self._emails += 1

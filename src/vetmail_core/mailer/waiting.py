@@ -1,0 +1,66 @@
+"""Waits that somebody can put an end to.
+
+What it is for: a cancel button that works while a run waits: two seconds between emails, or minutes for a
+server that throttles. What it refuses: to cut a wait short and go on; then the server would get its next email
+too early. Its law: a wait lasts its time, or the run ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from vetmail_core.clock import Clock
+
+__all__ = ["StoppableClock", "Stopped"]
+
+_SLICE_SECONDS: Final = 0.2
+
+
+class Stopped(BaseException):
+    """A wait was ended; goes through every ``except Exception`` on its way to the run."""
+
+
+class StoppableClock:
+    """A clock whose longer waits ask, five times a second, whether to go on.
+
+    Args:
+        clock: tells the time and waits.
+
+    Attributes:
+        stop: asked; None while no run goes on.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stop: Callable[[], bool] | None = None
+
+    def now(self) -> datetime:
+        """The time of day, aware and in UTC."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait.
+
+        Args:
+            seconds: how long; zero or less returns at once.
+
+        Raises:
+            Stopped: `stop` said True meanwhile.
+        """
+        if self.stop is None:
+            self._clock.sleep(seconds)
+            return
+        end = self._clock.monotonic() + seconds
+        while seconds > 0:
+            if self.stop():
+                raise Stopped
+            self._clock.sleep(min(seconds, _SLICE_SECONDS))
+            seconds = end - self._clock.monotonic()
