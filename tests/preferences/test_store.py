@@ -167,6 +167,14 @@ def test_what_another_product_wrote_survives_load_and_save(file: Path) -> None:
     assert written["contexts"] == theirs["contexts"]
 
 
+def test_half_a_surrogate_pair_survives_load_and_save(file: Path) -> None:
+    """JSON of other programs may hold one, and it is not ours to judge."""
+    file.write_text('{"schema": 1, "theme": "\\ud800é"}', encoding="utf-8")
+    saved = save_preferences(with_host(load_preferences(file), "smtp.example.com"), file)
+    assert load_preferences(file) == saved
+    assert json.loads(file.read_text("utf-8"))["theme"] == "\ud800é"
+
+
 def test_a_value_goes_on_from_what_save_returns(file: Path) -> None:
     """Each save tells the next one what it replaced."""
     value = save_preferences(PREFERENCES, file)
@@ -319,6 +327,19 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(file: Path) -> None:
         ".preferences.json.lock",
         "preferences.json",
     ]
+
+
+def test_a_failed_save_shows_no_password(file: Path) -> None:
+    """Not in the local variables of any frame of ours either."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(PreferencesError, match="File too large") as caught:
+            save_preferences(WITH_PASSWORD, file, include_secrets=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "hunter2" not in "".join(shown.format())
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "error",
     "host",
     "is_group",
+    "kept",
     "mailbox",
     "no_such_setting",
     "one_line",
@@ -247,6 +248,16 @@ def context_rules(setting: str, value: object) -> Iterator[Problem]:
             yield from one_of(f"{place}.{role}", kind, RecipientType)
             if known is not None and known.private:
                 yield from _kept_private(f"{place}.{role}", known, role, kind)
+
+
+def kept(setting: str, value: object) -> Iterator[Problem]:
+    """Tab -> key -> value: what a file held beyond the settings known here."""
+    if not is_group(value) or not all(is_group(keys) for keys in value.values()):
+        yield error(
+            setting,
+            f"Expected groups of settings not known here, found {shown(value)}.",
+            "Leave it to preferences_from_dict.",
+        )
 
 
 def _key(setting: str, what: str, key: object) -> Iterator[Problem]:

@@ -255,6 +255,8 @@ class EmailPreferences:
                 *rules.tab("mail_server", self.mail_server, MailServer),
                 *rules.tab("settings", self.settings, Settings),
                 *rules.context_rules("contexts", self.contexts),
+                *rules.one_line("revision", self.revision),
+                *rules.kept("unknown", self.unknown),
             )
         )
 

@@ -26,12 +26,15 @@ from vetmail_core.preferences._lock import locked
 from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vetmail_core.preferences.model import EmailPreferences
 
 __all__ = ["default_preferences_path", "load_preferences", "save_preferences"]
 
 _PRIVATE: Final = 0o600
 _ANYBODY: Final = 0o666  # less the umask
+_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows would write other line ends than were hashed
 
 
 def default_preferences_path() -> Path:
@@ -139,8 +142,10 @@ def _encode(preferences: EmailPreferences, *, include_secrets: bool) -> _Content
     document = preferences_to_dict(preferences, include_secrets=include_secrets)
     fault = ""
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        return _Content(text.encode(), secret=secret)
+        return _Content(_text(document).encode(), secret=secret)
+    except UnicodeEncodeError:
+        # Half a surrogate pair in what another program wrote: JSON can hold it in its escaped form only.
+        return _Content(_text(document, ensure_ascii=True).encode(), secret=secret)
     except (TypeError, ValueError, RecursionError) as error:
         fault = type(error).__name__
     # Raised out here, as the error above holds the document, and the document may hold a password.
@@ -149,6 +154,10 @@ def _encode(preferences: EmailPreferences, *, include_secrets: bool) -> _Content
         f"The preferences hold something that JSON cannot write ({fault}).",
         "Only settings not known here can be the cause: look at .unknown and at the names in .contexts.",
     )
+
+
+def _text(document: Mapping[str, object], *, ensure_ascii: bool = False) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=ensure_ascii, allow_nan=False) + "\n"
 
 
 def _refuse_stale(file: Path, revision: str) -> None:
@@ -178,7 +187,7 @@ def _replace(file: Path, content: _Content) -> None:
     mode = _PRIVATE if content.secret else _ANYBODY
     try:
         # Not Path.open: the mode must be right from the first moment.
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as out:
             _take_over(file, fresh, keep_mode=not content.secret)
             out.write(content.data)
             out.flush()
