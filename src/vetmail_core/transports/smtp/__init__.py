@@ -4,8 +4,8 @@ What it is for: `SmtpTransport`. What it refuses: see each room. Its law: the ru
 or output; the socket knows no rules.
 
 The rooms, from the inside out: `protocol` (replies and commands), `auth` (logins), `opening` (from the
-greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all without a
-socket; `connection` and `dialling` (socket, TLS, deadlines), `session`, `pace`, `run` and `transport`.
+greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all
+without a socket; `connection` and `dialling` (socket, TLS, deadlines), `session`, `pace`, `run`, `transport`.
 """
 
 from __future__ import annotations

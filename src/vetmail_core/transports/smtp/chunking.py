@@ -50,6 +50,8 @@ class ChunkLane:
         self._answered = 0
         self._fault: Lost | None = None
         self._full = False
+        self._put: list[Transaction] = []
+        self.bodies: list[Transaction] = []
         self.flight: deque[Transaction] = deque()
         self.done: deque[Transaction] = deque()
         self.over = False
@@ -106,10 +108,12 @@ class ChunkLane:
         transaction.tries += 1
         self.count += 1
         self.outstanding += len(transaction.mailboxes) + 3
+        self._put.append(transaction)
         self.flight.append(transaction)
 
     def take(self) -> tuple[bytes, bytes]:
         """What to send now, and how the transcript shows it."""
+        self.bodies, self._put = self._put, []
         data, shown = b"".join(self._octets), b"".join(self._shown)
         self._octets.clear()
         self._shown.clear()

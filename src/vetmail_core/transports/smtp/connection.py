@@ -9,7 +9,6 @@ left, so nobody has to guess whether a message may have gone.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import selectors
 import socket
 import ssl
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import scrubbed
+from vetmail_core.transports.smtp.ends import own_literal, peer_of, reason
 from vetmail_core.transports.smtp.opening import MANY, Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.smtp.opening import Ask, Flow
     from vetmail_core.transports.smtp.settings import Deadlines
 
-__all__ = ["Connection", "reason"]
+__all__ = ["Connection"]
 
 _T = TypeVar("_T")
 _READ_OCTETS: Final = 65_536
@@ -35,6 +35,8 @@ _READ_OCTETS: Final = 65_536
 _RECORD_OCTETS: Final = 16_384
 _MEBIBYTE: Final = 1_048_576
 _TRANSCRIPT_LINES: Final = 40
+# Where the system has it: see ``hasten``.
+_QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever clock the run goes by
 
 
@@ -82,27 +84,13 @@ class Connection:
 
     @property
     def peer(self) -> str:
-        """The server's internet address."""
-        with contextlib.suppress(OSError):
-            return str(self._socket.getpeername()[0])
-        return ""
+        """The server's internet address; "" when the line is gone."""
+        return peer_of(self._socket)
 
     @property
     def own_literal(self) -> str:
-        """This end as an address literal (RFC 5321, 4.1.3); asks no name server."""
-        try:
-            address = ipaddress.ip_address(str(self._socket.getsockname()[0]).partition("%")[0])
-        except (OSError, ValueError):
-            return "[127.0.0.1]"
-        return f"[{'IPv6:' if address.version == 6 else ''}{address}]"  # noqa: PLR2004 - the version's name
-
-    @property
-    def loopback(self) -> bool:
-        """Whether the server is this machine."""
-        try:
-            return ipaddress.ip_address(self.peer.partition("%")[0]).is_loopback
-        except ValueError:
-            return False
+        """This end as an address literal; asks no name server."""
+        return own_literal(self._socket)
 
     @property
     def certificate(self) -> dict[str, object]:
@@ -242,6 +230,12 @@ class Connection:
             Lost: not all of it left; ``sent`` tells how much did.
         """
         self._transcript.append(("C", shown))
+        if not isinstance(self._socket, ssl.SSLSocket):
+            count = self._send(octets, phase)
+            self.sent += count
+            if count == len(octets):
+                return
+            octets = octets[count:]
         rest = memoryview(octets)
         now = moved = _monotonic()
         patience = self._deadlines.body
@@ -261,7 +255,7 @@ class Connection:
                 self._listen(phase, limit)
         self._used = moved
 
-    def _send(self, octets: memoryview, phase: Phase) -> int:
+    def _send(self, octets: bytes | memoryview, phase: Phase) -> int:
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -286,6 +280,16 @@ class Connection:
             why = self._parser.broken or "more answers than it was asked for"
             raise Lost(f"the server sent {why}", phase=phase, cause=Cause.PROTOCOL)
         return True
+
+    def hasten(self) -> None:
+        """Acknowledge at once what came: some answers of a group are here and some are not.
+
+        A server that writes its answers one by one may be holding the next one back until the first is
+        acknowledged (Nagle), and the system may be holding that back for 40 ms (delayed ACK).
+        """
+        if _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def left_over(self) -> list[bytes]:
         """Answers that came before the line was lost and were not looked at yet."""
@@ -384,9 +388,3 @@ class Connection:
         """Close without a word; a second call does nothing."""
         self._selector.close()
         self._socket.close()
-
-
-def reason(error: OSError) -> str:
-    """What the system says, without numbers and file names."""
-    reason = getattr(error, "reason", None)
-    return str(reason or error.strerror or type(error).__name__)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core.clock import SystemClock
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.connection import Connection, reason
+from vetmail_core.transports.smtp.connection import Connection
+from vetmail_core.transports.smtp.ends import reason
 from vetmail_core.transports.smtp.opening import MANY, Failure
 
 if TYPE_CHECKING:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DataLane", "Lane"]
 
+_YES: Final = ord("2")
+_GO_AHEAD: Final = ord("3")
 _ORDER: Final = (Pipelining.OFF, Pipelining.ENVELOPE, Pipelining.AUTO)
 
 
@@ -37,8 +39,10 @@ class Lane(Protocol):
         leaving: the server has said that it is closing the connection, and some answers may still come.
         trying: the mode that this connection has not proved yet; a break now steps down from it.
         count: messages put in so far.
+        bodies: messages whose text is in what ``take`` gave last.
     """
 
+    bodies: list[Transaction]
     flight: deque[Transaction]
     done: deque[Transaction]
     over: bool
@@ -115,12 +119,15 @@ class DataLane:
         self._commands: deque[bytes] = deque()  # of the envelope that comes next
         self._next: Transaction | None = None
         self._open: Transaction | None = None
+        self._waiting: Transaction | None = None  # for the answer to DATA
         self._sending: Transaction | None = None
+        self._taken_by_all = False
         self._lone_dot = False
         self._needs_reset = False
         self._given = 0
         self._proved = Pipelining.OFF
         self._fault: Lost | None = None
+        self.bodies: list[Transaction] = []
         self.flight: deque[Transaction] = deque()
         self.done: deque[Transaction] = deque()
         self.over = False
@@ -164,6 +171,7 @@ class DataLane:
         """What to send now, and how the transcript shows it; nothing while answers are owed."""
         octets: list[bytes] = []
         shown: list[bytes] = []
+        self.bodies = [] if self._open is None else [self._open]
         if self._lone_dot:
             self._lone_dot = False
             self._say(b".\r\n", None, Phase.DOT, octets, shown)
@@ -197,7 +205,7 @@ class DataLane:
             if lockstep:
                 return
         self._say(b"DATA\r\n", transaction, Phase.DATA, octets, shown)
-        self._next = None
+        self._waiting, self._next = transaction, None
 
     def _say(
         self,
@@ -213,6 +221,11 @@ class DataLane:
 
     def receive(self, replies: list[bytes]) -> None:
         """Take answers in."""
+        if len(replies) == len(self._expected) and self._all_went_well(replies):
+            self._expected.clear()
+            if self.trying is not None:
+                self._proved, self.trying = self.trying, None
+            return
         for raw in replies:
             if self.over:
                 return
@@ -229,6 +242,33 @@ class DataLane:
                 self._answer(transaction, raw, phase)
         if not self._expected and self.trying is not None and not self.over:
             self._proved, self.trying = self.trying, None
+
+    def _all_went_well(self, replies: list[bytes]) -> bool:
+        """Take in a whole group that is yes and go-ahead throughout, as nearly all are."""
+        sending, waiting = self._sending, self._waiting
+        at = 0
+        if sending is not None:
+            if replies[0][0] != _YES or not self._taken_by_all:
+                return False
+            at = 1
+        if waiting is not None:
+            if len(replies) - at != len(waiting.mailboxes) + 2 or replies[-1][0] != _GO_AHEAD:
+                return False
+            for number in range(at, len(replies) - 1):
+                if replies[number][0] != _YES:
+                    return False
+        elif len(replies) != at:
+            return False
+        if sending is not None:
+            self._sending = None
+            sending.accept(replies[0])
+            self.flight.popleft()
+            self.done.append(sending)
+        if waiting is not None:
+            waiting.replies = replies[at:]
+            self._open, self._waiting = waiting, None
+            self._taken_by_all = True
+        return True
 
     def _housekeeping(self, raw: bytes, phase: Phase) -> None:
         # A lone dot may be answered with anything; after a refused RSET nobody knows where the session is.
@@ -251,6 +291,8 @@ class DataLane:
     def _answer(self, transaction: Transaction, raw: bytes, phase: Phase) -> None:
         transaction.replies.append(raw)
         go_ahead = raw.startswith(b"3")
+        if phase is Phase.DATA:
+            self._waiting = None
         if phase is Phase.DATA and go_ahead:
             self._go_ahead(transaction)
         elif raw.startswith(b"421"):
@@ -279,6 +321,7 @@ class DataLane:
     def _go_ahead(self, transaction: Transaction) -> None:
         if transaction.mail_taken and transaction.rcpt_taken:
             self._open = transaction
+            self._taken_by_all = False
             return
         # Nobody is to receive it, and the server waits for a body all the same.
         if transaction.rcpt_taken:

@@ -50,7 +50,7 @@ class ReplyParser:
     __slots__ = ("_lines", "_octets", "_rest", "broken")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: bytes = b""
         self._lines: list[bytes] = []
         self._octets = 0
         self.broken = ""
@@ -126,8 +126,13 @@ def read_reply(raw: bytes) -> Reply:
     Octets that are not UTF-8 become replacement characters, control characters become blanks, and a
     text of more than 500 characters is cut.
     """
+    decoded = raw.decode("utf-8", "replace")
+    single = _REPLY.match(decoded)
+    if single is not None and single.end() == len(decoded) <= TEXT_CHARACTERS and decoded.isprintable():
+        code, enhanced, text = single.groups("")
+        return Reply(int(code), enhanced, text.rstrip())
     code, enhanced, words = "0", "", list[str]()
-    for found in _REPLY.finditer(raw.decode("utf-8", "replace")):
+    for found in _REPLY.finditer(decoded):
         code = found[1]
         enhanced = enhanced or found[2] or ""
         words.append(found[3] or "")

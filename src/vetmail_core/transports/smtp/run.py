@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from vetmail_core.clock import SystemClock
 from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost
-from vetmail_core.transports.smtp.pace import Backoff, Pace
-from vetmail_core.transports.smtp.pipeline import DataLane
+from vetmail_core.transports.smtp.pace import Backoff
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.settings import Pipelining
 from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
 
 if TYPE_CHECKING:
@@ -28,55 +24,18 @@ if TYPE_CHECKING:
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
+    from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Opener, Session
     from vetmail_core.transports.smtp.settings import Limits
     from vetmail_core.transports.smtp.transaction import Again
 
-__all__ = ["Host", "Run"]
+__all__ = ["Run"]
 
 _STRIKES: Final = 3
 _FRUITLESS: Final = 15
-_BELOW: Final = {
-    Pipelining.CHUNKING: Pipelining.AUTO,
-    Pipelining.AUTO: Pipelining.ENVELOPE,
-    Pipelining.ENVELOPE: Pipelining.OFF,
-}
 _monotonic: Final = SystemClock().monotonic
-
-
-@attrs.define(kw_only=True)
-class Host:
-    """What a transport has learnt about its server; outlives a connection.
-
-    Attributes:
-        mode: the highest mode that has not failed.
-        proved: CHUNKING has worked.
-        plain: DSN parameters were refused.
-        reached: it has been connected to.
-        session: a connection that rests between two runs.
-        closed: the transport was closed.
-    """
-
-    mode: Pipelining
-    pace: Pace
-    proved: bool = False
-    plain: bool = False
-    reached: bool = False
-    session: Session | None = None
-    closed: bool = False
-
-    def lane(self, capabilities: Capabilities, window: int) -> Lane:
-        """The best way that the server and what was learnt allow."""
-        mode = self.mode
-        if mode is Pipelining.CHUNKING:
-            if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
-                return ChunkLane(capabilities, window, proved=self.proved, plain=self.plain)
-            mode = Pipelining.AUTO
-        if "PIPELINING" not in capabilities:
-            mode = Pipelining.OFF
-        return DataLane(capabilities, mode, plain=self.plain)
 
 
 class Run:
@@ -94,7 +53,7 @@ class Run:
         self, emails: Iterable[Email], *, host: Host, opener: Opener, limits: Limits, clock: Clock
     ) -> None:
         self._source = iter(emails)
-        # A ledger's emails want to be told which of them begin to leave; see vetmail_core.ledger.delivery.Feed.
+        # A ledger's emails want to be told which of them begin to leave; see ledger.delivery.Feed.
         announce: Callable[[], Callable[[Email], None]] | None = getattr(self._source, "announce", None)
         self._leaves = None if announce is None else announce()
         self._exhausted = False
@@ -110,10 +69,9 @@ class Run:
         self._session: Session | None = None
         self._lane: Lane | None = None
         self._base = 0
+        self._worn = False
         self._fruitless = 0
-        self._trouble = Stop(
-            cause=Cause.PROTOCOL, phase=Phase.MAIL, note="the server kept getting out of step"
-        )
+        self._trouble = Stop(cause=Cause.PROTOCOL, phase=Phase.MAIL, note="out of step")
 
     # -- the stream ------------------------------------------------------------------------------------
 
@@ -192,7 +150,11 @@ class Run:
         while self._stop is None:
             lane = self._lane
             busy = lane is not None and bool(lane.flight)
-            if lane is not None and busy and (not lane.room or self._host.pace.wait > 0 or self._is_worn()):
+            if (
+                lane is not None
+                and busy
+                and (not lane.room or self._host.pace.wait > 0 or self._worn or self._is_spent())
+            ):
                 return
             transaction = self._backlog.popleft() if self._backlog else self._pull()
             if transaction is None:
@@ -227,11 +189,12 @@ class Run:
         most = self._limits.recipients_per_message
         renewable = self._opener.renewable
         first = Transaction(job, mailboxes[:most], b"", renewable=renewable)
-        job.pending = job.parts = 1
-        for start in range(most, len(mailboxes), most):
-            self._backlog.append(Transaction(job, mailboxes[start : start + most], b"", renewable=renewable))
-            job.pending += 1
-            job.parts += 1
+        if len(mailboxes) > most:
+            for start in range(most, len(mailboxes), most):
+                part = mailboxes[start : start + most]
+                self._backlog.append(Transaction(job, part, b"", renewable=renewable))
+                job.pending += 1
+                job.parts += 1
         return first
 
     def _load(self, transaction: Transaction, capabilities: Capabilities) -> bool:
@@ -273,13 +236,13 @@ class Run:
 
     # -- the connection --------------------------------------------------------------------------------
 
-    def _is_worn(self) -> bool:
-        """Whether the connection has done its share."""
-        session, limits = self._session, self._limits
-        assert session is not None  # noqa: S101 - only asked with one
-        return session.messages >= limits.messages_per_connection or (
-            max(session.connection.age, self._clock.monotonic() - session.opened) >= limits.connection_seconds
-        )
+    def _is_spent(self) -> bool:
+        """Whether the connection has carried its share of messages."""
+        session = self._session
+        return session is not None and session.messages >= self._limits.messages_per_connection
+
+    def _is_old(self, session: Session, now: float) -> bool:
+        return max(session.connection.age, now - session.opened) >= self._limits.connection_seconds
 
     def _is_stale(self, session: Session) -> bool:
         idle = max(session.connection.idle, self._clock.monotonic() - session.used)
@@ -294,7 +257,8 @@ class Run:
             self._base = self._session.connection.sent
         session, lane = self._session, self._lane
         if session is not None and lane is not None:
-            if lane.room and not self._is_worn() and (not session.messages or not self._is_stale(session)):
+            worn = self._is_spent() or self._is_old(session, self._clock.monotonic())
+            if lane.room and not worn and (not session.messages or not self._is_stale(session)):
                 return True
             self._part(session, lane)
         return self._connect()
@@ -333,6 +297,7 @@ class Run:
                 self._stop = Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
                 return False
         session.opened = session.used = self._clock.monotonic()
+        self._worn = False
         self._host.reached = True
         self._session = session
         self._lane = self._host.lane(session.capabilities, self._limits.chunking_window)
@@ -349,35 +314,34 @@ class Run:
         try:
             octets, shown = lane.take()
             if self._leaves is not None:
-                for transaction in lane.flight:
-                    if transaction.end:
-                        self._leaves(transaction.job.email)
+                for transaction in lane.bodies:
+                    self._leaves(transaction.job.email)
             if octets:
                 connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding)
-            while (phase := lane.awaited) is not None:
+            phase = lane.awaited
+            while phase is not None:
                 seconds = self._opener.deadlines.quit if lane.leaving else connection.seconds(phase)
                 lane.receive(connection.replies(phase, seconds))
+                phase = lane.awaited
+                if phase is not None:
+                    connection.hasten()
         except Lost as lost:
             lane.receive(connection.left_over())
             lane.abandon(connection.sent - self._base, lost)
-            self._step_down(lane)
+            self._host.step_down(lane)
         if lane.over:
             lane.abandon(connection.sent - self._base, None)
         progress = self._collect(lane)
         if progress:
             self._fruitless = 0
         if not lane.over:
-            session.used = self._clock.monotonic()
+            session.used = now = self._clock.monotonic()
+            self._worn = self._is_old(session, now)
             return
         self._hang_up()
         self._fruitless += not progress
         if self._fruitless >= _FRUITLESS:
             self._stop = self._stop or self._trouble
-
-    def _step_down(self, lane: Lane) -> None:
-        """A group on a fresh connection ended badly: this server wants less at once."""
-        if lane.trying is not None:
-            self._host.mode = _BELOW[lane.trying]
 
     def _collect(self, lane: Lane) -> bool:
         """Settle what is finished, and queue again what is to be sent again.
@@ -422,7 +386,7 @@ class Run:
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
         if again.why is Why.SESSION:
             self._host.plain = self._host.plain or again.raw[:3] in {b"504", b"555"}
-            self._step_down(lane)
+            self._host.step_down(lane)
         if again.why is Why.CLOSING:
             transaction.strikes += 1
             if transaction.strikes >= _STRIKES:

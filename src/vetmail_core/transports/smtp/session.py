@@ -17,6 +17,7 @@ from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
+from vetmail_core.transports.smtp.ends import is_loopback
 from vetmail_core.transports.smtp.opening import Failure, authenticate, start
 
 if TYPE_CHECKING:
@@ -117,9 +118,9 @@ class Opener:
             context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname
         ):
             raise TransportError(
-                "The ssl_context does not verify the server's certificate and name, so anybody on the way could "
-                "read the mail and the password; make it with ssl.create_default_context(cafile=...) for a "
-                "certificate authority of your own."
+                "The ssl_context does not verify the server's certificate and name, so anybody on the way "
+                "could read the mail and the password; make it with "
+                "ssl.create_default_context(cafile=...) for a certificate authority of your own."
             )
 
     @property
@@ -172,7 +173,7 @@ class Opener:
     def _log_in(self, connection: Connection, capabilities: Capabilities) -> str:
         if self.server.authentication is AuthenticationType.NONE:
             return ""
-        in_clear = self.server.tls is TlsMethod.NONE and not connection.loopback
+        in_clear = self.server.tls is TlsMethod.NONE and not is_loopback(connection.peer)
         if in_clear and not self._allow_cleartext_auth:
             raise Failure(
                 "the line is not encrypted, and a password or token is not sent where others can read it; "

@@ -88,26 +88,26 @@ class Job:
         email: as it was handed over.
     """
 
-    __slots__ = ("attempts", "data", "email", "outcomes", "parts", "pending", "reply", "warnings")
+    # Values of the class until they differ: a million emails come this way, and nearly all need few of them.
+    data: bytes = b""
+    parts: int = 1
+    pending: int = 1
+    attempts: int = 0
+    outcomes: list[Outcome]
+    reply: Reply | None = None
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, email: Email) -> None:
         self.email = email
-        self.data = b""
-        self.pending = 0
-        self.parts = 0
-        self.outcomes: list[Outcome] = []
-        self.reply: Reply | None = None
-        self.attempts = 0
-        self.warnings: list[str] = []
 
     def settle(self, outcomes: list[Outcome], *, reply: Reply | None, attempts: int, note: str = "") -> None:
         """Take in what one of its transactions came to."""
         self.pending -= 1
-        self.outcomes = outcomes if not self.outcomes else self.outcomes + outcomes
+        self.outcomes = outcomes if self.parts == 1 else [*getattr(self, "outcomes", ()), *outcomes]
         self.attempts = max(self.attempts, attempts)
         self.reply = reply or self.reply
         if note and note not in self.warnings:
-            self.warnings.append(note)
+            self.warnings += (note,)
 
     def receipt(self) -> Receipt:
         """The answer for the whole email; every transaction is settled."""
@@ -115,13 +115,7 @@ class Job:
         if self.parts > 1:
             place = {id(mailbox): number for number, mailbox in enumerate(self.email.recipients.all)}
             outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
-        return Receipt(
-            self.email,
-            tuple(outcomes),
-            attempts=self.attempts,
-            reply=self.reply,
-            warnings=tuple(self.warnings),
-        )
+        return Receipt(self.email, outcomes, attempts=self.attempts, reply=self.reply, warnings=self.warnings)
 
 
 class Transaction:
@@ -149,10 +143,20 @@ class Transaction:
         fresh: whether it has had its second chance on a new connection.
     """
 
-    __slots__ = (
-        "again", "data", "end", "first", "fresh", "job", "left", "mailboxes", "note", "outcomes",
-        "renewable", "replies", "reply", "session_error", "slower", "stop", "strikes", "tries",
-    )  # fmt: skip
+    # Values of the class until they differ, as above.
+    again: Again | None = None
+    reply: Reply | None = None
+    stop: Stop | None = None
+    slower: bool = False
+    left: Sequence[Mailbox] = ()
+    outcomes: list[Outcome]
+    note: str = ""
+    end: int = 0
+    tries: int = 0
+    strikes: int = 0
+    first: bool = False
+    session_error: bool = False
+    fresh: bool = False
 
     def __init__(
         self, job: Job, mailboxes: Sequence[Mailbox], data: bytes, *, renewable: bool = False
@@ -160,17 +164,9 @@ class Transaction:
         self.job = job
         self.mailboxes = mailboxes
         self.data = data
-        self.replies: list[bytes] = []
-        self.outcomes: list[Outcome] = []
-        self.reply: Reply | None = None
-        self.again: Again | None = None
-        self.stop: Stop | None = None
-        self.slower = False
-        self.left: Sequence[Mailbox] = ()
-        self.note = ""
-        self.end = self.tries = self.strikes = 0
-        self.first = self.session_error = self.fresh = False
         self.renewable = renewable
+        self.replies: list[bytes] = []
+        self.outcomes = []
 
     # -- what is said ----------------------------------------------------------------------------------
 
@@ -234,11 +230,12 @@ class Transaction:
             phase: DATA or DOT.
         """
         mail, rcpts = self.replies[0], self._rcpts
-        if not mail.startswith(b"2"):
-            if last.startswith(b"2") and self.rcpt_taken:
-                # It says no to the sender and yes to all the rest: who knows what it did.
-                self.doubt("the server contradicted itself", Cause.PROTOCOL)
-            elif not self._again(mail, Phase.MAIL):
+        if last.startswith(b"2") and not (self.mail_taken and self.rcpt_taken):
+            # No to everybody and yes to the message: an answer is missing or one too many came.
+            self.contradiction()
+            return
+        if not self.mail_taken:
+            if not self._again(mail, Phase.MAIL):
                 self._refuse(self.mailboxes, mail, Phase.MAIL)
             return
         taken = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if raw.startswith(b"2")]
@@ -308,7 +305,7 @@ class Transaction:
         What the server did refuse before that stays refused.
         """
         rcpts = self._rcpts
-        if self.replies and not self.mail_taken and not self.rcpt_taken:
+        if self.replies and not self.mail_taken:
             self._refuse(self.mailboxes, self.replies[0], Phase.MAIL)
             return
         for number, mailbox in enumerate(self.mailboxes):
@@ -317,6 +314,11 @@ class Transaction:
             else:
                 self._add([mailbox], Status.UNKNOWN, cause=cause, reply=None, phase=Phase.DOT)
         self.note = note
+
+    def contradiction(self) -> None:
+        """The answers to a message that has left do not go together: everybody is UNKNOWN."""
+        self._add(self.mailboxes, Status.UNKNOWN, cause=Cause.PROTOCOL, reply=None, phase=Phase.DOT)
+        self.note = "the server's answers contradict each other"
 
     def give_up(self, status: Status, stop: Stop) -> None:
         """Nothing more is tried for it."""

@@ -13,9 +13,10 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
+from vetmail_core.transports.smtp.host import Host
 from vetmail_core.transports.smtp.pace import Pace
 from vetmail_core.transports.smtp.protocol import command
-from vetmail_core.transports.smtp.run import Host, Run
+from vetmail_core.transports.smtp.run import Run
 from vetmail_core.transports.smtp.session import Opener
 from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
 

@@ -1,0 +1,68 @@
+"""What a transport has learnt about its server.
+
+What it is for: what outlives a connection and a run: the mode that works, the pace, a resting session. What
+it refuses: to be shared between transports. Its law: a mode that failed on a fresh connection is not tried
+again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.transports.smtp.chunking import ChunkLane
+from vetmail_core.transports.smtp.pipeline import DataLane
+from vetmail_core.transports.smtp.settings import Pipelining
+
+if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.pace import Pace
+    from vetmail_core.transports.smtp.pipeline import Lane
+    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.session import Session
+
+__all__ = ["Host"]
+
+_BELOW: Final = {
+    Pipelining.CHUNKING: Pipelining.AUTO,
+    Pipelining.AUTO: Pipelining.ENVELOPE,
+    Pipelining.ENVELOPE: Pipelining.OFF,
+}
+
+
+@attrs.define(kw_only=True)
+class Host:
+    """What a transport has learnt about its server; outlives a connection.
+
+    Attributes:
+        mode: the highest mode that has not failed.
+        proved: CHUNKING has worked.
+        plain: DSN parameters were refused.
+        reached: it has been connected to.
+        session: a connection that rests between two runs.
+        closed: the transport was closed.
+    """
+
+    mode: Pipelining
+    pace: Pace
+    proved: bool = False
+    plain: bool = False
+    reached: bool = False
+    session: Session | None = None
+    closed: bool = False
+
+    def lane(self, capabilities: Capabilities, window: int) -> Lane:
+        """The best way that the server and what was learnt allow."""
+        mode = self.mode
+        if mode is Pipelining.CHUNKING:
+            if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
+                return ChunkLane(capabilities, window, proved=self.proved, plain=self.plain)
+            mode = Pipelining.AUTO
+        if "PIPELINING" not in capabilities:
+            mode = Pipelining.OFF
+        return DataLane(capabilities, mode, plain=self.plain)
+
+    def step_down(self, lane: Lane) -> None:
+        """A group on a fresh connection ended badly: this server wants less at once."""
+        if lane.trying is not None:
+            self.mode = _BELOW[lane.trying]
