@@ -13,7 +13,7 @@ import pytest
 from vetmail_core.address import Mailbox
 from vetmail_core.contexts import RecipientType
 from vetmail_core.credentials import EnvironmentSecret, PlainSecret
-from vetmail_core.errors import PreferencesError
+from vetmail_core.errors import PreferencesError, StalePreferencesError
 from vetmail_core.preferences import (
     AuthenticationType,
     BulkCopies,
@@ -381,6 +381,17 @@ def test_preferences_survive_a_trip_to_another_process() -> None:
         assert one == PREFERENCES
         assert hash(one) == hash(PREFERENCES)
         assert (one.revision, one.unknown) == (PREFERENCES.revision, PREFERENCES.unknown)
+
+
+@pytest.mark.parametrize("kind", [PreferencesError, StalePreferencesError])
+def test_an_error_survives_the_trip_back(kind: type[PreferencesError]) -> None:
+    """A worker's problems reach whoever asked, each of them."""
+    with pytest.raises(PreferencesError) as caught:
+        MailServer(port=0, host="a b")
+    error = kind.of(caught.value.problems, opening="The file cannot be used.")
+    arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(arrived) is kind
+    assert (str(arrived), arrived.problems) == (str(error), error.problems)
 
 
 def test_preferences_with_a_plain_password_are_not_pickled() -> None:
