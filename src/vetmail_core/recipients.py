@@ -113,14 +113,16 @@ class Recipients:
             mailbox: whose email it is.
         """
         own = mailbox.address_key
-        for other in self.all:
-            if other.address_key == own:
-                return Recipients((mailbox, *self.to), self.cc, self.bcc)
+        for box in (self.to, self.cc, self.bcc):
+            for other in box:
+                if other.address_key == own:
+                    return Recipients((mailbox, *self.to), self.cc, self.bcc)
         # These are disjoint already, and stay so: a bulk send comes through here for each of its people.
         recipients = object.__new__(Recipients)
-        object.__setattr__(recipients, "to", (mailbox, *self.to))
-        object.__setattr__(recipients, "cc", self.cc)
-        object.__setattr__(recipients, "bcc", self.bcc)
+        put = object.__setattr__
+        put(recipients, "to", (mailbox, *self.to))
+        put(recipients, "cc", self.cc)
+        put(recipients, "bcc", self.bcc)
         return recipients
 
     def __bool__(self) -> bool:

@@ -75,11 +75,22 @@ def _people(people: Iterable[Person]) -> Iterable[Person]:
 class BulkPlan:
     """Who gets an email, who gets a copy, and who is left out. Made by `plan_bulk`.
 
-    Nothing is worked out before it is asked for, and nothing is kept: ``iter(plan)`` gives the emails, each
-    made when it is asked for. Besides the people themselves, a walk holds 8 bytes for each person, to know
-    those who come twice.
+    ``iter(plan)`` gives the emails, each made when it is asked for and then forgotten. What a walk remembers of
+    a person is 8 bytes, to know those who come twice.
 
     A list can be walked as often as you like. A generator can be read once: take its summary, or send it.
+
+    Attributes:
+        content: what is read, or the function that gives it for a person.
+        people: who gets an email.
+        sender: who the emails are from.
+        typed: the CC and BCC that were typed.
+        copies: which emails carry the typed copies.
+        roles: the roles that are copied in the plan's context, and where they stand.
+        shared: the people who hold such a role for the whole mailing.
+        context_copies: which emails carry the shared people.
+        marketing: whether those who opted out of marketing are left out.
+        batch: the mailing's name, "" for none.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -236,7 +247,8 @@ def plan_bulk(
         sender: who the emails are from.
         cc: typed copies ("legacy CC"): an iterable of mailboxes, or one as a string.
         bcc: typed blind copies, likewise.
-        copies: whether the typed copies go with the first email made or with every one.
+        copies: whether the typed copies go with the first email made or with every one; `Mailer.plan_bulk`
+            takes the choice from the preferences.
         context: where in the product the mail leaves from, "occurrence_class"; None for nowhere
             in particular. Its related roles go with each person's own email.
         shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}.
