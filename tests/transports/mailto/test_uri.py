@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vetmail_core import (
+    AddressError,
     Attachment,
     Content,
     Email,
@@ -214,6 +215,26 @@ def test_a_line_break_in_a_subject_cannot_come_this_far(make_email: Callable[...
     """It would put a Bcc into the draft of Evolution, Sylpheed and NeoMutt."""
     with pytest.raises(MessageError):
         make_email(subject="Hi\r\nBcc: evil@example.net")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ann@example.com?attach=/etc/passwd&bcc=evil@example.net",
+        "x@[y',attachment='file:///etc/passwd',format='text]",
+        "ann@example.com\r\nBcc: evil@example.net",
+        "ann@example.com,evil@example.net",
+        "ann@example.com;evil@example.net",
+        "ann@example.com%0D%0ABcc:evil@example.net",
+        "mailto:ann@example.com",
+    ],
+)
+def test_an_address_that_would_break_out_cannot_come_this_far(
+    make_email: Callable[..., Email], address: str
+) -> None:
+    """Put into a link as it is, each of these attaches a file or adds a recipient in some program."""
+    with pytest.raises(AddressError):
+        make_email(to=(address,))
 
 
 def test_reply_to_and_headers_have_no_place_in_a_link(make_email: Callable[..., Email]) -> None:
