@@ -196,8 +196,8 @@ def run(*, quick: bool) -> Section:
         title="Planning a bulk send",
         prose=(
             "A plan is walked person by person. What it keeps of each is a digest of 8 bytes, to know who "
-            f"comes twice. For {counts[-1]:,} people that came to {last['mb']:.1f} MB more than for a hundred, "
-            f"in {last['seconds']:.1f} s, building the people included. The worst plan below took "
+            f"comes twice. For {counts[-1]:,} people that came to {last['mb']:.1f} MB more than for "
+            f"a hundred, in {last['seconds']:.1f} s, building the people included. The worst plan below took "
             f"{max(ratios.values()):.2f} times as long as building its people."
         ),
         tables=(

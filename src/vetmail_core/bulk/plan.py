@@ -75,8 +75,8 @@ def _people(people: Iterable[Person]) -> Iterable[Person]:
 class BulkPlan:
     """Who gets an email, who gets a copy, and who is left out. Made by `plan_bulk`.
 
-    ``iter(plan)`` gives the emails, each made when it is asked for and then forgotten. What a walk remembers of
-    a person is 8 bytes, to know those who come twice.
+    ``iter(plan)`` gives the emails, each made when it is asked for and then forgotten. What a walk remembers
+    of a person is 8 bytes, to know those who come twice.
 
     A list can be walked as often as you like. A generator can be read once: take its summary, or send it.
 
