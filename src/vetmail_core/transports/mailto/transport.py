@@ -60,8 +60,8 @@ class MailtoTransport:
 
     An email goes as a mailto link where a link can carry it, otherwise as a draft file (`.eml`): when it
     has attachments, HTML, a Reply-To, further headers or an address in quotes, or when the link would be
-    longer than `max_uri_length`. The receipt's reply says which it was and why; its warnings are
-    `HandOverWarning`s.
+    longer than `max_uri_length`. The receipt's reply says which it was and why; each of its warnings is a
+    `HandOverWarning`.
 
     Example:
         >>> from vetmail_core import Content, Email, Mailbox, MailtoTransport, Recipients
