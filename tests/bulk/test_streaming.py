@@ -97,9 +97,9 @@ def test_the_memory_of_a_walk_is_a_few_bytes_a_person() -> None:
             tracemalloc.stop()
 
     held(100)  # what is made once and stays
-    few, many = held(4_000), held(16_000)
+    few, many = held(3_000), held(9_000)
     # 8 bytes for the digest, and what an array keeps in reserve.
-    assert (many - few) / 12_000 < 20
+    assert (many - few) / 6_000 < 20
 
 
 def test_seen_keys_are_new_once() -> None:
