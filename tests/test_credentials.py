@@ -10,6 +10,7 @@ import pickle
 import pprint
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,16 +24,14 @@ from vetmail_core.errors import PreferencesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from keyring.backend import KeyringBackend
 
 WORD = "correct horse"
 PLAIN = PlainSecret(WORD)
 
 
 @pytest.fixture
-def password_store(tmp_path: Path) -> Iterator[KeyringBackend]:
+def password_store(tmp_path: Path) -> Iterator[PlaintextKeyring]:
     """A real password store: keyrings.alt's, in a file of this test."""
     before = keyring.get_keyring()
     store = PlaintextKeyring()
@@ -198,7 +197,7 @@ def test_a_name_that_no_variable_can_have_is_refused(name: str) -> None:
         EnvironmentSecret(name)
 
 
-def test_a_keyring_secret_comes_from_the_password_store(password_store: KeyringBackend) -> None:
+def test_a_keyring_secret_comes_from_the_password_store(password_store: PlaintextKeyring) -> None:
     """What `keyring set` entered is what the server gets."""
     password_store.set_password("vetmail", "mail@example.com", WORD)
     secret = KeyringSecret("vetmail", "mail@example.com")
@@ -206,14 +205,14 @@ def test_a_keyring_secret_comes_from_the_password_store(password_store: KeyringB
     assert WORD not in repr(secret)
 
 
-def test_a_missing_entry_says_how_to_make_it(password_store: KeyringBackend) -> None:
+def test_a_missing_entry_says_how_to_make_it(password_store: PlaintextKeyring) -> None:
     """The command is in the sentence."""
     assert password_store.get_password("vetmail", "mail@example.com") is None
     with pytest.raises(PreferencesError, match=r'keyring set "vetmail" "mail@example\.com"'):
         KeyringSecret("vetmail", "mail@example.com").reveal()
 
 
-def test_an_entry_with_an_unusable_value_is_named(password_store: KeyringBackend) -> None:
+def test_an_entry_with_an_unusable_value_is_named(password_store: PlaintextKeyring) -> None:
     """A pasted line end is found here too, and the value is not shown."""
     password_store.set_password("vetmail", "mail@example.com", "hunter2\n")
     with pytest.raises(PreferencesError, match=r'entry "vetmail" for mail@example.com .* control') as caught:
@@ -232,6 +231,14 @@ def test_a_computer_without_a_password_store_says_so() -> None:
     finally:
         keyring.set_keyring(before)
     assert caught.value.__cause__ is not None
+
+
+def test_a_broken_password_store_says_so(password_store: PlaintextKeyring) -> None:
+    """Stores are plug-ins and fail in their own ways; this one with an error of its file's reader."""
+    Path(password_store.file_path).write_text("hunter2", encoding="utf-8")
+    with pytest.raises(PreferencesError, match=r"did not answer \(MissingSectionHeaderError\)") as caught:
+        KeyringSecret("vetmail", "mail@example.com").reveal()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_without_the_extra_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,6 @@ class KeyringSecret:
         """
         try:
             import keyring  # noqa: PLC0415 - an extra: only those who keep passwords there need it
-            from keyring.errors import KeyringError  # noqa: PLC0415 - as above
         except ImportError:
             raise _unusable(
                 "The password store",
@@ -188,7 +187,9 @@ class KeyringSecret:
             ) from None
         try:
             text = keyring.get_password(self.service, self.username)
-        except KeyringError as error:
+        except Exception as error:
+            # Stores are plug-ins: the Secret Service without a bus raises OSError, a broken file what its
+            # reader raises.
             raise _unusable(
                 "The password store",
                 f"did not answer ({type(error).__name__})",
