@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import stat
 import subprocess
 import sys
@@ -325,15 +324,6 @@ def test_a_folder_that_cannot_be_made_stops_the_run_with_a_reason(
             f"could not be written into the folder {tmp_path / 'outbox'}: File exists" in receipt.reply.text
         )
         assert "start the run again" in receipt.reply.text
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """A system that lets nobody write a file of more than 200,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.usefixtures("full_disk")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -372,15 +371,6 @@ def test_a_drafts_folder_that_cannot_be_written_to_stops_the_run(
     assert len(program.opened) == 1
     assert receipts[2].reply is not None
     assert "The draft file could not be written: File exists" in receipts[2].reply.text
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """A system that lets nobody write a file of more than 200,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.usefixtures("full_disk")

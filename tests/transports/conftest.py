@@ -1,7 +1,8 @@
-"""Emails and a mail program's stand-in for the tests of the hand-over."""
+"""Emails, and a disk that is full, for the tests of folders and mail programs."""
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from vetmail_core import Content, Email, Mailbox, Recipients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vetmail_core import Attachment
 
@@ -29,6 +30,7 @@ def make_email() -> Callable[..., Email]:
         attachments: Iterable[Attachment] = (),
         reply_to: Iterable[str] = (),
         headers: Mapping[str, str] | None = None,
+        key: str = "",
     ) -> Email:
         return Email(
             sender=Mailbox("office@example.com", "The Office"),
@@ -36,6 +38,16 @@ def make_email() -> Callable[..., Email]:
             content=Content(subject, text, html=html, attachments=attachments),
             reply_to=reply_to,
             headers=headers or {},
+            key=key,
         )
 
     return make
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """A system that lets nobody write a file of more than 200,000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
