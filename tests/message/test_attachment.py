@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.errors import MessageError
@@ -135,6 +135,7 @@ def test_a_name_is_quoted_or_by_rfc_2231(filename: str, written: str) -> None:
     assert f"Content-Disposition: attachment;{written}\r\n\r\n" in head
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=255),
     st.binary(max_size=200),

@@ -8,7 +8,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.errors import MergeError
@@ -156,6 +156,7 @@ def test_a_lone_surrogate_in_a_value_is_refused_everywhere(place: str) -> None:
 _NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=5)
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.lists(
         st.tuples(
@@ -176,6 +177,7 @@ def test_merging_is_replacing_each_field_once(pieces: list[tuple[str, str]], val
     assert Content(merged.subject, merged.text, html=merged.html) == merged
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_text_whose_marks_are_all_escaped_comes_back(text: str) -> None:
     """Writing ``$${`` for every ``${`` makes any text safe to merge."""
