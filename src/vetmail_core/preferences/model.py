@@ -41,9 +41,9 @@ class TlsMethod(enum.Enum):
 
     NONE = "none"
     EXPLICIT = "explicit"
-    """STARTTLS, usual on port 587. Required once chosen: it never falls back to a connection in clear."""
+    """STARTTLS, usual on port 587. Required once chosen, it never falls back to a connection in clear."""
     IMPLICIT = "implicit"
-    """TLS from the first byte, usual on port 465. Not recommended by VETtrak: the Trainer Portal cannot."""
+    """TLS from the first byte, usual on port 465. Not recommended, as the Trainer Portal cannot do it."""
 
 
 class AuthenticationType(enum.Enum):
@@ -267,8 +267,8 @@ class EmailPreferences:
             context: a context's key; one that is not in the catalogue is fine.
 
         Returns:
-            Role -> recipient type: the context's own roles as TO, then its defaults, then these
-            preferences, the later over the earlier. A role that none of them names reads as NONE.
+            Role -> recipient type. The context's own roles are TO; over them come its defaults, and over
+            those these preferences. A role that none of them names reads as NONE.
         """
         types = _RecipientTypes()
         known = STANDARD_CONTEXTS.get(context)

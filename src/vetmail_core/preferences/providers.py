@@ -68,7 +68,7 @@ class Provider:
 
     @property
     def wait_between_emails_ms(self) -> int:
-        """The shortest pause that keeps one mailbox under the provider's rate, milliseconds; 0: no rate."""
+        """The shortest pause that keeps one mailbox under the provider's rate, in milliseconds."""
         return 0 if self.messages_per_minute is None else -(-60_000 // self.messages_per_minute)
 
     def serves(self, host: str) -> bool:
