@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 from vetmail_core.bulk import plan_bulk
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CONTENT = Content("Hello ${first_name}", "Dear ${name}")
 
@@ -80,41 +84,64 @@ def test_the_key_depends_on_nothing_else() -> None:
 ELSEWHERE = """
 import json, sys
 from vetmail_core import Content, Person, plan_bulk
-batch, people = json.loads(sys.stdin.read())
-plan = plan_bulk(
-    Content("Hello ${first_name}", "Dear ${name}"),
-    [Person(f"{n}@example.com", key=key, name=name) for n, (key, name) in enumerate(people)],
-    sender="office@example.com", cc="jo@example.com", batch=batch,
-)
-print(json.dumps([(email.key, email.message_id, email.content.text) for email in plan]))
+for line in sys.stdin:
+    batch, sender, people = json.loads(line)
+    plan = plan_bulk(
+        Content("Hello ${first_name}", "Dear ${name}"),
+        [Person(address, key=key, name=name) for address, key, name in people],
+        sender=sender, cc="jo@example.com", batch=batch,
+    )
+    print(json.dumps([(email.key, email.message_id, email.content.text) for email in plan]), flush=True)
 """
 
 
-def test_another_process_makes_the_same_keys_and_message_ids() -> None:
-    """Law: same batch and same person, same identity, on every run and machine (hash seeds differ)."""
-    batch = "2026-T1 results / Zoë's"
-    people = [("C1", "Ann Lee"), ("", "Bob"), ("Ünïcode/%", "Lee, Cat"), ("C1", "Ann again"), ("4", "")]
+@pytest.fixture(scope="module", params=["1", "2"])
+def elsewhere(request: pytest.FixtureRequest) -> Iterator[Callable[[object], object]]:
+    """Another process, with a hash seed of its own, that plans what it is told."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": request.param},
+    ) as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions is not None
+        assert answers is not None
 
-    def elsewhere(seed: str) -> object:
-        ran = subprocess.run(
-            [sys.executable, "-c", ELSEWHERE],
-            input=json.dumps([batch, people]),
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-        )
-        return json.loads(ran.stdout)
+        def ask(question: object) -> object:
+            questions.write(json.dumps(question) + "\n")
+            questions.flush()
+            return json.loads(answers.readline())
 
-    here = [
-        [email.key, email.message_id, email.content.text]
-        for email in plan_bulk(
-            CONTENT,
-            [Person(f"{n}@example.com", key=key, name=name) for n, (key, name) in enumerate(people)],
-            sender="office@example.com",
-            cc="jo@example.com",
-            batch=batch,
-        )
-    ]
-    assert len(here) == 4
-    assert elsewhere("1") == elsewhere("2") == here
+        yield ask
+        questions.close()
+
+
+addresses = st.sampled_from(
+    ["ann@example.com", "bob@example.com", "Bob@EXAMPLE.com", "zoë@exämple.example", "bad@"]
+)
+people = st.lists(
+    st.tuples(addresses, st.text(max_size=10), st.sampled_from(["", "Ann Lee", "Lee, Zoë"])), max_size=5
+)
+
+
+@given(
+    batch=st.text(min_size=1, max_size=20),
+    sender=addresses.filter(lambda text: text != "bad@"),
+    people=people,
+)
+def test_another_process_makes_the_same_keys_and_message_ids(
+    elsewhere: Callable[[object], object], batch: str, sender: str, people: list[tuple[str, str, str]]
+) -> None:
+    """Law: same batch and same person, same identity, on every run and machine."""
+    plan = plan_bulk(
+        CONTENT,
+        [Person(address, key=key, name=name) for address, key, name in people],
+        sender=sender,
+        cc="jo@example.com",
+        batch=batch,
+    )
+    here = [[email.key, email.message_id, email.content.text] for email in plan]
+    assert elsewhere([batch, sender, people]) == here
+    assert all(key and message_id for key, message_id, _ in here)

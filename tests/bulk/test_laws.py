@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vetmail_core.bulk import BulkPlan, plan_bulk
-from vetmail_core.contexts import RecipientType
+from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
@@ -122,3 +122,28 @@ def test_the_preview_equals_the_run(plan: BulkPlan) -> None:
     lost = list(plan.copy_exclusions())
     assert summary.copy_exclusions == Counter(exclusion.reason for exclusion in lost)
     assert ExclusionReason.ALREADY_SENT not in summary.exclusions
+
+
+@given(
+    people=people,
+    held=st.dictionaries(
+        st.sampled_from(["client", "staff", "guardian"]), st.lists(plain_people, max_size=2)
+    ),
+    context=st.sampled_from([key for key, value in STANDARD_CONTEXTS.items() if value.private]),
+    copies=choices,
+)
+def test_a_private_context_copies_nobody(
+    people: list[Person], held: dict[str, list[Person]], context: str, copies: BulkCopies
+) -> None:
+    """Law: passwords and personal results go to the person alone."""
+    plan = plan_bulk(
+        Content("Your password"),
+        people,
+        sender="office@example.com",
+        context=context,
+        shared=held,
+        copies=copies,
+    )
+    for email in plan:
+        assert len(email.recipients.all) == len(email.recipients.to) == 1
+    assert plan.summary().copies == {}

@@ -283,7 +283,7 @@ CASES = (
         people=(with_related(ANN, guardian=(MUM,), staff=(JO,), client=(BOB,)), CAT),
         copies=EVERY,
         context="account",
-        shared={"class_staff": (KIM,)},
+        shared={"class_staff": (KIM,), "staff": (JO,)},
         emails=("ann / - / -", "cat / - / -"),
     ),
 )

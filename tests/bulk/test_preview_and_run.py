@@ -67,14 +67,13 @@ def test_a_run_behind_the_preview_of_a_generator_is_refused(mailer: Mailer) -> N
 
 def test_whoever_an_earlier_run_wrote_to_is_left_out_as_already_sent(mailer: Mailer, tmp_path: Path) -> None:
     """The plan stays the same; the ledger knows its emails by batch and person."""
-    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     plan = mailer.plan_bulk(CONTENT, CLASS, cc="trainer@example.com", batch="b")
-    first = mailer.send_bulk(plan, ledger=ledger)
-    assert first.emails == 5
     newcomer = Person("s9@example.com", key="C9")
-    again = mailer.send_bulk(
-        mailer.plan_bulk(CONTENT, [*CLASS, newcomer], cc="trainer@example.com", batch="b"), ledger=ledger
-    )
+    longer = mailer.plan_bulk(CONTENT, [*CLASS, newcomer], cc="trainer@example.com", batch="b")
+    with SqliteLedger(tmp_path / "ledger.sqlite") as ledger:
+        first = mailer.send_bulk(plan, ledger=ledger)
+        again = mailer.send_bulk(longer, ledger=ledger)
+    assert first.emails == 5
     reasons = Counter(exclusion.reason for exclusion in again.exclusions)
     assert again.emails == 1
     assert reasons == {

@@ -251,7 +251,8 @@ def plan_bulk(
             takes the choice from the preferences.
         context: where in the product the mail leaves from, "occurrence_class"; None for nowhere
             in particular. Its related roles go with each person's own email.
-        shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}.
+        shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}. A private
+            context copies none of them.
         preferences: say which role is To, CC or BCC in the context; None for VETtrak's defaults.
         context_copies: as `copies`, for the shared roles; None for the same choice as `copies`.
         marketing: whether this is marketing, which leaves out those who opted out of it.
@@ -291,8 +292,10 @@ def _copied_roles(
                 'BCC. Name one, such as context="occurrence_class", or use cc and bcc.'
             )
         return {}
-    types = preferences.recipient_types(context)
     standard = STANDARD_CONTEXTS.get(context)
+    if standard is not None and standard.private:
+        return {}
+    types = preferences.recipient_types(context)
     to_roles = () if standard is None else standard.to_roles
     addressed = {role for role in to_roles if types[role] is RecipientType.TO}
     for role in shared:
