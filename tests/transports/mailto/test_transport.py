@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from vetmail_core import (
     mailto_uri,
 )
 from vetmail_core.transports.mailto import HandOverWarning
+from vetmail_core.transports.mailto.opening import WindowsOpener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -308,7 +310,7 @@ def test_an_empty_run_opens_nothing(deliver: Callable[..., list[Receipt]], progr
             FileNotFoundError(2, "No such file"),
             "could not be opened: No such file. Check that one is installed",
         ),
-        (OSError("odd"), "could not be opened: odd"),
+        (OSError("odd"), "could not be opened: OSError"),
         (TransportError("This desktop has no program."), "This desktop has no program."),
     ],
 )
@@ -326,6 +328,22 @@ def test_a_missing_mail_program_is_a_transport_error(
     with pytest.raises(TransportError, match=said):
         deliver(make_email(reply_to=reply_to), open_uri=program)
     assert list(tmp_path.glob("drafts/*")) == []
+
+
+def test_no_traceback_shows_the_link(make_email: Callable[..., Email]) -> None:
+    """It names people, and tracebacks end in logs."""
+
+    def nothing_associated(uri: str) -> None:
+        raise OSError(1155, "No application is associated", uri)
+
+    email = make_email(subject="Your fees")
+    for opener in (nothing_associated, WindowsOpener(startfile=nothing_associated)):
+        with pytest.raises(TransportError) as caught:
+            list(MailtoTransport(open_uri=opener).deliver([email]))
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "No application is associated" in shown
+        assert "sam@example.com" not in shown
+        assert "fees" not in shown
 
 
 def test_a_mail_program_that_stops_in_mid_run_stops_the_run(

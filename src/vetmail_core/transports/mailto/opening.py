@@ -75,10 +75,11 @@ class WindowsOpener:
         try:
             self.startfile(target)
         except OSError as error:
+            # Not chained: Windows' error shows the URI, which names people, in every traceback.
             raise TransportError(
                 f"Windows has no program for {_kind(uri)}: {error.strerror}."
                 " Choose one in Settings > Apps > Default apps, then try again."
-            ) from error
+            ) from None
 
 
 @attrs.frozen(kw_only=True)

@@ -237,7 +237,8 @@ class MailtoTransport:
         try:
             self._open_uri(uri)
         except OSError as error:
+            # Not chained: such an error shows the URI, which names people, in every traceback.
             raise TransportError(
-                f"The mail program could not be opened: {error.strerror or error}."
+                f"The mail program could not be opened: {error.strerror or type(error).__name__}."
                 " Check that one is installed and set as the default, then try again."
-            ) from error
+            ) from None
