@@ -7,12 +7,9 @@ the second thread wait; a run may take hours. Its law: the first thread goes on 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from vetmail_core.errors import TransportError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["OneThread"]
 
@@ -47,8 +44,6 @@ class OneThread:
             self._held += 1
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with self._lock:
             self._held -= 1

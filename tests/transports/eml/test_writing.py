@@ -112,7 +112,7 @@ def test_the_record_says_what_the_folder_format_promises(
         "reply_to": [],
         "headers": {},
         "subject": "Your class moved",
-        "added_line_end": ["text", "html"],
+        "added_line_end": ["text"],
     }
 
 

@@ -22,7 +22,6 @@ from vetmail_core.transports.one_thread import OneThread
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
-    from types import TracebackType
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -46,6 +45,13 @@ def _write_new(path: Path, data: bytes) -> None:
         raise
 
 
+def _bodies(email: Email) -> list[tuple[str, str]]:
+    """The texts that stand in the message; an email without any has an empty plain one."""
+    content = email.content
+    both = (("text", content.text), ("html", content.html))
+    return [(name, body) for name, body in both if body] or [("text", "")]
+
+
 def _record(email: Email, written: datetime) -> bytes:
     """What stands beside the message."""
     recipients = email.recipients
@@ -63,11 +69,7 @@ def _record(email: Email, written: datetime) -> bytes:
         "headers": dict(email.headers),
         "date": "" if email.date is None else email.date.isoformat(),
         "subject": email.content.subject,
-        "added_line_end": [
-            name
-            for name, body in (("text", email.content.text), ("html", email.content.html))
-            if not body.endswith(("\n", "\r"))
-        ],
+        "added_line_end": [name for name, body in _bodies(email) if not body.endswith(("\n", "\r"))],
     }
     # A member a line, for people; the standard library's own indentation takes ten times as long.
     members = [f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in facts.items()]
@@ -111,9 +113,7 @@ class EmlTransport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -25,7 +25,6 @@ from vetmail_core.transports.one_thread import OneThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -130,9 +129,7 @@ class MailtoTransport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
