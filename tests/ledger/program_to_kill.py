@@ -1,13 +1,13 @@
 """A program that sends a class its email through a ledger, to be killed at any moment.
 
-Run as ``python program_to_kill.py PORT LEDGER PEOPLE [MODE]``. Prints a line when everything is loaded, and the
-report as JSON at the end.
+Run as ``python program_to_kill.py PORT LEDGER PEOPLE [MODE]``. Prints a line when it begins, and the report
+as JSON at the end.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vetmail_core import (
     Content,
@@ -21,6 +21,9 @@ from vetmail_core import (
     SmtpTransport,
     SqliteLedger,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PORT, LEDGER, PEOPLE = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 MODE = Pipelining[sys.argv[4]] if len(sys.argv) > 4 else Pipelining.AUTO

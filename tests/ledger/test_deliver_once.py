@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from vetmail_core import Cause, Email, LedgerError, Outcome, Receipt, SqliteLedger, Status, deliver_once
 from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
+from vetmail_core.ledger.delivery import Feed
 from vetmail_core.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
@@ -173,17 +174,13 @@ def test_an_email_without_a_key_ends_the_run_after_those_before_it(
 ) -> None:
     """What cannot be known again cannot be remembered; the error says what to do."""
     box = postbox(ahead=1)
-    receipts = []
+    receipts: list[Receipt] = []
+    emails = [email("ann@example.com"), email("lee@example.com", key=""), email("kim@example.com")]
     with (
         SqliteLedger(path) as ledger,
-        pytest.raises(LedgerError, match=r"lee@example\.com has no key.*batch="),
+        pytest.raises(LedgerError, match=r"lee@example\.com has no key"),
     ):
-        for receipt in deliver_once(
-            ledger,
-            box,
-            [email("ann@example.com"), email("lee@example.com", key=""), email("kim@example.com")],
-        ):
-            receipts.append(receipt)  # noqa: PERF402 - the error comes in the middle
+        receipts.extend(deliver_once(ledger, box, emails))
     assert box.sent == [("ann@example.com",)]
     assert len(receipts) == 1
 
@@ -316,7 +313,8 @@ def test_a_transport_that_tells_what_leaves_has_less_in_doubt(path: Path, email:
     """Taken ahead, and known not to have begun: that one is free to go in the next run."""
 
     class Tells:
-        def deliver(self, emails: Any, /) -> Iterator[Receipt]:
+        def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+            assert isinstance(emails, Feed)
             leaves = emails.announce()
             first, _second = next(emails), next(emails)
             leaves(first)
@@ -387,7 +385,7 @@ def test_nobody_is_ever_sent_to_after_being_accepted_or_in_doubt(
     runs: int,
     ahead: int,
 ) -> None:
-    """Whatever servers answer, in whatever run: an address that has the email, or may have it, gets no other."""
+    """Whatever servers answer, in whatever run: an address that has the email, or may have it, gets none."""
     path = tmp_path_factory.mktemp("law") / "ledger"
     emails = [
         email(f"p{n}@example.com", cc=[f"c{n}@example.com"], bcc=["log@example.com"] if n == 0 else [])

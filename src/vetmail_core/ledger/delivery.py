@@ -299,7 +299,7 @@ class Delivery:
 
 def deliver_once(
     ledger: Ledger, transport: Delivers, emails: Iterable[Email], *, retry_unknown: bool = False
-) -> Iterator[Receipt]:
+) -> Generator[Receipt]:
     """Deliver the emails that have not been delivered yet.
 
     Args:

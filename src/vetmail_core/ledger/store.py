@@ -17,7 +17,7 @@ from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.standing import LedgerState, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from vetmail_core.clock import Clock
@@ -124,7 +124,7 @@ class Store:
         )
 
     @contextlib.contextmanager
-    def guard(self, what: str) -> Iterator[None]:
+    def guard(self, what: str) -> Generator[None]:
         """Hold the lock, and say in the library's own words what SQLite complains of."""
         with self.lock:
             try:
@@ -133,7 +133,7 @@ class Store:
                 raise self.error(what, error) from error
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Generator[None]:
         """One transaction.
 
         Raises:
@@ -143,7 +143,7 @@ class Store:
             yield
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

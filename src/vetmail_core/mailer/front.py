@@ -191,9 +191,9 @@ class Mailer:
             plan: from `plan_bulk`, or any iterable of emails; pulled lazily.
             ledger: what has been sent; with it a run can be started again.
             progress: called with each receipt; see `Progress`.
-            cancel: asked before each email, and while a transport of the mailer's own waits; once it says True
-                no more are sent, the connection is ended with QUIT, and whoever is left in a plan or a list
-                is reported as not attempted.
+            cancel: asked before each email, and while a transport of the mailer's own waits; once it says
+                True no more are sent, a connection of the mailer's own is ended with QUIT, and whoever is
+                left in a plan or a list is reported as not attempted.
             retry_unknown: send again to those in doubt from an earlier run.
 
         Returns:
@@ -295,10 +295,8 @@ def _count(tally: Tally, *steps: Receipt | AlreadySent) -> None:
 
 def _answer_for_the_rest(tally: Tally, delivery: Delivery) -> None:
     """After a stop: whoever the run did not come to is in the report too. Nothing is sent."""
-    listed = 0
-    for step in delivery.steps():
-        listed += 1
-        if listed <= _MOST_UNTRIED_LISTED or not isinstance(step, Receipt) or not step.not_attempted:
+    for number, step in enumerate(delivery.steps(), start=1):
+        if number <= _MOST_UNTRIED_LISTED or not isinstance(step, Receipt) or not step.not_attempted:
             _count(tally, step)
         else:
             tally.count_untried(step.email)

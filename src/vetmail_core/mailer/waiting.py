@@ -1,8 +1,8 @@
 """Waits that somebody can put an end to.
 
 What it is for: a cancel button that works while a run waits: two seconds between emails, or minutes for a
-server that throttles. What it refuses: to cut a wait short and go on; then the server would get its next email
-too early. Its law: a wait lasts its time, or the run ends.
+server that throttles. What it refuses: to cut a wait short and go on; the server would get its next
+email too early. Its law: a wait lasts its time, or the run ends.
 """
 
 from __future__ import annotations

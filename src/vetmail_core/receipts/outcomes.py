@@ -84,11 +84,11 @@ _QUEUE_IDS: Final = tuple(
 
 
 def _tuple_of_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    return outcomes if type(outcomes) is tuple else tuple(outcomes)
+    return tuple(outcomes)  # a tuple is given back as it is
 
 
 def _tuple_of_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    return texts if type(texts) is tuple else tuple(texts)
+    return tuple(texts)
 
 
 @attrs.frozen

@@ -194,7 +194,7 @@ class Retrying(_Wrapper):
         return bool(self._delays) and any(_put_off(outcome) for outcome in receipt.outcomes)
 
     def _persist(self, receipt: Receipt) -> tuple[Receipt, BaseException | None]:
-        """Try again. When the wait is interrupted, what is known is answered, and the interrupt comes along."""
+        """Try again. An interrupt of the wait is handed back, beside what is known so far."""
         for delay in self._delays:
             again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
             if not again:

@@ -1,0 +1,213 @@
+"""One email, from preferences to receipt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from vetmail_core import (
+    AddressListError,
+    Cause,
+    Content,
+    DeliveryError,
+    EmailPreferences,
+    Mailbox,
+    Mailer,
+    MailtoTransport,
+    Person,
+    PreferencesError,
+    RecipientsError,
+    Settings,
+    Staff,
+    Status,
+)
+from vetmail_core.testing import FakeClock, LocalSmtpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
+HELLO = Content("Your class moved", "It is in room 4 now.")
+
+
+def test_one_email_goes_to_everyone_in_it(smtpd: LocalSmtpServer) -> None:
+    """Split at the preferences' separator; the blind copy stands in no header."""
+    with Mailer(smtpd.server_preferences()) as mailer:
+        receipt = mailer.send(
+            HELLO, to="ann@example.com; lee@example.com", cc=["kim@example.com"], bcc="log@example.com"
+        )
+    assert receipt.ok
+    (received,) = smtpd.emails
+    assert received.recipients == ("ann@example.com", "lee@example.com", "kim@example.com", "log@example.com")
+    assert b"log@example.com" not in received.data
+    assert received.subject == "Your class moved"
+    assert smtpd.verbs[-1] == "QUIT"
+
+
+def test_the_separator_is_the_preferences(preferences: EmailPreferences, counting: Make) -> None:
+    """A comma where the organisation says comma."""
+    comma = attrs.evolve(preferences, settings=attrs.evolve(preferences.settings, address_separator=","))
+    with Mailer(comma, transport=counting()) as mailer:
+        receipt = mailer.send(HELLO, to="ann@example.com, lee@example.com")
+    assert len(receipt.accepted) == 2
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "ann@example.com",
+        Mailbox("ann@example.com"),
+        ["ann@example.com"],
+        (Mailbox("ann@example.com"),),
+        {"ann@example.com"},
+    ],
+    ids=["string", "mailbox", "list of strings", "tuple of mailboxes", "set"],
+)
+def test_recipients_come_in_any_form(preferences: EmailPreferences, counting: Make, to: Any) -> None:  # noqa: ANN401 - that is the point
+    """One mailbox, a string, or any iterable of both."""
+    with Mailer(preferences, transport=counting()) as mailer:
+        assert [m.addr_spec for m in mailer.send(HELLO, to=to).accepted] == ["ann@example.com"]
+
+
+def test_a_bad_entry_stops_before_anything_is_sent(preferences: EmailPreferences, counting: Make) -> None:
+    """The error names the entry."""
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer, pytest.raises(AddressListError):
+        mailer.send(HELLO, to="ann@example.com; not an address")
+    assert transport.count == 0
+
+
+def test_nobody_to_send_to_is_an_error(preferences: EmailPreferences, counting: Make) -> None:
+    """Before anything is tried."""
+    with Mailer(preferences, transport=counting()) as mailer, pytest.raises(RecipientsError):
+        mailer.send(HELLO)
+
+
+def test_a_context_adds_its_roles(preferences: EmailPreferences, counting: Make) -> None:
+    """Class staff are copied in an email to a class, as the catalogue says."""
+    with Mailer(preferences, transport=counting()) as mailer:
+        receipt = mailer.send(
+            HELLO,
+            to="ann@example.com",
+            context="occurrence_class",
+            people={"class_staff": [Person("kim@example.com", name="Kim Lee")]},
+        )
+        alone = mailer.send(HELLO, to="ann@example.com", context="occurrence_class")
+    assert [m.addr_spec for m in receipt.email.recipients.cc] == ["kim@example.com"]
+    assert not alone.email.recipients.cc
+
+
+def test_the_sender_is_the_staff_member_under_the_preferences(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """Their name on the shared address, replies to them; and headers as given."""
+    transport = counting()
+    with Mailer(preferences, staff=Staff("Kim Lee", "kim@example.com"), transport=transport) as mailer:
+        mailer.send(HELLO, to="ann@example.com", headers={"Auto-Submitted": "auto-generated"})
+    assert str(transport.last.sender) == '"Kim Lee" <office@example.com>'
+    assert [str(m) for m in transport.last.reply_to] == ['"Kim Lee" <kim@example.com>']
+    assert dict(transport.last.headers) == {"Auto-Submitted": "auto-generated"}
+
+
+def test_no_sender_is_an_error(counting: Make) -> None:
+    """Where to enter it is in the sentence."""
+    with (
+        Mailer(EmailPreferences(), transport=counting()) as mailer,
+        pytest.raises(PreferencesError, match="Default from"),
+    ):
+        mailer.send(HELLO, to="ann@example.com")
+
+
+def test_when_nobody_was_accepted_the_error_says_why_and_what_to_do(smtpd: LocalSmtpServer) -> None:
+    """It holds the receipt, for a program."""
+    smtpd.faults.refuse("old@example.com", code=550, enhanced="5.1.1")
+    with Mailer(smtpd.server_preferences()) as mailer, pytest.raises(DeliveryError) as caught:
+        mailer.send(HELLO, to="old@example.com")
+    assert str(caught.value).startswith(
+        'Nobody was sent "Your class moved": old@example.com: refused (550 5.1.1'
+    )
+    assert Cause.BAD_RECIPIENT.advice in str(caught.value)
+    assert caught.value.receipt.refused
+
+
+def test_the_error_does_not_need_a_cause_or_a_reply(preferences: EmailPreferences, counting: Make) -> None:
+    """A transport of a host's own may give neither."""
+    answers = {"ann@example.com": Status.NOT_ATTEMPTED}
+    with (
+        Mailer(preferences, transport=counting(answers)) as mailer,
+        pytest.raises(DeliveryError, match=r"ann@example\.com: not attempted\.$"),
+    ):
+        mailer.send(HELLO, to="ann@example.com")
+
+
+def test_one_accepted_recipient_is_enough(smtpd: LocalSmtpServer) -> None:
+    """The receipt tells of the other."""
+    smtpd.faults.refuse("old@example.com")
+    with Mailer(smtpd.server_preferences()) as mailer:
+        receipt = mailer.send(HELLO, to="ann@example.com; old@example.com")
+    assert (len(receipt.accepted), len(receipt.refused)) == (1, 1)
+
+
+def test_a_draft_that_was_handed_over_is_no_error(preferences: EmailPreferences) -> None:
+    """With the built-in client off the mail program has it."""
+    opened: list[str] = []
+    with Mailer(preferences, transport=MailtoTransport(open_uri=opened.append)) as mailer:
+        assert mailer.send(HELLO, to="ann@example.com").handed_over
+    assert len(opened) == 1
+
+
+def test_the_connection_is_made_when_it_is_needed_and_kept_between_emails(smtpd: LocalSmtpServer) -> None:
+    """Two emails, one greeting; none for a mailer that sends nothing."""
+    with Mailer(smtpd.server_preferences()):
+        pass
+    assert smtpd.verbs == ()
+    with Mailer(smtpd.server_preferences()) as mailer:
+        mailer.send(HELLO, to="ann@example.com")
+        mailer.send(HELLO, to="lee@example.com")
+    assert smtpd.verbs.count("EHLO") == 1
+
+
+def test_closing_closes_the_transport_that_was_handed_in(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """The mailer is its keeper; and a mailer that never opened one has nothing to close."""
+    transport = counting()
+    with Mailer(preferences, transport=transport):
+        pass
+    assert transport.closed == 1
+    Mailer(preferences).close()
+
+
+def test_every_wait_goes_through_the_clock(waiting: Callable[[int], EmailPreferences]) -> None:
+    """A test of a host hands one in and does not sleep."""
+    clock = FakeClock()
+    with Mailer(waiting(2000), clock=clock) as mailer:
+        mailer.send(HELLO, to="ann@example.com")
+        mailer.send(HELLO, to="lee@example.com")
+    assert sum(clock.slept) == pytest.approx(2.0)
+
+
+def test_the_wait_is_kept_when_the_connection_is_a_new_one(
+    waiting: Callable[[int], EmailPreferences], smtpd: LocalSmtpServer
+) -> None:
+    """The server counts what comes, not by which connection."""
+    clock = FakeClock()
+    mailer = Mailer(waiting(2000), clock=clock)
+    mailer.send(HELLO, to="ann@example.com")
+    mailer.close()
+    mailer.send(HELLO, to="lee@example.com")
+    mailer.close()
+    assert sum(clock.slept) == pytest.approx(2.0)
+    assert smtpd.verbs.count("QUIT") == 2
+
+
+def test_the_settings_and_the_sender_can_be_read(preferences: EmailPreferences) -> None:
+    """For a host that is handed a mailer."""
+    staff = Staff("Kim Lee", "kim@example.com")
+    mailer = Mailer(preferences, staff=staff)
+    assert mailer.preferences is preferences
+    assert mailer.staff is staff
+    assert mailer.last_report is None
+    assert isinstance(mailer.preferences.settings, Settings)

@@ -1,0 +1,361 @@
+"""A run says what became of everyone, however it ends."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vetmail_core import (
+    BulkCopies,
+    Cause,
+    Content,
+    Email,
+    EmailPreferences,
+    ExclusionReason,
+    Mailbox,
+    Mailer,
+    MergeError,
+    Person,
+    Phase,
+    Receipt,
+    Recipients,
+    SmtpTransport,
+    SqliteLedger,
+    Status,
+)
+from vetmail_core.errors import LedgerError
+from vetmail_core.ledger import LedgerState
+from vetmail_core.mailer import RunInterrupted
+from vetmail_core.testing import FakeClock, LocalSmtpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
+
+
+def emails(count: int) -> Iterator[Email]:
+    """So many emails, each with a key."""
+    sender, content = Mailbox("office@example.com"), Content("Hello", "Text")
+    for number in range(count):
+        to = Recipients(Mailbox(f"p{number}@example.com"))
+        yield Email(sender=sender, recipients=to, content=content, key=f"k{number}")
+
+
+def test_a_plan_is_sent_and_reported(smtpd: LocalSmtpServer, students: list[Person], notice: Content) -> None:
+    """One email for each person, the one without an address left out with a reason."""
+    smtpd.faults.refuse("p7@example.com", code=550, enhanced="5.1.1")
+    with Mailer(smtpd.server_preferences()) as mailer:
+        report = mailer.send_bulk(mailer.plan_bulk(notice, students))
+        assert mailer.last_report == report
+    assert (report.emails, report.accepted, report.refused) == (9, 8, 1)
+    assert [receipt.outcomes[0].mailbox.addr_spec for receipt in report.failures] == ["p7@example.com"]
+    assert [exclusion.reason for exclusion in report.exclusions] == [ExclusionReason.NO_ADDRESS]
+    assert len(smtpd.emails) == 8
+    assert "Dear Student" in smtpd.emails[0].text
+    assert smtpd.verbs[-1] == "QUIT", "the connection is ended when the run is over"
+
+
+def test_copies_are_split_and_placed_by_the_preferences(
+    smtpd: LocalSmtpServer, students: list[Person], notice: Content
+) -> None:
+    """Typed copies go with the first email only, as the preferences say."""
+    preferences = smtpd.server_preferences()
+    assert preferences.settings.bulk_copies is BulkCopies.FIRST_RECIPIENT
+    with Mailer(preferences) as mailer:
+        plan = mailer.plan_bulk(
+            notice, students, cc="kim@example.com", bcc=["log@example.com"], batch="class-7"
+        )
+        mailer.send_bulk(plan)
+    assert [email.recipients[1:] for email in smtpd.emails[:2]] == [
+        ("kim@example.com", "log@example.com"),
+        (),
+    ]
+
+
+def test_any_iterable_of_emails_will_do(preferences: EmailPreferences, counting: Make) -> None:
+    """A generator, pulled as the run goes."""
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer:
+        assert mailer.send_bulk(emails(5)).accepted == 5
+        assert mailer.send_bulk(list(emails(5))).accepted == 5
+    assert transport.count == 10
+
+
+def test_progress_is_told_of_each_receipt(preferences: EmailPreferences, counting: Make) -> None:
+    """In order, as they come."""
+    seen: list[str] = []
+    with Mailer(preferences, transport=counting()) as mailer:
+        mailer.send_bulk(emails(4), progress=lambda receipt: seen.append(receipt.email.key))
+    assert seen == ["k0", "k1", "k2", "k3"]
+
+
+def test_memory_does_not_grow_with_the_run(preferences: EmailPreferences, counting: Make) -> None:
+    """Ten times the emails, the same peak."""
+    peaks: list[int] = []
+    for count in (2_000, 20_000):
+        with Mailer(preferences, transport=counting()) as mailer:
+            tracemalloc.start()
+            assert mailer.send_bulk(emails(count)).accepted == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 30_000
+
+
+# -- with a ledger ---------------------------------------------------------------------------------------
+
+
+def test_a_second_run_lists_those_already_sent_to(
+    preferences: EmailPreferences, counting: Make, students: list[Person], notice: Content, tmp_path: Path
+) -> None:
+    """As exclusions beside the plan's own, with a sentence that says when."""
+    transport = counting({"p7@example.com": Status.DEFERRED})
+    with (
+        SqliteLedger(tmp_path / "ledger", clock=FakeClock()) as ledger,
+        Mailer(preferences, transport=transport) as mailer,
+    ):
+        plan = mailer.plan_bulk(notice, students, batch="class-7")
+        first = mailer.send_bulk(plan, ledger=ledger)
+        transport.answers.clear()
+        second = mailer.send_bulk(plan, ledger=ledger)
+        third = mailer.send_bulk(plan, ledger=ledger)
+    assert (first.accepted, first.deferred) == (8, 1)
+    assert (second.emails, second.accepted) == (1, 1)
+    assert third.emails == 0
+    reasons = [exclusion.reason for exclusion in third.exclusions]
+    assert reasons.count(ExclusionReason.ALREADY_SENT) == 9
+    assert reasons.count(ExclusionReason.NO_ADDRESS) == 1
+    sent = next(e for e in third.exclusions if e.reason is ExclusionReason.ALREADY_SENT)
+    assert str(sent.person.address).endswith("p0@example.com>")
+    assert sent.detail == "This email was accepted in an earlier run (2026-03-02 09:00 UTC)."
+
+
+def test_retry_of_a_report_goes_through_the_same_ledger(
+    preferences: EmailPreferences, counting: Make, tmp_path: Path
+) -> None:
+    """The deferred again, and those in doubt when somebody says so, twice."""
+    transport = counting({"p1@example.com": Status.DEFERRED, "p2@example.com": Status.UNKNOWN})
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(preferences, transport=transport) as mailer:
+        report = mailer.send_bulk(emails(4), ledger=ledger)
+        transport.answers.clear()
+        again = mailer.send_bulk(report.retry(), ledger=ledger)
+        assert (again.accepted, again.unknown) == (1, 0)
+        careful = mailer.send_bulk(report.retry(unknown=True), ledger=ledger)
+        assert careful.unknown == 1
+        chosen = mailer.send_bulk(report.retry(unknown=True), ledger=ledger, retry_unknown=True)
+        assert chosen.accepted == 1
+    assert transport.count == 6
+
+
+def test_an_email_without_a_key_needs_no_ledger_and_fits_none(
+    preferences: EmailPreferences, counting: Make, tmp_path: Path
+) -> None:
+    """The error comes before anything is sent."""
+    keyless = Email(
+        sender="office@example.com", recipients=Recipients("ann@example.com"), content=Content("Hello")
+    )
+    transport = counting()
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(preferences, transport=transport) as mailer:
+        with pytest.raises(LedgerError, match="has no key"):
+            mailer.send_bulk([keyless], ledger=ledger)
+        assert transport.count == 0
+        assert mailer.send_bulk([keyless]).ok
+
+
+# -- stopped ---------------------------------------------------------------------------------------------
+
+
+def test_cancelling_stops_between_two_emails_with_quit(smtpd: LocalSmtpServer, tmp_path: Path) -> None:
+    """No half-sent message, no connection left hanging, nobody in doubt."""
+    seen: list[Receipt] = []
+    transport = SmtpTransport(smtpd.mail_server)
+    with SqliteLedger(tmp_path / "ledger") as ledger:
+        with Mailer(smtpd.server_preferences(), transport=transport) as mailer:
+            report = mailer.send_bulk(
+                emails(50), ledger=ledger, progress=seen.append, cancel=lambda: len(seen) >= 5
+            )
+        assert ledger.in_doubt() == ()
+        assert ledger.counts() == {LedgerState.ACCEPTED: len(smtpd.emails)}
+    assert smtpd.verbs[-1] == "QUIT"
+    assert 5 <= len(smtpd.emails) <= 6, "one more may have been on its way"
+    assert report.accepted == len(smtpd.emails)
+    assert report.cancelled
+    assert not report.ok
+
+
+def test_cancelling_a_mailers_own_connection_ends_it_too(smtpd: LocalSmtpServer) -> None:
+    """With QUIT, before `send_bulk` returns."""
+    mailer = Mailer(smtpd.server_preferences())
+    mailer.send_bulk(emails(50), cancel=lambda: len(smtpd.emails) >= 3)
+    assert smtpd.verbs[-1] == "QUIT"
+    assert len(smtpd.emails) < 10
+
+
+@pytest.mark.parametrize("kind", ["list", "plan"])
+def test_after_a_cancel_everybody_left_is_in_the_report(
+    preferences: EmailPreferences, counting: Make, kind: str
+) -> None:
+    """Of a plan or a list, which end; they are not attempted, and can be sent from `retry`."""
+    people = [Person(f"p{n}@example.com", key=f"k{n}") for n in range(20)]
+    people[15] = Person(None, key="k15")
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer:
+        plan: Iterable[Email] = (
+            list(emails(20)) if kind == "list" else mailer.plan_bulk(Content("Hello", "Text"), people)
+        )
+        report = mailer.send_bulk(plan, cancel=lambda: transport.count >= 5)
+    total = 20 if kind == "list" else 19
+    assert (report.emails, report.accepted, report.not_attempted) == (total, 5, total - 5)
+    assert len(report.retry()) == total - 5
+    assert {receipt.outcomes[0].cause for receipt in report.failures} == {Cause.CANCELLED}
+    assert len(report.exclusions) == 20 - total
+
+
+def test_after_a_cancel_the_rest_of_an_iterator_is_the_callers(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """It may have no end; what was not taken is still in it."""
+    transport = counting()
+    source = emails(20)
+    with Mailer(preferences, transport=transport) as mailer:
+        report = mailer.send_bulk(source, cancel=lambda: transport.count >= 5)
+    assert report.cancelled
+    assert report.emails + len(list(source)) == 20
+
+
+def test_after_a_cancel_the_ledger_says_who_of_the_rest_has_it_already(
+    preferences: EmailPreferences, counting: Make, tmp_path: Path
+) -> None:
+    """Nobody who was sent to last time is called "not attempted" today."""
+    transport = counting({"p8@example.com": Status.UNKNOWN})
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(preferences, transport=transport) as mailer:
+        mailer.send_bulk(list(emails(20))[7:9], ledger=ledger)
+        transport.count = 0
+        report = mailer.send_bulk(list(emails(20)), ledger=ledger, cancel=lambda: transport.count >= 2)
+        assert (report.accepted, report.unknown, report.not_attempted) == (2, 1, 16)
+        assert [exclusion.person.key for exclusion in report.exclusions] == ["k7"]
+        assert ledger.counts() == {LedgerState.ACCEPTED: 3, LedgerState.UNKNOWN: 1}
+
+
+def test_a_great_many_left_after_a_cancel_are_counted_and_not_all_kept(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """Ten thousand are listed; the rest of a very long plan would fill the memory."""
+    with Mailer(preferences, transport=counting()) as mailer:
+        report = mailer.send_bulk(list(emails(10_500)), cancel=lambda: True)
+    assert report.not_attempted == 10_500
+    assert len(report.failures) + report.unlisted == 10_500
+    assert report.unlisted >= 499
+
+
+def test_a_wait_can_be_cancelled(
+    waiting: Callable[[int], EmailPreferences], smtpd: LocalSmtpServer, tmp_path: Path
+) -> None:
+    """Ten minutes between emails do not keep anybody ten minutes, and the next email does not go early."""
+    clock = FakeClock()
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(waiting(600_000), clock=clock) as mailer:
+        report = mailer.send_bulk(list(emails(5)), ledger=ledger, cancel=lambda: sum(clock.slept) > 30)
+        assert ledger.counts() == {LedgerState.ACCEPTED: 1}
+    assert sum(clock.slept) < 31
+    assert len(smtpd.emails) == 1
+    assert (report.accepted, report.not_attempted, report.cancelled) == (1, 4, True)
+    assert smtpd.verbs[-1] == "QUIT"
+
+
+@pytest.mark.parametrize("where", ["progress", "transport"])
+def test_an_interrupt_from_the_keyboard_brings_the_report_along(
+    preferences: EmailPreferences, counting: Make, tmp_path: Path, where: str
+) -> None:
+    """Catch it as KeyboardInterrupt or by its own name; what was sent is in the report and in the ledger."""
+
+    class Interrupted(counting):  # type: ignore[misc]
+        def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+            for receipt in super().deliver(emails):
+                if where == "transport" and self.count == 4:
+                    raise KeyboardInterrupt
+                yield receipt
+
+    def interrupt(receipt: Receipt) -> None:
+        if where == "progress" and receipt.email.key == "k2":
+            raise KeyboardInterrupt
+
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(preferences, transport=Interrupted()) as mailer:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            mailer.send_bulk(emails(9), ledger=ledger, progress=interrupt)
+        assert isinstance(caught.value, RunInterrupted)
+        report = caught.value.report
+        assert report.accepted == 3
+        assert report.cancelled
+        assert mailer.last_report == report
+        doubts = 1 if where == "transport" else 0
+        assert report.unknown == len(ledger.in_doubt()) == doubts
+        assert str(report) in str(caught.value)
+
+
+def test_an_interrupt_in_the_middle_of_an_email_says_whether_it_is_in_doubt(
+    smtpd: LocalSmtpServer, tmp_path: Path
+) -> None:
+    """While the run waits to connect again nothing is on its way, so nobody is in doubt."""
+
+    class Impatient(FakeClock):
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds)
+            raise KeyboardInterrupt
+
+    transport = SmtpTransport(smtpd.mail_server, clock=Impatient())
+    smtpd.close()
+    with (
+        SqliteLedger(tmp_path / "ledger") as ledger,
+        Mailer(smtpd.server_preferences(), transport=transport) as mailer,
+    ):
+        with pytest.raises(RunInterrupted) as caught:
+            mailer.send_bulk(emails(3), ledger=ledger)
+        assert ledger.counts() == {}
+    assert caught.value.report.unknown == 0
+
+
+def test_an_error_of_the_hosts_own_leaves_the_report_behind(
+    preferences: EmailPreferences, counting: Make, tmp_path: Path
+) -> None:
+    """`last_report` says how far the run got; the ledger knows as well."""
+
+    def fails(receipt: Receipt) -> None:
+        if receipt.email.key == "k3":
+            raise ZeroDivisionError
+
+    with SqliteLedger(tmp_path / "ledger") as ledger, Mailer(preferences, transport=counting()) as mailer:
+        with pytest.raises(ZeroDivisionError):
+            mailer.send_bulk(emails(9), ledger=ledger, progress=fails)
+        assert mailer.last_report is not None
+        assert mailer.last_report.accepted == 4
+        assert ledger.counts() == {LedgerState.ACCEPTED: 4}
+
+
+def test_a_merge_that_fails_in_the_middle_does_not_put_the_emails_before_it_in_doubt(
+    smtpd: LocalSmtpServer,
+) -> None:
+    """They are sent and counted; the error names the person."""
+    people = [Person(f"p{n}@example.com", key=f"k{n}", fields={"room": "4"}) for n in range(3)]
+    people[2] = Person("p2@example.com", key="k2", name="Ann")
+    with Mailer(smtpd.server_preferences()) as mailer:
+        with pytest.raises(MergeError):
+            mailer.send_bulk(mailer.plan_bulk(Content("Room ${room}", "Text"), people))
+        assert mailer.last_report is not None
+        assert mailer.last_report.accepted == len(smtpd.emails) == 2
+
+
+def test_a_line_lost_after_the_dot_is_reported_in_doubt_and_never_sent_again(
+    smtpd: LocalSmtpServer, tmp_path: Path
+) -> None:
+    """Not by this run, not by the next."""
+    smtpd.faults.drop(after=Phase.DOT, times=1)
+    with SqliteLedger(tmp_path / "ledger") as ledger:
+        for _ in range(2):
+            with Mailer(smtpd.server_preferences(), clock=FakeClock()) as mailer:
+                report = mailer.send_bulk(emails(3), ledger=ledger)
+            assert report.unknown == 1
+    assert len(smtpd.emails) == 3
+    assert "so it may have arrived" in " ".join(str(report).split())
