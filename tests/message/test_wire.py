@@ -266,3 +266,29 @@ def test_the_standard_librarys_object_writes_the_same_headers(make_email: Make, 
         return
     email = make_email(Content(name, "t"), sender=sender, message_id="<1@b>")
     assert email.to_message().as_bytes().startswith(email.as_bytes().partition(b"MIME-Version")[0])
+
+
+def _address(length: int) -> str:
+    """An address of that many characters."""
+    return f"{'l' * 30}@{'d' * (length - 44)}.{'e' * 5}.example"[:length]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "written"),
+    [
+        (["a@b.example"], "To: a@b.example\r\n"),
+        (["a@b.example", "c@d.example"], "To: a@b.example, c@d.example\r\n"),
+        ([_address(74)], f"To: {_address(74)}\r\n"),
+        ([_address(75)], f"To:\r\n {_address(75)}\r\n"),
+        ([_address(90)], f"To: {_address(90)}\r\n"),
+        (["a@b.example", _address(90)], f"To: a@b.example,\r\n {_address(90)}\r\n"),
+        ([_address(62), "a@b.example"], f"To: {_address(62)},\r\n a@b.example\r\n"),
+        (["a@b.example", _address(61)], f"To: a@b.example, {_address(61)}\r\n"),
+        (["a@b.example", _address(62)], f"To: a@b.example,\r\n {_address(62)}\r\n"),
+    ],
+)
+def test_a_list_of_mailboxes_is_folded_between_them(make_email: Make, boxes: list[str], written: str) -> None:
+    """As many to a line as fit 78 characters, the comma with them; an address is never broken."""
+    data = make_email(recipients=Recipients(to=boxes)).as_bytes().decode()
+    assert written in data
+    assert written.replace("\r\n ", " ").removeprefix("To: ").strip().split(", ") == boxes
