@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import attrs
 
@@ -65,6 +64,8 @@ class WindowsOpener:
         Raises:
             TransportError: no program is set for it.
         """
+        from urllib.request import url2pathname  # noqa: PLC0415 - brings HTTP and TLS with it
+
         if self.startfile is None:
             raise TransportError(
                 "Windows' way of opening a mail program was asked for, but this is no Windows."
