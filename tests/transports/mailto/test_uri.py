@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -323,3 +325,11 @@ def test_every_link_is_of_the_alphabet(email: Email, separator: str) -> None:
     uri = mailto_uri(email, separator=separator)
     assert ALPHABET.fullmatch(uri)
     assert checked_uri(uri) == uri
+
+
+def test_writing_a_link_brings_in_no_network_code() -> None:
+    """It is pure, and a screen that shows a link shall not wait for TLS to load."""
+    heavy = {"ssl", "socket", "http.client", "email.message", "smtplib"}
+    code = "import sys; from vetmail_core import MailtoTransport, mailto_uri; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert heavy.isdisjoint(loaded.split())
