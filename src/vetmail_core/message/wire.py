@@ -72,15 +72,22 @@ def header_block(email: Email, *, date: datetime | None, message_id: str, smtput
 
 
 def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> str:
-    if not smtputf8:
-        for mailbox in mailboxes:
-            if mailbox.needs_smtputf8:
-                raise MessageError(
-                    f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a "
-                    "server with SMTPUTF8 takes; send through one that has it, or ask for another address"
-                )
-    texts = [mailbox.header(smtputf8=smtputf8 and mailbox.needs_smtputf8) for mailbox in mailboxes]
+    texts = [
+        mailbox.header() if mailbox.addr_spec.isascii() else _international(mailbox, smtputf8=smtputf8)
+        for mailbox in mailboxes
+    ]
+    if len(texts) == 1 and len(texts[0]) + len(name) + 2 <= SOFT_LIMIT and "\n" not in texts[0]:
+        return f"{name}: {texts[0]}\r\n"
     return f"{name}:{_folded_list(texts, used=len(name) + 1)}\r\n"
+
+
+def _international(mailbox: Mailbox, *, smtputf8: bool) -> str:
+    if mailbox.needs_smtputf8 and not smtputf8:
+        raise MessageError(
+            f"the address {mailbox.addr_spec} has letters beyond ASCII before its @, which only a server "
+            "with SMTPUTF8 takes; send through one that has it, or ask for another address"
+        )
+    return mailbox.header(smtputf8=mailbox.needs_smtputf8)
 
 
 def _folded_list(texts: Sequence[str], *, used: int) -> str:
