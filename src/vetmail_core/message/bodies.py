@@ -16,7 +16,7 @@ __all__ = ["base64_lines", "encoded_text", "text_part"]
 
 _LONGEST_LINE: Final = 998  # octets, the line end not counted (RFC 5322, section 2.1.1)
 _AS_THEY_ARE: Final = bytes(set(range(0x20, 0x7F)) - {0x3D}) + b"\r\n\t"  # in quoted-printable
-_BASE64_LINE: Final = 57  # octets that make 76 characters (RFC 2045, section 6.8)
+_BASE64_LINE: Final = 76  # characters (RFC 2045, section 6.8)
 
 
 def text_part(text: str, subtype: str) -> bytes:
@@ -57,10 +57,7 @@ def _encoded(data: bytes) -> tuple[str, bytes]:
 
 def base64_lines(data: bytes) -> bytes:
     """Write octets in base64, 76 characters a line, each line with its CRLF."""
-    view = memoryview(data)
-    lines = [
-        b2a_base64(view[start : start + _BASE64_LINE], newline=False)
-        for start in range(0, len(data), _BASE64_LINE)
-    ]
+    encoded = b2a_base64(data, newline=False)
+    lines = [encoded[start : start + _BASE64_LINE] for start in range(0, len(encoded), _BASE64_LINE)]
     lines.append(b"")
     return b"\r\n".join(lines)
