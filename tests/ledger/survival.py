@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
+_OCTETS = len("p1000@example.com\n")  # of a line in the server's file
 
 
 @attrs.frozen(kw_only=True)
@@ -162,12 +163,15 @@ def killed(folder: Path, *, kills: int, people: int, mode: str = "AUTO", seed: i
     grew: list[int] = []
     with serving(folder) as server:
         known = 0
-        for _ in range(kills):
+        for number in range(kills):
             before = server.count()
             running = program(server, ledger, people, mode, heard=False)
-            while server.count() == before and running.poll() is None:
-                time.sleep(0.0002)
-            time.sleep(moments.random() * 0.005)
+            # A random number of emails, which leaves some for the last kill, then a random moment.
+            share = (people * _OCTETS - before) // (kills - number)
+            some = before + moments.randrange(1, max(2, share))
+            while server.count() < some and running.poll() is None:
+                pass
+            time.sleep(moments.random() * 0.0005)
             assert running.poll() is None, "the run is over before all kills; give it more people"
             running.kill()
             running.wait()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -326,6 +329,118 @@ def test_a_transport_that_tells_what_leaves_has_less_in_doubt(path: Path, email:
             list(deliver_once(ledger, Tells(), [email(f"p{n}@example.com") for n in range(5)]))
         assert ledger.counts() == {LedgerState.UNKNOWN: 1}
         assert ledger.in_doubt() == ("p0@example.com",)
+
+
+@pytest.mark.parametrize(("seconds", "emails", "least", "most"), [(0.0, 600, 256, 256), (0.06, 8, 1, 2)])
+def test_the_size_of_a_group_follows_the_pace(
+    path: Path, postbox: Make, email: Make, *, seconds: float, emails: int, least: int, most: int
+) -> None:
+    """One commit serves many where it is quick; where each takes its time hardly any are put down ahead."""
+    ahead: list[int] = []
+
+    class Takes(postbox):  # type: ignore[misc]
+        def receipt(self, email: Email) -> Receipt:
+            threading.Event().wait(seconds)
+            receipt: Receipt = super().receipt(email)
+            return receipt
+
+    with SqliteLedger(path) as ledger, sqlite3.connect(path) as other:
+        for _ in deliver_once(ledger, Takes(), [email(f"p{n}@example.com") for n in range(emails)]):
+            ahead += other.execute("SELECT count(*) FROM emails WHERE state='attempting'").fetchone()
+    other.close()
+    assert least <= max(ahead) <= most
+
+
+def test_emails_that_are_made_slowly_go_as_they_come(path: Path, postbox: Make, email: Make) -> None:
+    """A caller whose emails take their time is not kept waiting for a full group."""
+    made: list[int] = []
+    went: list[int] = []
+
+    def slowly() -> Iterator[Email]:
+        for number in range(40):
+            if number > 20:
+                threading.Event().wait(0.06)
+            made.append(number)
+            yield email(f"p{number}@example.com")
+
+    with SqliteLedger(path) as ledger:
+        went.extend(len(made) for _ in deliver_once(ledger, postbox(), slowly()))
+    assert all(made_by_then <= number + 3 for number, made_by_then in enumerate(went[25:], start=25))
+
+
+def test_telling_of_an_email_that_was_never_taken_changes_nothing(path: Path, email: Make) -> None:
+    """A transport's own mistake does not put somebody else in doubt."""
+
+    class Confused:
+        def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+            assert isinstance(emails, Feed)
+            leaves = emails.announce()
+            next(emails)
+            leaves(email("eve@example.com"))
+            raise RuntimeError("the lights went out")
+            yield  # a generator, as transports are
+
+    with SqliteLedger(path) as ledger:
+        with pytest.raises(RuntimeError):
+            list(deliver_once(ledger, Confused(), [email("ann@example.com")]))
+        assert ledger.counts() == {}
+
+
+def test_a_transport_may_answer_with_a_copy_of_the_email(path: Path, email: Make) -> None:
+    """The caller gets a receipt for the email it handed over all the same."""
+
+    class Copies:
+        def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+            for one in emails:
+                copy = attrs.evolve(one, headers={"X-Copy": "yes"})
+                yield Receipt(copy, [Outcome(m, Status.ACCEPTED) for m in copy.recipients.all])
+
+    one = email("ann@example.com")
+    with SqliteLedger(path) as ledger:
+        (receipt,) = deliver_once(ledger, Copies(), [one])
+    assert receipt.email is one
+    assert receipt.warnings == ()
+
+
+def test_a_doubt_from_an_earlier_run_is_still_answered_when_this_one_breaks(
+    path: Path, postbox: Make, email: Make
+) -> None:
+    """It lay between two emails that were handed over."""
+    emails = [email(f"p{n}@example.com") for n in range(6)]
+    with SqliteLedger(path) as ledger:
+        list(deliver_once(ledger, postbox({"p1@example.com": Status.UNKNOWN}), emails[1:2]))
+
+        class Breaks:
+            def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+                source = iter(emails)
+                next(source)
+                next(source)
+                raise RuntimeError("the lights went out")
+                yield  # a generator, as transports are
+
+        delivery = Delivery(Breaks(), emails, ledger=ledger)
+        with pytest.raises(RuntimeError):
+            list(delivery.steps())
+    keys = [step.email.key for step in delivery.unfinished]
+    assert keys[:3] == ["p0@example.com", "p1@example.com", "p2@example.com"]
+
+
+def test_an_answer_that_cannot_be_written_ends_the_run_after_what_is_on_its_way(
+    path: Path, postbox: Make, email: Make
+) -> None:
+    """The disk fills up: what is on its way is answered, nothing more goes, the next run asks about it."""
+    emails = [email(f"p{n}@example.com", cc=["c@example.com"]) for n in range(9)]
+    box = postbox({"c@example.com": Status.DEFERRED})
+    receipts: list[Receipt] = []
+    with SqliteLedger(path) as ledger:
+        for receipt in deliver_once(ledger, box, emails):
+            ledger._store._db.execute("PRAGMA query_only=1")
+            receipts.append(receipt)
+        assert len(receipts) == 9
+        assert "readonly" in str(receipts[-1].outcomes[0].reply)
+    with SqliteLedger(path) as ledger:
+        doubts = ledger.in_doubt()
+    assert 1 <= len(doubts) == len(box.sent) - 1
 
 
 def test_without_a_ledger_everything_goes(postbox: Make, email: Make) -> None:

@@ -149,6 +149,15 @@ def test_the_text_groups_failures_by_cause_with_the_advice_once(answered: Callab
     assert "in doubt (1 recipient)\n  The connection broke after the email was sent" in text
 
 
+def test_the_text_names_only_those_of_an_email_who_were_not_reached(email: Email) -> None:
+    """One of three was refused; the two who have it are not among the failures."""
+    outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]
+    outcomes[1] = attrs.evolve(outcomes[1], status=Status.REFUSED)
+    text = str(tallied(Receipt(email, outcomes)))
+    assert "refused (1 recipient)\n    lee@example.com" in text
+    assert "ann@example.com" not in text
+
+
 def test_the_text_lists_people_left_out_by_reason() -> None:
     """Who, and why; by name, else by address, else by key."""
     tally = Tally()

@@ -211,7 +211,7 @@ class Delivery:
                 if took < _GROUP_SECONDS / 2:
                     self._size = min(_LARGEST_GROUP, self._size * 2)
                 elif took > _GROUP_SECONDS * 2:
-                    self._size = max(1, self._size // 2)
+                    self._size = max(1, int(self._size * _GROUP_SECONDS / took))
             self._began = now
             group = self._take(until=now + _GROUP_SECONDS)
             if group:
@@ -254,17 +254,15 @@ class Delivery:
             yield entry
 
     def _answer(self, receipt: Receipt) -> Receipt:
-        if not self._passed:
-            self._error = TransportError(
+        entry = self._passed[0] if self._passed else None
+        if not isinstance(entry, Sending):
+            raise TransportError(
                 "The transport answered for more emails than it was given; expected one receipt for each."
             )
-            raise self._error
-        entry = self._passed[0]
-        if isinstance(entry, Sending):
-            receipt = entry.answer(receipt)
+        answer = entry.answer(receipt)  # before the entry goes: a wrong receipt leaves it in doubt
         self._passed.popleft()
-        self._settle(receipt)
-        return receipt
+        self._settle(answer)
+        return answer
 
     def _settle(self, receipt: Receipt) -> None:
         try:

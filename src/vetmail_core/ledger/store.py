@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
@@ -260,6 +260,8 @@ class Store:
                     self._db.execute("DELETE FROM emails WHERE id=?", (row,))
                 else:
                     self._db.execute(_BACK, (prior, row))
+            case _:
+                assert_never(mark)
 
     def recover_all(self) -> None:
         """Work out what became of the emails of every run that is dead.

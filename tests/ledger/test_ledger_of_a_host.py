@@ -1,0 +1,167 @@
+"""A host keeps its own database: three methods are enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vetmail_core import Ledger, Receipt, Status, deliver_once
+from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
+
+
+class Table:
+    """A host's own table, as simple as can be."""
+
+    def __init__(self, *, elsewhere: Collection[str] = ()) -> None:
+        self.rows: dict[str, LedgerState] = {}
+        self.elsewhere = elsewhere
+        self.error: Exception | None = None
+
+    def state(self, key: str, /) -> LedgerState | None:
+        """What is known."""
+        return self.rows.get(key)
+
+    def attempting(self, keys: Iterable[str], /) -> Collection[str] | None:
+        """Put down; None says: all of them."""
+        mine = [key for key in keys if key not in self.elsewhere]
+        self.rows |= dict.fromkeys(mine, LedgerState.ATTEMPTING)
+        return mine if self.elsewhere else None
+
+    def settle(self, receipt: Receipt, /) -> None:
+        """Write down."""
+        if self.error is not None:
+            raise self.error
+        if receipt.not_attempted:
+            del self.rows[receipt.email.key]
+        else:
+            self.rows[receipt.email.key] = LedgerState(receipt.outcomes[0].status.value)
+
+
+def test_the_three_methods_make_a_ledger() -> None:
+    """No base class to inherit from."""
+    assert isinstance(Table(), Ledger)
+
+
+def test_an_email_is_put_down_before_it_is_handed_over(postbox: Make, email: Make) -> None:
+    """One at a time, as such a table cannot say how far a group had got."""
+    table = Table()
+    seen: list[int] = []
+
+    class Watches(postbox):  # type: ignore[misc]
+        def receipt(self, email: Any) -> Receipt:  # noqa: ANN401 - as the class that it extends
+            seen.append(list(table.rows.values()).count(LedgerState.ATTEMPTING))
+            receipt: Receipt = super().receipt(email)
+            return receipt
+
+    list(deliver_once(table, Watches(), [email(f"p{n}@example.com") for n in range(5)]))
+    assert seen == [1] * 5
+    assert set(table.rows.values()) == {LedgerState.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("state", "sent", "receipts"),
+    [
+        (None, 1, ["accepted"]),
+        (LedgerState.DEFERRED, 1, ["accepted"]),
+        (LedgerState.ACCEPTED, 0, []),
+        (LedgerState.REFUSED, 0, []),
+        (LedgerState.HANDED_OVER, 0, []),
+        (LedgerState.UNKNOWN, 0, ["unknown"]),
+        (LedgerState.ATTEMPTING, 0, ["unknown"]),
+    ],
+)
+def test_its_states_mean_what_they_mean_elsewhere(
+    postbox: Make, email: Make, state: LedgerState | None, sent: int, receipts: list[str]
+) -> None:
+    """Attempting, with nobody at it, is in doubt."""
+    table, box = Table(), postbox()
+    if state is not None:
+        table.rows["ann@example.com"] = state
+    found = list(deliver_once(table, box, [email("ann@example.com")]))
+    assert [receipt.outcomes[0].status.value for receipt in found] == receipts
+    assert len(box.sent) == sent
+
+
+def test_in_doubt_can_be_sent_again_by_choice(postbox: Make, email: Make) -> None:
+    """As with the ledger that comes with the library."""
+    table = Table()
+    table.rows["ann@example.com"] = LedgerState.UNKNOWN
+    (receipt,) = deliver_once(table, postbox(), [email("ann@example.com")], retry_unknown=True)
+    assert receipt.ok
+
+
+def test_what_another_run_holds_is_passed_over(postbox: Make, email: Make) -> None:
+    """`attempting` says which are the caller's."""
+    table, box = Table(elsewhere=["p1@example.com"]), postbox()
+    steps = list(Delivery(box, [email(f"p{n}@example.com") for n in range(3)], ledger=table).steps())
+    assert [type(step) for step in steps] == [Receipt, AlreadySent, Receipt]
+    assert box.sent == [("p0@example.com",), ("p2@example.com",)]
+
+
+def test_a_database_that_fails_while_putting_down_stops_the_run(postbox: Make, email: Make) -> None:
+    """Whatever it raises: what cannot be written down is not sent, and the report says why."""
+
+    class Broken(Table):
+        def state(self, key: str, /) -> LedgerState | None:
+            if key == "p1@example.com":
+                raise ConnectionError("database gone")
+            return None
+
+    box = postbox()
+    receipts = list(deliver_once(Broken(), box, [email(f"p{n}@example.com") for n in range(3)]))
+    assert [receipt.outcomes[0].status for receipt in receipts] == [
+        Status.ACCEPTED,
+        Status.NOT_ATTEMPTED,
+        Status.NOT_ATTEMPTED,
+    ]
+    assert "database gone" in str(receipts[1].outcomes[0].reply)
+    assert box.sent == [("p0@example.com",)]
+
+
+def test_a_database_that_fails_while_settling_is_not_hidden(postbox: Make, email: Make) -> None:
+    """What was on its way is answered first."""
+    table, box = Table(), postbox(ahead=1)
+    table.error = ConnectionError("database gone")
+    receipts: list[Receipt] = []
+    with pytest.raises(ConnectionError):
+        receipts.extend(deliver_once(table, box, [email(f"p{n}@example.com") for n in range(9)]))
+    assert [receipt.outcomes[0].status for receipt in receipts][:2] == [Status.ACCEPTED] * 2
+    assert len(box.sent) == 2
+
+
+def test_a_broken_transport_leaves_a_doubt_in_it_too(email: Make) -> None:
+    """Once handed over, it may have left."""
+
+    class Breaks:
+        def deliver(self, emails: Any, /) -> Any:  # noqa: ANN401 - it does nothing with them
+            next(iter(emails))
+            raise RuntimeError("the lights went out")
+            yield  # a generator, as transports are
+
+    table = Table()
+    with pytest.raises(RuntimeError):
+        list(deliver_once(table, Breaks(), [email("ann@example.com")]))
+    assert table.rows == {"ann@example.com": LedgerState.UNKNOWN}
+
+
+def test_without_any_ledger_a_broken_transport_is_still_answered_for(email: Make) -> None:
+    """In the report of a run without a memory."""
+
+    class Breaks:
+        def deliver(self, emails: Any, /) -> Any:  # noqa: ANN401 - it does nothing with them
+            next(iter(emails))
+            raise RuntimeError("the lights went out")
+            yield  # a generator, as transports are
+
+    delivery = Delivery(Breaks(), [email("ann@example.com")])
+    with pytest.raises(RuntimeError):
+        list(delivery.steps())
+    (receipt,) = delivery.unfinished
+    assert isinstance(receipt, Receipt)
+    assert receipt.unknown
