@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
-from vetmail_core.errors import AddressError, MessageError
+from vetmail_core.errors import AddressError, MessageError, VetmailError
 from vetmail_core.message import Attachment, Content, Email
 from vetmail_core.recipients import Recipients
 
@@ -184,6 +184,67 @@ def test_any_email_is_safe_on_the_wire(email: Email) -> None:
         m.address_key for m in (email.sender, *email.recipients.to, *email.recipients.cc, *email.reply_to)
     }
     assert not {m.address_key for m in email.recipients.bcc} & shown or email.recipients.bcc
+
+
+HOSTILE = st.text(
+    st.sampled_from('\r\n\0\x0b\x0c\x1c\x85\u2028\ud800\t :;=?<>@"\\Bbcé日'), max_size=12
+) | st.sampled_from(
+    [
+        "x\r\nBcc: eve@example.com",
+        "x\nBcc: eve@example.com",
+        "x\r\n\r\nbody",
+        "=?utf-8?q?x=0D=0ABcc:_e@x?=",
+        "Bcc",
+    ]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    HOSTILE, st.sampled_from(["subject", "sender", "name", "value", "id", "file", "type", "reply", "merge"])
+)
+def test_no_text_in_any_place_opens_a_header(read: Read, text: str, place: str) -> None:
+    """It is refused where it is given, or stays the value it is: no header, part or body comes of it."""
+
+    def at(name: str, otherwise: str) -> str:
+        return text if place == name else otherwise
+
+    try:
+        email = Email(
+            sender=Mailbox("office@example.com", at("sender", "Office")),
+            recipients=Recipients(to="sam@example.com", bcc="audit@example.com"),
+            content=Content(
+                at("subject", "Hi ${name}"),
+                "Dear ${name}",
+                html="<p>${name}</p>",
+                attachments=[Attachment(at("file", "a.bin"), b"x", at("type", "text/plain"))],
+            ).merge({"name": at("merge", "Sam")}),
+            reply_to=at("reply", "help@example.com"),
+            message_id=at("id", "<1@example.com>"),
+            headers={at("name", "X-Test"): at("value", "1")},
+        )
+    except VetmailError:
+        return
+    message = read(email.as_bytes())
+    names = [
+        "From",
+        "To",
+        "Reply-To",
+        "Subject",
+        "Message-ID",
+        *email.headers,
+        "MIME-Version",
+        "Content-Type",
+    ]
+    if not email.message_id:
+        names.remove("Message-ID")
+    if not email.reply_to:
+        names.remove("Reply-To")
+    assert message.keys() == names
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert kinds[:4] == ["multipart/mixed", "multipart/alternative", "text/plain", "text/html"]
+    assert len(kinds) == 5
+    assert str(message["Subject"]) == email.content.subject
 
 
 def test_the_bytes_of_a_small_email(make_email: Make) -> None:
