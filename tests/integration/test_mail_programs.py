@@ -2,8 +2,8 @@
 
 Each program of docs/reference/mail-programs.md is given the same email in three forms: a link with
 semicolons, a link with commas, and a draft file. What it would send is read from its own draft (Thunderbird,
-Claws Mail) or from what it hands to sendmail (mutt, NeoMutt), and compared with the email, field by field.
-The table in that page is the expectation: a program that changes its mind fails the test.
+Claws Mail, Sylpheed) or from what it hands to sendmail (mutt, NeoMutt), and compared with the email, field by
+field. The table in that page is the expectation: a program that changes its mind fails the test.
 """
 
 from __future__ import annotations
@@ -205,6 +205,17 @@ class Screen:
         found = self._ask("search", "--sync", "--onlyvisible", "--name", name)
         return found.split()[0]
 
+    def has_window(self, name: str) -> bool:
+        """Whether a window whose name matches can be seen now."""
+        words = ["xdotool", "search", "--onlyvisible", "--name", name]
+        return not subprocess.run(
+            words,
+            env=os.environ | {"DISPLAY": self.display},
+            check=False,
+            capture_output=True,
+            timeout=PATIENCE,
+        ).returncode
+
     def press(self, window: str, keys: str) -> None:
         """Press keys in a window that is ready for them."""
         self.settle(window)
@@ -395,45 +406,82 @@ def _js(value: object) -> str:
 
 def _set_default(home: Path, entry: str) -> None:
     """What a person does in the desktop's settings under default applications."""
+    takes_files = "message/rfc822" in Path("/usr/share/applications", entry).read_text(encoding="utf-8")
+    files = f"message/rfc822={entry}\n" if takes_files else ""
     (home / ".config").mkdir()
     (home / ".config" / "mimeapps.list").write_text(
-        f"[Default Applications]\nx-scheme-handler/mailto={entry}\n", encoding="utf-8"
+        f"[Default Applications]\nx-scheme-handler/mailto={entry}\n{files}", encoding="utf-8"
     )
 
 
-_CLAWS_ACCOUNT = """[Account: 1]
+_ACCOUNT = """[Account: 1]
 account_name=office@example.com
 is_default=1
 name=
 address=office@example.com
-protocol=6
+protocol={protocol}
+receive_server=127.0.0.1
 smtp_server=127.0.0.1
 """
-_CLAWS_FOLDERS = """<?xml version="1.0" encoding="UTF-8"?>
+_FOLDERS = """<?xml version="1.0" encoding="UTF-8"?>
 <folderlist><folder type="mh" name="Mail" path="Mail">
 <folderitem name="inbox" path="inbox" type="inbox"/><folderitem name="sent" path="sent" type="outbox"/>
 <folderitem name="draft" path="draft" type="draft"/><folderitem name="queue" path="queue" type="queue"/>
-<folderitem name="trash" path="trash" type="trash"/>
+<folderitem name="trash" path="trash" type="trash"/><folderitem name="junk" path="junk" type="junk"/>
 </folder></folderlist>
 """
 
 
 @attrs.frozen(kw_only=True)
-class ClawsMail:
-    """Claws Mail, opened by the desktop (xdg-open); saves a draft when told to."""
+class SylpheedKin:
+    """Claws Mail or Sylpheed, opened by the desktop (xdg-open); saves a draft when told to.
+
+    Args:
+        entry: the program's desktop entry.
+        settings: its folder of settings, and the file with those that all accounts share.
+        protocol: its number for an account that fetches nothing by itself.
+        composing: what ends the name of a window in which a person writes.
+    """
 
     screen: Screen
+    entry: str
+    settings: tuple[str, str]
+    protocol: int
+    composing: str
+
+    @classmethod
+    def claws_mail(cls, screen: Screen) -> SylpheedKin:
+        """Claws Mail."""
+        return cls(
+            screen=screen,
+            entry="claws-mail.desktop",
+            settings=(".claws-mail", "clawsrc"),
+            protocol=6,
+            composing="Compose message$",
+        )
+
+    @classmethod
+    def sylpheed(cls, screen: Screen) -> SylpheedKin:
+        """Sylpheed."""
+        return cls(
+            screen=screen,
+            entry="sylpheed.desktop",
+            settings=(".sylpheed-2.0", "sylpheedrc"),
+            protocol=0,
+            composing=" Compose$",
+        )
 
     def prepare(self) -> None:
         """Its settings, an account and the folders."""
-        settings = self.screen.home / ".claws-mail"
+        name, shared = self.settings
+        settings = self.screen.home / name
         settings.mkdir()
-        (settings / "accountrc").write_text(_CLAWS_ACCOUNT, encoding="utf-8")
-        (settings / "folderlist.xml").write_text(_CLAWS_FOLDERS, encoding="utf-8")
-        (settings / "clawsrc").write_text("[Common]\nenable_aspell=0\nautowrap=0\n", encoding="utf-8")
-        for name in ("inbox", "sent", "draft", "queue", "trash"):
-            (self.screen.home / "Mail" / name).mkdir(parents=True)
-        _set_default(self.screen.home, "claws-mail.desktop")
+        (settings / "accountrc").write_text(_ACCOUNT.format(protocol=self.protocol), encoding="utf-8")
+        (settings / "folderlist.xml").write_text(_FOLDERS, encoding="utf-8")
+        (settings / shared).write_text("[Common]\nenable_aspell=0\nautowrap=0\n", encoding="utf-8")
+        for folder in ("inbox", "sent", "draft", "queue", "trash", "junk"):
+            (self.screen.home / "Mail" / folder).mkdir(parents=True)
+        _set_default(self.screen.home, self.entry)
 
     def given(self, email: Email, *, separator: str) -> Understood:
         """Open the email by our transport and say what the program understood."""
@@ -441,7 +489,7 @@ class ClawsMail:
         with MailtoTransport(separator=separator, drafts=self.screen.home) as transport:
             [receipt] = transport.deliver([email])
         assert receipt.ok
-        window = self.screen.window("Compose message$")
+        window = self.screen.window(self.composing)
         try:
             return _saved(self._draft, lambda: self.screen.press(window, "ctrl+s"))
         finally:
@@ -464,7 +512,7 @@ def rows() -> list[tuple[str, str, tuple[str, ...]]]:
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    assert len(found) == 11
+    assert len(found) == 13
     return [
         (program, form, tuple(cell.strip() for cell in cells.split("|"))) for program, form, cells in found
     ]
@@ -477,7 +525,9 @@ def program(request: pytest.FixtureRequest, tmp_path: Path) -> Program:
     if name in {"mutt", "NeoMutt"}:
         return TerminalProgram(name=name.lower(), folder=tmp_path)
     screen: Screen = request.getfixturevalue("screen")
-    return Thunderbird(screen=screen) if name == "Thunderbird" else ClawsMail(screen=screen)
+    if name == "Thunderbird":
+        return Thunderbird(screen=screen)
+    return SylpheedKin.claws_mail(screen) if name == "Claws Mail" else SylpheedKin.sylpheed(screen)
 
 
 @pytest.mark.parametrize(("program", "form", "cells"), rows(), indirect=["program"])
@@ -514,7 +564,7 @@ def desktop_with_claws_mail_alone(screen: Screen, tmp_path: Path, monkeypatch: p
     entries.mkdir(parents=True)
     shutil.copy("/usr/share/applications/claws-mail.desktop", entries)
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
-    ClawsMail(screen=screen).prepare()
+    SylpheedKin.claws_mail(screen).prepare()
     return screen
 
 
@@ -528,6 +578,19 @@ def test_claws_mail_opens_no_draft_file_and_we_say_so(desktop_with_claws_mail_al
     ):
         list(transport.deliver([email]))
     assert list(folder.iterdir()) == []
+
+
+def test_sylpheed_shows_a_draft_file_as_a_message_received(screen: Screen) -> None:
+    """Which is why the receipt of a draft file carries a warning."""
+    SylpheedKin.sylpheed(screen).prepare()
+    with MailtoTransport(drafts=screen.home) as transport:
+        [receipt] = transport.deliver([an_email(reply_to=("reply@example.com",))])
+    assert receipt.warnings == ("draft_file",)
+    window = screen.window("^100% .* - Sylpheed$")
+    try:
+        assert not screen.has_window("Compose")
+    finally:
+        screen.end(window)
 
 
 def test_a_desktop_without_a_mail_program_is_a_transport_error(

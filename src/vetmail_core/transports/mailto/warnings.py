@@ -34,8 +34,8 @@ class HandOverWarning(enum.StrEnum):
 _ADVICE: Final[Mapping[HandOverWarning, str]] = MappingProxyType(
     {
         HandOverWarning.SEMICOLON_LIST: (
-            "The addresses are separated by semicolons, of which Apple Mail, Evolution, Claws Mail and"
-            " Sylpheed keep only some: look through the recipients before sending, or set"
+            "The addresses are separated by semicolons, of which Apple Mail, Evolution, Claws Mail,"
+            " Sylpheed and NeoMutt keep only some: look through the recipients before sending, or set"
             ' "Email address separator" in Email preferences > Settings to a comma.'
         ),
         HandOverWarning.BCC_MAY_BE_IGNORED: (
@@ -51,7 +51,7 @@ _ADVICE: Final[Mapping[HandOverWarning, str]] = MappingProxyType(
         ),
         HandOverWarning.DRAFT_FILE: (
             "The email was opened as a draft file. Thunderbird and classic Outlook show it ready to send;"
-            " Evolution and others show it as a message received (choose Edit as new there), and Claws Mail"
+            " Evolution and Sylpheed show it as a message received (choose Edit as new there), and Claws Mail"
             " does not show it: look at the recipients before sending."
         ),
     }
