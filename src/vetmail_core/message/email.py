@@ -8,9 +8,9 @@ gives it the date, and a Message-ID where it has no key to make one from.
 from __future__ import annotations
 
 import re
-import secrets
 from datetime import UTC, datetime
 from hashlib import blake2b
+from os import urandom
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -152,7 +152,7 @@ class Email:
 
     def fresh_message_id(self) -> str:
         """A Message-ID by chance, at the sender's domain; only transports call this."""
-        return f"<{secrets.token_hex(16)}@{self.sender.ascii_domain}>"
+        return f"<{urandom(16).hex()}@{self.sender.ascii_domain}>"
 
     def as_bytes(self, *, smtputf8: bool = False) -> bytes:
         """The email as it goes on the wire: CRLF, seven bits, lines of at most 998 octets, no Bcc.

@@ -10,7 +10,6 @@ Its law: one pass. What a value holds is never looked at again, so ``${`` in a p
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Final, final
 
@@ -131,6 +130,8 @@ class Template:
         )
 
     def _unknown(self, name: str, fields: Mapping[str, object]) -> MergeError:
+        from difflib import get_close_matches  # noqa: PLC0415 - needed for this sentence only
+
         known = sorted(str(field) for field in fields)
         near = get_close_matches(name, known, n=1)
         guess = f'did you mean "{near[0]}"? The fields are' if near else "the fields are"
