@@ -1,0 +1,100 @@
+"""What is wrong with a piece of text, before it is known which input the piece stands in.
+
+What it is for: the rules for addresses and names look at a piece; where that piece stands, in which
+entry of which list, only the reader of the whole text knows. A fault carries the one to the other and
+becomes the sentence people read. What it refuses: to show an invisible character raw, or a long text
+whole. Its law: a position in a sentence counts code points of the whole input from 1.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from vetmail_core.errors import AddressError, AddressErrorCode
+
+__all__ = ["Fault", "shown_character", "shown_text"]
+
+_WINDOW: Final = 48
+"""How many characters of an input a sentence shows at most."""
+
+_CONTROL_NAMES: Final = {
+    "\x00": "NULL",
+    "\t": "TAB",
+    "\n": "LINE FEED",
+    "\x0b": "LINE TABULATION",
+    "\x0c": "FORM FEED",
+    "\r": "CARRIAGE RETURN",
+    "\x1b": "ESCAPE",
+    "\x7f": "DELETE",
+    "\x85": "NEXT LINE",
+}
+"""The controls people meet; Unicode gives controls no names of their own."""
+
+
+class Fault(Exception):
+    """A rule was broken at a place within a piece of text; never leaves the package.
+
+    Attributes:
+        code: which rule.
+        start: first code point of the faulty part, counted in the piece.
+        end: the offset behind its last code point.
+        what: the sentence without its place, "two dots in a row before the @".
+        hint: what to do instead, "" when there is nothing better to say.
+    """
+
+    def __init__(self, code: AddressErrorCode, start: int, end: int, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.start = start
+        self.end = end
+        self.what = what
+        self.hint = hint
+
+    def moved(self, distance: int) -> Fault:
+        """The same fault, counted from a start that lies ``distance`` code points earlier."""
+        return Fault(self.code, self.start + distance, self.end + distance, self.what, self.hint)
+
+    def as_error(self, text: str, *, entry: int | None = None, part: str = "") -> AddressError:
+        """Make the error people see.
+
+        Args:
+            text: the whole input, in which this fault's offsets count.
+            entry: 1-based index of the entry when the input is a list.
+            part: what the input is when it is not the whole mailbox, "display name".
+        """
+        place = f"character {self.start + 1}"
+        if part:
+            place = f"{part}, {place}"
+        if entry is not None:
+            place = f"entry {entry}, {place}"
+        message = f"{place}: {self.what}"
+        if self.hint:
+            message = f"{message}; {self.hint}"
+        return AddressError(
+            message, code=self.code, text=text, start=self.start, end=self.end, entry=entry, hint=self.hint
+        )
+
+
+def shown_character(character: str) -> str:
+    """A character as people can see it: in quotes, or by number and name when it is invisible."""
+    if character == '"':
+        return 'the quotation mark (")'
+    if character.isprintable() and not character.isspace() and not unicodedata.combining(character):
+        return f'"{character}"'
+    if character == " ":
+        return "a blank"
+    name = _CONTROL_NAMES.get(character) or unicodedata.name(character, "")
+    if not name:
+        name = "LONE SURROGATE" if "\ud800" <= character <= "\udfff" else "CONTROL CHARACTER"
+        if unicodedata.category(character) not in {"Cc", "Cs"}:
+            name = "UNNAMED CHARACTER"
+    return f"U+{ord(character):04X} {name}"
+
+
+def shown_text(text: str) -> str:
+    """A piece of input fit for a sentence: cut to a window, invisible characters by number."""
+    cut = text if len(text) <= _WINDOW else f"{text[: _WINDOW - 1]}…"
+    return "".join(
+        c if c == " " or (c.isprintable() and not c.isspace()) else f"<U+{ord(c):04X}>" for c in cut
+    )

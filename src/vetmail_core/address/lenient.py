@@ -1,0 +1,184 @@
+"""Repairs to pasted text, on request.
+
+What it is for: lists out of spreadsheets, web pages and other mail programs. What it refuses: every repair
+that could change who gets the mail; such text stays an error. Its law: a repair keeps the length, so
+that a place in the repaired text is the same place in the input.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from vetmail_core.address.faults import Fault
+from vetmail_core.address.nesting import Nesting
+from vetmail_core.errors import AddressErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["lenient_entries", "repaired"]
+
+_ENDS: Final = (
+    " \t\r\n\u00a0\u200b\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, BOM, bidi marks."""
+
+_STOP: Final = re.compile('["(\\[\\\\@,;\r\n\t\uff0c\uff1b\u201c\u201e]')
+_OTHER_SEPARATORS: Final = frozenset(",;\r\n\t\uff0c\uff1b")
+_CURLY_OPEN: Final = "\u201c\u201d\u201e\u201f\u00ab"
+_CURLY_CLOSE: Final = "\u201d\u201c\u201f\u00bb"
+_WHOLE: Final = {
+    '"': '"',
+    "'": "'",
+    "`": "'",
+    **dict.fromkeys(_CURLY_OPEN, _CURLY_CLOSE),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039", "\u2019\u2018\u201b\u203a"),
+}
+"""Opening quotation mark -> those that may close it."""
+
+
+def lenient_entries(text: str, *, separator: str) -> Iterator[tuple[int, int]]:
+    """Find the entries of a pasted text.
+
+    Args:
+        text: the input.
+        separator: ";" or ","; "" reads all as one entry.
+
+    Yields:
+        Start and end of each entry, what surrounds it taken off.
+    """
+    nesting = Nesting(text)
+    start = position = 0
+    has_at = False
+    while separator and (found := _STOP.search(text, position)) is not None:
+        at = found.start()
+        character = text[at]
+        position = at + 1
+        if character == "@":
+            has_at = True
+        elif character == "\\":
+            position = at + 2
+        elif character in "\u201c\u201e":
+            position = _curly_end(text, at)
+        elif character in '"([':
+            closing = nesting.closing(at)
+            if closing is not None:
+                has_at = has_at or (character == '"' and _is_whole_entry(text, start, at, closing))
+                position = closing
+        elif (character == separator == ";") or (has_at and character in _OTHER_SEPARATORS):
+            yield from _entry(text, start, at)
+            start, has_at = position, False
+    yield from _entry(text, start, len(text))
+
+
+def _curly_end(text: str, at: int) -> int:
+    """The offset behind a typographic quotation; the next character when it does not close in the line."""
+    close = min((p for p in (text.find(c, at + 1) for c in _CURLY_CLOSE) if p > 0), default=-1)
+    line_end = text.find("\n", at)
+    if close < 0 or 0 <= line_end < close or "@" in text[at:close]:
+        return at + 1
+    return close + 1
+
+
+def _is_whole_entry(text: str, start: int, at: int, closing: int) -> bool:
+    """Whether an entry stands in quotes whole, so that its @ is inside them."""
+    return "@" in text[at:closing] and not text[start:at].strip(_ENDS) and text[closing : closing + 1] != "@"
+
+
+def _entry(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and text[start] in _ENDS:
+        start += 1
+    while end > start and text[end - 1] in _ENDS:
+        end -= 1
+    if text[start:end].strip(f"{_ENDS},;"):
+        yield start, end
+
+
+def repaired(entry: str) -> str:
+    """Repair one entry; the result is as long as the entry.
+
+    Raises:
+        Fault: a mailto link that carries more than an address.
+    """
+    characters = list(entry)
+    _unwrap(characters)
+    _unwrap(characters)  # quotes within typographic quotes, as word processors make them
+    _straighten_name(characters)
+    _unlink(characters)
+    _undouble(characters)
+    _drop_last_dot(characters)
+    return "".join(characters)
+
+
+def _span(characters: list[str]) -> tuple[int, int]:
+    start, end = 0, len(characters)
+    while start < end and characters[start] in _ENDS:
+        start += 1
+    while end > start and characters[end - 1] in _ENDS:
+        end -= 1
+    return start, end
+
+
+def _unwrap(characters: list[str]) -> None:
+    """Take quotation marks off an entry that stands in them whole."""
+    start, end = _span(characters)
+    if end - start > 2 and characters[end - 1] in _WHOLE.get(characters[start], ""):  # noqa: PLR2004 - two marks and something
+        inside = characters[start + 1 : end - 1]
+        if "@" in inside and characters[start] not in inside and characters[end - 1] not in inside:
+            characters[start] = characters[end - 1] = " "
+
+
+def _straighten_name(characters: list[str]) -> None:
+    """Make typographic quotation marks around a name plain ones."""
+    start, _ = _span(characters)
+    if start == len(characters) or characters[start] not in _CURLY_OPEN:
+        return
+    angle = "".join(characters).find("<")
+    last = angle - 1
+    while last > start and characters[last] in _ENDS:
+        last -= 1
+    if last > start and characters[last] in _CURLY_CLOSE and '"' not in characters[start:last]:
+        characters[start] = characters[last] = '"'
+
+
+def _unlink(characters: list[str]) -> None:
+    """Make ``mailto:anna%40example.com`` the address it links to."""
+    text = "".join(characters)
+    start, end = _span(characters)
+    opening = text.rfind("<", 0, end)
+    if opening >= 0 and text.endswith(">", 0, end):
+        start, end = opening + 1, end - 1
+    link = text[start:end]
+    if link[:7].lower() != "mailto:":
+        return
+    if "?" in link:
+        raise Fault(
+            AddressErrorCode.MAILTO_QUERY,
+            start + link.index("?"),
+            end,
+            "the mailto link carries more than an address",
+            "write the address alone",
+        )
+    address = unquote(link[7:])
+    characters[start:end] = address.ljust(end - start)
+
+
+def _undouble(characters: list[str]) -> None:
+    """Make ``<<anna@example.com>>`` single."""
+    text = "".join(characters)
+    _, end = _span(characters)
+    opening = text.find("<<")
+    if opening >= 0 and text.endswith(">>", 0, end):
+        characters[opening] = characters[end - 1] = " "
+
+
+def _drop_last_dot(characters: list[str]) -> None:
+    """Take the dot of a sentence off an address."""
+    _, end = _span(characters)
+    last = end - 1
+    if last > 0 and characters[last] == ">":
+        last -= 1
+    if last > 1 and characters[last] == "." and characters[last - 1] != "." and "@" in characters[:last]:
+        characters[last] = " "

@@ -1,0 +1,251 @@
+"""Reading a whole input: one mailbox, or a list of them at the configured separator.
+
+What it is for: what stands in the boxes To, CC and BCC, and in the preferences. What it refuses: any
+separator but the configured one, and an input of more than 64 kB. Its law: each entry is a mailbox or an
+error with its place; nothing of the input is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, PLAIN_LENGTH
+from vetmail_core.address.entry import LENIENT, ONE, in_list, read_entry
+from vetmail_core.address.faults import Fault
+from vetmail_core.address.lenient import lenient_entries, repaired
+from vetmail_core.address.mailbox import Mailbox
+from vetmail_core.address.names import NAME_LIMIT
+from vetmail_core.address.nesting import Nesting
+from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = [
+    "CollectedMailboxes",
+    "collect_mailbox_list",
+    "format_mailbox_list",
+    "parse_mailbox",
+    "parse_mailbox_list",
+    "unique_mailboxes",
+]
+
+_INPUT_LIMIT: Final = 65_536  # code points; more is a mistake or an attack and is not looked at
+_BLANKS: Final = " \t"
+_LIST_BLANKS: Final = " \t\r\n"
+_NO_BLANK: Final = re.compile(r"[^ \t\r\n]")
+
+_FAST_NAME: Final = rf"(?:[{ASCII_ATOM}.]++(?: [{ASCII_ATOM}.]++)*+)"
+_FAST_QUOTED: Final = r'"([^"\\\x00-\x1f\x7f-\U0010ffff]*+)"'
+_FAST: Final = rf"(?:({PLAIN_ADDRESS})|(?:({_FAST_NAME}) ?|{_FAST_QUOTED} ?)?<({PLAIN_ADDRESS})>)"
+"""What nearly every entry looks like, in plain ASCII. Whatever does not match is read by the rules."""
+_FAST_ONE: Final = re.compile(_FAST)
+_FAST_IN_LIST: Final = {sep: re.compile(rf"{_FAST}(?=[ \t\r\n]*+(?:{sep}|\Z))") for sep in ";,"}
+
+
+@attrs.frozen
+class CollectedMailboxes:
+    """What a list gave: the good entries and the errors of the others, both in order.
+
+    Attributes:
+        mailboxes: one for each good entry.
+        errors: one for each bad entry.
+    """
+
+    mailboxes: tuple[Mailbox, ...] = attrs.field(default=(), converter=tuple)
+    errors: tuple[AddressError, ...] = attrs.field(default=(), converter=tuple)
+
+
+def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
+    """Read one mailbox, as it is typed.
+
+    Args:
+        text: ``addr``, ``<addr>``, ``name <addr>`` or ``addr (comment)``; blanks around it do not count.
+        lenient: make the repairs to pasted text that cannot change who gets the mail.
+
+    Raises:
+        AddressError: it is no mailbox.
+
+    >>> parse_mailbox("Anna Berg <anna@example.com>")
+    Mailbox(addr_spec='anna@example.com', display_name='Anna Berg')
+    """
+    found = _FAST_ONE.fullmatch(text)
+    if found is not None:
+        made = _made_fast(found)
+        if made is not None:
+            return made
+    try:
+        _refuse_long(text)
+        if lenient:
+            start, end = next(lenient_entries(text, separator=""), (0, 0))
+            return _read_lenient(text, start, end)
+        start, end = _trimmed(text, 0, len(text), _BLANKS)
+        return read_entry(Nesting(text), start, end, ONE)
+    except Fault as fault:
+        raise fault.as_error(text) from None
+
+
+def parse_mailbox_list(text: str, *, separator: str = ";", lenient: bool = False) -> tuple[Mailbox, ...]:
+    """Read a list of mailboxes.
+
+    Args:
+        text: mailboxes with the separator between them; blank text is an empty list, empty entries are
+            skipped, duplicates stay.
+        separator: ";" or ",", VETtrak's **Email address separator**.
+        lenient: make the repairs to pasted text that cannot change who gets the mail.
+
+    Raises:
+        AddressListError: at least one entry is bad; holds every error and the good mailboxes.
+        ValueError: another separator.
+    """
+    collected = collect_mailbox_list(text, separator=separator, lenient=lenient)
+    if collected.errors:
+        raise AddressListError(
+            "; ".join(map(str, collected.errors)),
+            errors=collected.errors,
+            mailboxes=collected.mailboxes,
+            text=text,
+        )
+    return collected.mailboxes
+
+
+def collect_mailbox_list(text: str, *, separator: str = ";", lenient: bool = False) -> CollectedMailboxes:
+    """Read a list of mailboxes, and keep the errors beside the good ones.
+
+    Args:
+        text: as for `parse_mailbox_list`.
+        separator: ";" or ",".
+        lenient: as for `parse_mailbox_list`.
+
+    Raises:
+        ValueError: another separator; never for a bad entry.
+    """
+    _refuse_separator(separator)
+    try:
+        _refuse_long(text)
+    except Fault as fault:
+        return CollectedMailboxes((), (fault.as_error(text),))
+    mailboxes: list[Mailbox] = []
+    errors: list[AddressError] = []
+    read = _lenient_list(text, separator) if lenient else _strict_list(text, separator)
+    for number, outcome in enumerate(read, start=1):
+        if isinstance(outcome, Mailbox):
+            mailboxes.append(outcome)
+        else:
+            errors.append(outcome.as_error(text, entry=number))
+    return CollectedMailboxes(mailboxes, errors)
+
+
+def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
+    fast = _FAST_IN_LIST[separator]
+    rules = in_list(separator)
+    nesting = Nesting(text)
+    position = 0
+    while (begin := _NO_BLANK.search(text, position)) is not None:
+        start = begin.start()
+        if text[start] == separator:
+            position = start + 1
+            continue
+        found = fast.match(text, start)
+        made = None if found is None else _made_fast(found)
+        if found is not None and made is not None:
+            position = found.end()
+            yield made
+            continue
+        end = nesting.entry_end(start, separator)
+        position = end + 1
+        try:
+            yield read_entry(nesting, start, _trimmed(text, start, end, _LIST_BLANKS)[1], rules)
+        except Fault as fault:
+            yield fault
+
+
+def _lenient_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
+    for start, end in lenient_entries(text, separator=separator):
+        try:
+            yield _read_lenient(text, start, end)
+        except Fault as fault:
+            yield fault
+
+
+def _read_lenient(text: str, start: int, end: int) -> Mailbox:
+    piece = repaired(text[start:end])
+    try:
+        first, last = _trimmed(piece, 0, len(piece), _BLANKS)
+        return read_entry(Nesting(piece), first, last, LENIENT)
+    except Fault as fault:
+        raise fault.moved(start) from None
+
+
+def _made_fast(found: re.Match[str]) -> Mailbox | None:
+    """The mailbox of a fast match; None when a limit wants looking at by the rules."""
+    bare, name, quoted, angled = found.groups()
+    address = bare or angled
+    if len(address) > PLAIN_LENGTH or "=?" in address:
+        return None
+    shown = name or quoted or ""
+    if len(shown) > NAME_LIMIT:
+        return None
+    if address.islower():
+        return Mailbox._of_checked(address, address, shown)  # noqa: SLF001 - made of checked parts
+    local, _, domain = address.partition("@")
+    return Mailbox._of_checked(address, f"{local}@{domain.lower()}", shown)  # noqa: SLF001 - as above
+
+
+def _trimmed(text: str, start: int, end: int, blanks: str) -> tuple[int, int]:
+    """The offsets without the blanks at both ends."""
+    while start < end and text[start] in blanks:
+        start += 1
+    while end > start and text[end - 1] in blanks:
+        end -= 1
+    return start, end
+
+
+def _refuse_long(text: str) -> None:
+    if len(text) > _INPUT_LIMIT:
+        raise Fault(
+            AddressErrorCode.INPUT_TOO_LONG,
+            0,
+            len(text),
+            f"the text has {len(text):,} characters, and {_INPUT_LIMIT:,} is the most",
+            "split it",
+        )
+
+
+def _refuse_separator(separator: str) -> None:
+    if separator not in {";", ","}:
+        raise ValueError(f'The address separator is ";" or ",", and not {separator!r}.')
+
+
+def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = ";") -> str:
+    """Write mailboxes as people type them: ``"A B" <a@example.com>; c@example.com``.
+
+    Args:
+        mailboxes: mailboxes, or strings that are read strictly.
+        separator: ";" or ",".
+
+    Raises:
+        AddressError: a string that is no mailbox.
+        ValueError: another separator.
+    """
+    _refuse_separator(separator)
+    return f"{separator} ".join(str(m if isinstance(m, Mailbox) else parse_mailbox(m)) for m in mailboxes)
+
+
+def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
+    """Keep each address once: its first place, and the first name that any spelling of it brought.
+
+    Args:
+        mailboxes: mailboxes, or strings that are read strictly.
+
+    Raises:
+        AddressError: a string that is no mailbox.
+    """
+    first: dict[str, Mailbox] = {}
+    for given in mailboxes:
+        mailbox = given if isinstance(given, Mailbox) else parse_mailbox(given)
+        first.setdefault(mailbox.address_key, mailbox)
+    return tuple(first.values())

@@ -1,0 +1,126 @@
+"""The rules for a display name: what may stand in it, and what is allowed but looks odd.
+
+What it is for: the alias people see before the address. What it refuses: control characters, characters
+nobody sees, a combining mark at its start, more than 1,000 characters. Its law: a name that passes is
+NFC, and passing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from vetmail_core.address.faults import Fault, shown_character
+from vetmail_core.errors import AddressErrorCode
+
+__all__ = ["CONTROL", "INVISIBLE", "checked_name", "name_warnings", "refuse_controls"]
+
+NAME_LIMIT: Final = 1000
+"""Code points; a longer name is a mistake or an attack, and is not looked at."""
+
+CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""C0 but tab, DEL, C1, the line and paragraph separators, lone surrogates."""
+
+INVISIBLE: Final = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f]"
+)
+"""Unicode's format characters (Cf) but ZWNJ and ZWJ, which Persian words and emoji are spelled with."""
+
+_ADDRESS_WITHIN: Final = re.compile(r"[^\s@<>\"'(),;:\[\]]++@[^\s@<>\"'(),;:\[\]]++")
+_FULL_WIDTH: Final = re.compile(
+    "[\uff02\uff08\uff09\uff0c\uff1a-\uff1c\uff1e\uff20\uff3b-\uff3d\ufe6b\uff1b]"
+)
+_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
+"""The scripts whose letters are mistaken for one another."""
+
+
+def refuse_controls(text: str) -> None:
+    """Raise a fault at the first control character.
+
+    Raises:
+        Fault: naming the character.
+    """
+    found = CONTROL.search(text)
+    if found is not None:
+        raise Fault(
+            AddressErrorCode.CONTROL_CHARACTER,
+            found.start(),
+            found.end(),
+            f"{shown_character(found[0])} is a control character, which an address or a name may not hold",
+            "delete it",
+        )
+
+
+def checked_name(name: str) -> str:
+    """The name in NFC.
+
+    Raises:
+        Fault: when a character, the start or the length is against the rules.
+    """
+    if len(name) > NAME_LIMIT:
+        raise Fault(
+            AddressErrorCode.NAME_TOO_LONG,
+            NAME_LIMIT,
+            len(name),
+            f"the name has {len(name):,} characters, and {NAME_LIMIT:,} is the most",
+            "shorten it",
+        )
+    if name.isascii() and name.isprintable():
+        return name
+    refuse_controls(name)
+    found = INVISIBLE.search(name)
+    if found is not None:
+        raise Fault(
+            AddressErrorCode.INVISIBLE_CHARACTER,
+            found.start(),
+            found.end(),
+            f"{shown_character(found[0])} cannot be seen and may not stand in a name",
+            "delete it",
+        )
+    composed = unicodedata.normalize("NFC", name)
+    if unicodedata.category(composed[0]).startswith("M"):
+        raise Fault(
+            AddressErrorCode.NAME_START,
+            0,
+            1,
+            f"the name begins with {shown_character(name[0])}, which needs a letter before it",
+            "put the letter before it, or delete it",
+        )
+    return composed
+
+
+def name_warnings(name: str, address: str) -> tuple[str, ...]:
+    """What is allowed in a name but is often a slip or a deception.
+
+    Args:
+        name: a checked name.
+        address: the mailbox's own address.
+    """
+    warnings: list[str] = []
+    own = address.casefold()
+    for found in _ADDRESS_WITHIN.findall(name):
+        if found.rstrip(".").casefold() != own:
+            warnings.append(f'the name holds another address, "{found}", than the mailbox itself')
+            break
+    if not name.isascii():
+        for word in _WORD.findall(name):
+            scripts = _scripts_of(word)
+            if len(scripts) > 1:
+                mixed = " and ".join(script.capitalize() for script in scripts)
+                warnings.append(f'the name\'s word "{word}" mixes {mixed} letters')
+                break
+        full_width = _FULL_WIDTH.search(name)
+        if full_width is not None:
+            warnings.append(
+                f"the name holds the full-width {shown_character(full_width[0])}, which separates nothing"
+            )
+    return tuple(warnings)
+
+
+def _scripts_of(word: str) -> tuple[str, ...]:
+    names = {unicodedata.name(letter, "").partition(" ")[0] for letter in word}
+    return tuple(script for script in _SCRIPTS if script in names)
