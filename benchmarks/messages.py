@@ -316,9 +316,8 @@ def run(*, quick: bool) -> Section:
     note = f"Not installed, so left out: {', '.join(absent)}." if absent else ""
     if node is not None:
         installed = json.loads((node / "node_modules" / "nodemailer" / "package.json").read_text())
-        note = (
-            f"nodemailer {installed['version']} runs in Node, right after the others, by its MailComposer. {note}"
-        ).rstrip()
+        said = f"nodemailer {installed['version']} runs in Node, right after the others, by its MailComposer."
+        note = f"{said} {note}".rstrip()
     count, rounds = (60, 3) if quick else (300, 7)
     plain = _each(rivals, node, html=False, file=None, count=count, rounds=rounds)
     both = _each(rivals, node, html=True, file=None, count=count, rounds=rounds)
