@@ -175,7 +175,7 @@ def _measured(count: int, how: str) -> dict[str, float]:
 
 def run(*, quick: bool) -> Section:
     """Measure the ratio, then time and memory from a thousand to a million people."""
-    ratio_table, ratios = _ratios(2_000 if quick else 20_000, 3 if quick else 7)
+    ratio_table, ratios = _ratios(2_000 if quick else 5_000, 5 if quick else 15)
     counts = [1_000, 3_000, 10_000] if quick else [1_000, 10_000, 100_000, 300_000, 1_000_000]
     largest_list = 10_000 if quick else 100_000
     streams = [_measured(count, "stream") for count in counts]
