@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Content"]
 
 _FINISHED: Final = True
+_TEXT: Final = 1  # places in the templates: subject, text, HTML
+_HTML: Final = 2
 
 
 def _checked_subject(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
@@ -138,15 +140,19 @@ class Content:
                 object.__setattr__(self, "_parts", parts)
         return parts
 
+    def _part(self, place: int) -> bytes:
+        text, subtype = (self.text, "plain") if place == _TEXT else (self.html, "html")
+        if self._templates is None or not self._merged:
+            return text_part(text, subtype)
+        return self._templates[place].part(text)  # what everybody gets is written once
+
     def _rendered(self) -> tuple[bytes, ...]:
-        templates = self._templates if self._merged else None
         if not self.html:
-            body = templates[1].part(self.text) if templates else text_part(self.text, "plain")
+            body = self._part(_TEXT)
         elif not self.text:
-            body = templates[2].part(self.html) if templates else text_part(self.html, "html")
+            body = self._part(_HTML)
         else:
-            plain = templates[1].part(self.text) if templates else text_part(self.text, "plain")
-            html = templates[2].part(self.html) if templates else text_part(self.html, "html")
+            plain, html = self._part(_TEXT), self._part(_HTML)
             mark = _boundary("alternative", plain, html)
             body = b"".join(
                 (
