@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
-_OCTETS = len("p1000@example.com\n")  # of a line in the server's file
+_OCTETS = len("p0@example.com\n")  # of a line in the server's file, at least
 
 
 @attrs.frozen(kw_only=True)
@@ -131,8 +131,10 @@ def program(
     ]
     if blocks is not None:
         command = ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", *command]
-    out = subprocess.PIPE if heard else subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=out, stderr=out)
+    if heard:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with ledger.with_name("errors").open("ab") as errors:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
 
 
 def finish(running: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -172,7 +174,10 @@ def killed(folder: Path, *, kills: int, people: int, mode: str = "AUTO", seed: i
             while server.count() < some and running.poll() is None:
                 pass
             time.sleep(moments.random() * 0.0005)
-            assert running.poll() is None, "the run is over before all kills; give it more people"
+            assert running.poll() is None, (
+                f"before kill {number} the program ended by itself with status {running.returncode}, at"
+                f" {server.count()} octets: {(folder / 'errors').read_text()[-2000:]}"
+            )
             running.kill()
             running.wait()
             with SqliteLedger(ledger) as opened:

@@ -20,6 +20,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError, TransportError
 from vetmail_core.ledger.entries import AlreadySent, Entry, Sending, decided, in_doubt, not_attempted
 from vetmail_core.ledger.runs import OneByOne, OpensRuns, Run, Unremembered, keyless
+from vetmail_core.ledger.standing import NEW
 from vetmail_core.receipts import Cause, Receipt, Reply
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ class Delivery:
             self._run = OneByOne(self._ledger)
         try:
             # Up to the first email that is to be sent, the transport is left alone: no need, no connection.
-            while self._look_ahead() and not isinstance(self._ahead[0], Sending) and not self._stopping():
+            while self._ledger is not None and self._look_ahead() and not isinstance(self._ahead[0], Sending):
                 yield from self._answered(self._ahead)
-            if self._ahead and not self._stopping():
+            if (self._ahead or self._ledger is None) and not self._stopping():
                 yield from self._deliver()
             yield from self._not_handed_over()
             while self._to_the_end and self._look_ahead():
@@ -182,6 +183,8 @@ class Delivery:
 
     def hand_over(self) -> Email | None:
         """The next email for the transport; None when there is none."""
+        if self._ledger is None:
+            return self._hand_over_unasked()
         while self._look_ahead() and not self._stopping():
             entry = self._ahead.popleft()
             self._passed.append(entry)
@@ -190,6 +193,22 @@ class Delivery:
                     self._run.begin(entry.email)
                 return entry.sent
         return None
+
+    def _hand_over_unasked(self) -> Email | None:
+        try:
+            email = next(self._emails, None)
+        except Exception as error:  # noqa: BLE001 - raised again once the emails before it are answered
+            self._error = error
+            email = None
+        if email is None:
+            self._exhausted = True
+            return None
+        entry = Sending(email, email, NEW)
+        if self._stopping():
+            self._ahead.append(entry)
+            return None
+        self._passed.append(entry)
+        return email
 
     def leaves(self, sent: Email) -> None:
         """The transport begins to send this email's text."""
