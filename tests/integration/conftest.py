@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -9,6 +10,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,12 +113,24 @@ def _owned_folder(path: Path) -> None:
     os.chown(path, postfix.pw_uid, postfix.pw_gid)
 
 
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that servers may walk under users of their own; pytest keeps its folders to one user."""
+    with tempfile.TemporaryDirectory(prefix="vetmail-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def postfix_server(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[Postfix]:
+def postfix_server(authority: trustme.CA) -> Iterator[Postfix]:
     """A running Postfix; ask for ``postfix`` to get it with empty mailboxes."""
-    folder = tmp_path_factory.mktemp("postfix")
-    for part in (folder, *list(folder.parents)[:2]):
-        part.chmod(0o755)  # Postfix's own user walks this path
+    with open_folder() as folder, _running_postfix(folder, authority) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running_postfix(folder: Path, authority: trustme.CA) -> Iterator[Postfix]:
     port = free_port()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     chain = folder / "chain.pem"

@@ -360,16 +360,19 @@ def _split_by_mutt(shown: str) -> tuple[dict[str, str], str, list[tuple[str, str
     return headers, body, files
 
 
+def _number(shown: tuple[dict[str, str], str, list[tuple[str, str, str]]]) -> int:
+    return int(shown[0]["Message-ID"].strip("<").partition("@")[0])
+
+
 def by_mutt(home: Path, maildir: Path, count: int) -> list[Read]:
     """Read with mutt: once choosing the text, once the HTML."""
     found = []
-    for texts, htmls in zip(
-        _shown_by_mutt(home, maildir, count, "text/plain"),
-        _shown_by_mutt(home, maildir, count, "text/html"),
-        strict=True,
-    ):
-        headers, body, files = _split_by_mutt(texts)
-        other = _split_by_mutt(htmls)[1]
+    # mutt reads a Maildir in the order in which the disk has it.
+    views = [
+        sorted(map(_split_by_mutt, _shown_by_mutt(home, maildir, count, first)), key=_number)
+        for first in ("text/plain", "text/html")
+    ]
+    for (headers, body, files), (_, other, _) in zip(*views, strict=True):
         mark = "[-- Autoview using cat --]\n"
 
         def persons(name: str, headers: dict[str, str] = headers) -> tuple[Person, ...]:

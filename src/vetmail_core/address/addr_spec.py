@@ -260,7 +260,7 @@ def _refuse_bad_labels(ascii_domain: str, typed: str) -> None:
                 Code.DOMAIN_LABEL_TOO_LONG,
                 start,
                 end,
-                f"the domain part here takes {len(label)} octets, and {_LABEL_OCTETS} is the most between two dots",
+                f"the domain part here takes {len(label)} octets, and {_LABEL_OCTETS} is the most",
             )
         if label.startswith("-"):
             raise Fault(Code.DOMAIN, start, start + 1, "a hyphen at the start of a domain part", "delete it")

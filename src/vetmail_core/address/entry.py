@@ -15,11 +15,12 @@ import attrs
 
 from vetmail_core.address.addr_spec import QUOTED, checked_address, unescaped
 from vetmail_core.address.faults import Fault, shown_character, shown_text
-from vetmail_core.address.mailbox import Mailbox
+from vetmail_core.address.mailbox import mailbox_of_checked
 from vetmail_core.address.names import CONTROL, INVISIBLE, checked_name, refuse_controls
 from vetmail_core.errors import AddressErrorCode as Code
 
 if TYPE_CHECKING:
+    from vetmail_core.address.mailbox import Mailbox
     from vetmail_core.address.nesting import Nesting
 
 __all__ = ["LENIENT", "ONE", "Rules", "in_list", "read_entry"]
@@ -217,7 +218,7 @@ class _Reader:
         self._refuse_other_form(first, last)
         address, key = self._checked(first, last)
         name, start = self._trailing_comments(last)
-        return Mailbox._of_checked(address, key, self._checked_name(name, start, self.end))  # noqa: SLF001 - made of checked parts
+        return mailbox_of_checked(address, key, self._checked_name(name, start, self.end))
 
     def _angle_mailbox(self, angle: int, name: str, trouble: int | None) -> Mailbox:
         self.position = angle + 1
@@ -253,10 +254,10 @@ class _Reader:
         address, key = self._checked(first, last)
         if trouble is not None:
             name = self._own_address_as_name(trouble, angle, key)
-        return Mailbox._of_checked(address, key, self._checked_name(name, self.start, angle))  # noqa: SLF001 - made of checked parts
+        return mailbox_of_checked(address, key, self._checked_name(name, self.start, angle))
 
     def _address_end(self, first: int, run: re.Pattern[str]) -> int:
-        """Where the address that begins at ``first`` ends: at a blank, a comment, or what cannot be in one."""
+        """Where the address that begins at ``first`` ends: at a blank, a comment, or what cannot be in it."""
         text, end = self.text, self.end
         position = first
         while position < end:
@@ -277,7 +278,7 @@ class _Reader:
         outside = _QUOTED_PIECES.sub(lambda found: "x" * len(found[0]), piece)
         at = outside.find("@")
         colon = outside.find(":")
-        if 0 <= colon and (colon < at or at < 0):
+        if colon >= 0 and (colon < at or at < 0):
             if piece[:colon].lower() == "mailto":
                 raise Fault(
                     Code.GROUP,
@@ -299,7 +300,8 @@ class _Reader:
             whole = text[first : self.end]
             if "@" in whole and "(" not in whole:
                 words = whole.split()
-                hint = f"put the address in angle brackets, {shown_text(' '.join(words[:-1]))} <{shown_text(words[-1])}>"
+                name = shown_text(" ".join(words[:-1]))
+                hint = f"put the address in angle brackets, {name} <{shown_text(words[-1])}>"
                 hint = hint if "@" in words[-1] else "write one like anna@example.com"
                 raise Fault(
                     Code.NAME_CHARACTER, first, self.end, "a name stands before the address without < >", hint

@@ -32,7 +32,7 @@ _CONTROL_NAMES: Final = {
 """The controls people meet; Unicode gives controls no names of their own."""
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - a part of the package, raised as the AddressError it becomes
     """A rule was broken at a place within a piece of text; never leaves the package.
 
     Attributes:

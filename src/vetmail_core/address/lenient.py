@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from vetmail_core.address.faults import Fault
+from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting
 from vetmail_core.errors import AddressErrorCode
 
@@ -23,7 +24,7 @@ __all__ = ["lenient_entries", "repaired"]
 _ENDS: Final = (
     " \t\r\n\u00a0\u200b\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-"""What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, BOM, bidi marks."""
+"""What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, bidi marks."""
 
 _STOP: Final = re.compile('["(\\[\\\\@,;\r\n\t\uff0c\uff1b\u201c\u201e]')
 _OTHER_SEPARATORS: Final = frozenset(",;\r\n\t\uff0c\uff1b")
@@ -75,8 +76,9 @@ def lenient_entries(text: str, *, separator: str) -> Iterator[tuple[int, int]]:
 
 def _curly_end(text: str, at: int) -> int:
     """The offset behind a typographic quotation; the next character when it does not close in the line."""
-    close = min((p for p in (text.find(c, at + 1) for c in _CURLY_CLOSE) if p > 0), default=-1)
-    line_end = text.find("\n", at)
+    reach = at + 2 + NAME_LIMIT  # a name is no longer, so nothing is looked for farther away
+    close = min((p for p in (text.find(c, at + 1, reach) for c in _CURLY_CLOSE) if p > 0), default=-1)
+    line_end = text.find("\n", at, reach)
     if close < 0 or 0 <= line_end < close or "@" in text[at:close]:
         return at + 1
     return close + 1

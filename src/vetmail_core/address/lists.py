@@ -16,7 +16,7 @@ from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, PLAIN_LENG
 from vetmail_core.address.entry import LENIENT, ONE, in_list, read_entry
 from vetmail_core.address.faults import Fault
 from vetmail_core.address.lenient import lenient_entries, repaired
-from vetmail_core.address.mailbox import Mailbox
+from vetmail_core.address.mailbox import Mailbox, mailbox_of_checked
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
@@ -46,6 +46,14 @@ _FAST_ONE: Final = re.compile(_FAST)
 _FAST_IN_LIST: Final = {sep: re.compile(rf"{_FAST}(?=[ \t\r\n]*+(?:{sep}|\Z))") for sep in ";,"}
 
 
+def _as_mailboxes(given: Iterable[Mailbox]) -> tuple[Mailbox, ...]:
+    return tuple(given)
+
+
+def _as_errors(given: Iterable[AddressError]) -> tuple[AddressError, ...]:
+    return tuple(given)
+
+
 @attrs.frozen
 class CollectedMailboxes:
     """What a list gave: the good entries and the errors of the others, both in order.
@@ -55,8 +63,8 @@ class CollectedMailboxes:
         errors: one for each bad entry.
     """
 
-    mailboxes: tuple[Mailbox, ...] = attrs.field(default=(), converter=tuple)
-    errors: tuple[AddressError, ...] = attrs.field(default=(), converter=tuple)
+    mailboxes: tuple[Mailbox, ...] = attrs.field(default=(), converter=_as_mailboxes)
+    errors: tuple[AddressError, ...] = attrs.field(default=(), converter=_as_errors)
 
 
 def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
@@ -190,9 +198,9 @@ def _made_fast(found: re.Match[str]) -> Mailbox | None:
     if len(shown) > NAME_LIMIT:
         return None
     if address.islower():
-        return Mailbox._of_checked(address, address, shown)  # noqa: SLF001 - made of checked parts
+        return mailbox_of_checked(address, address, shown)
     local, _, domain = address.partition("@")
-    return Mailbox._of_checked(address, f"{local}@{domain.lower()}", shown)  # noqa: SLF001 - as above
+    return mailbox_of_checked(address, f"{local}@{domain.lower()}", shown)
 
 
 def _trimmed(text: str, start: int, end: int, blanks: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from vetmail_core.address.header import in_quotes, name_in_header
 from vetmail_core.address.names import checked_name, name_warnings
 from vetmail_core.errors import AddressError, AddressErrorCode
 
-__all__ = ["Mailbox"]
+__all__ = ["Mailbox", "mailbox_of_checked"]
 
 _set: Final = object.__setattr__
 """How a frozen value settles its own fields, once."""
@@ -31,7 +31,8 @@ class Mailbox:
     ``address_key``.
 
     Args:
-        addr_spec: the address alone, ``anna@example.com``, without blanks or comments (RFC 5322 section 3.4.1).
+        addr_spec: the address alone, ``anna@example.com``, without blanks or comments
+            (RFC 5322 section 3.4.1).
         display_name: the name alone, without quotes; "" for none.
 
     Attributes:
@@ -66,15 +67,6 @@ class Mailbox:
         _set(self, "addr_spec", address)
         _set(self, "display_name", display_name)
         _set(self, "address_key", key)
-
-    @classmethod
-    def _of_checked(cls, address: str, key: str, name: str) -> Mailbox:
-        """Make a mailbox of parts the parser has just checked, so that they are not checked twice."""
-        made = cls.__new__(cls)
-        _set(made, "addr_spec", address)
-        _set(made, "display_name", name)
-        _set(made, "address_key", key)
-        return made
 
     @property
     def local_part(self) -> str:
@@ -140,3 +132,12 @@ class Mailbox:
             f'"{shown_text(local)}" before the @ is not plain ASCII, and this message goes out as ASCII',
             "ask for an address in plain letters, or send through a server that offers SMTPUTF8",
         ).as_error(self.addr_spec)
+
+
+def mailbox_of_checked(address: str, key: str, name: str) -> Mailbox:
+    """Make a mailbox of parts the parser has just checked, so that they are not checked twice."""
+    made = object.__new__(Mailbox)
+    _set(made, "addr_spec", address)
+    _set(made, "display_name", name)
+    _set(made, "address_key", key)
+    return made

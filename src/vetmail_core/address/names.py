@@ -14,7 +14,7 @@ from typing import Final
 from vetmail_core.address.faults import Fault, shown_character
 from vetmail_core.errors import AddressErrorCode
 
-__all__ = ["CONTROL", "INVISIBLE", "checked_name", "name_warnings", "refuse_controls"]
+__all__ = ["CONTROL", "INVISIBLE", "NAME_LIMIT", "checked_name", "name_warnings", "refuse_controls"]
 
 NAME_LIMIT: Final = 1000
 """Code points; a longer name is a mistake or an attack, and is not looked at."""

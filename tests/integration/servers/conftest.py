@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import pytest
-from tests.integration.conftest import free_port, wait_for_port
+from tests.integration.conftest import free_port, open_folder, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,12 +54,6 @@ class Server(Protocol):
         ...
 
 
-def _readable(path: Path) -> None:
-    """Servers drop to users of their own, who walk this path."""
-    for part in (path, *list(path.parents)[:2]):
-        part.chmod(0o755)
-
-
 def _read(folder: Path, trace: bytes) -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
     for path in sorted(folder.glob("new/*")):
@@ -88,11 +82,21 @@ class Namespace:
         return ["unshare", "--mount", "bash", str(self.folder / "enter"), *words]
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty folder for one server."""
+    with open_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def namespace(tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+def namespace() -> Iterator[Namespace]:
     """Download and unpack the servers."""
-    folder = tmp_path_factory.mktemp("unpacked")
-    _readable(folder)
+    with open_folder() as folder:
+        yield _unpack(folder)
+
+
+def _unpack(folder: Path) -> Namespace:
     subprocess.run(["apt-get", "download", "-qq", *PACKAGES], cwd=folder, check=True, capture_output=True)
     unpacked = folder / "root"
     for package in folder.glob("*.deb"):
@@ -137,32 +141,31 @@ class Exim:
 
 
 @pytest.fixture
-def exim(tmp_path: Path, namespace: Namespace, authority: trustme.CA) -> Iterator[Exim]:
+def exim(place: Path, namespace: Namespace, authority: trustme.CA) -> Iterator[Exim]:
     """A running Exim with STARTTLS, PIPELINING and CHUNKING, and an empty mailbox."""
-    _readable(tmp_path)
     port = free_port()
     mail = pwd.getpwnam("mail")
     for name in ("spool", "mail", "log"):
-        (tmp_path / name).mkdir()
-        os.chown(tmp_path / name, mail.pw_uid, mail.pw_gid)
+        (place / name).mkdir()
+        os.chown(place / name, mail.pw_uid, mail.pw_gid)
     certificate = authority.issue_cert("localhost", "127.0.0.1")
-    (tmp_path / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
-    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
-    config = tmp_path / "exim.conf"
+    (place / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(str(place / "key.pem"))
+    config = place / "exim.conf"
     config.write_text(
         f"""
 primary_hostname = mail.example.com
 local_interfaces = 127.0.0.1.{port}
-spool_directory = {tmp_path}/spool
-log_file_path = {tmp_path}/log/%s
-pid_file_path = {tmp_path}/spool/pid
+spool_directory = {place}/spool
+log_file_path = {place}/log/%s
+pid_file_path = {place}/spool/pid
 exim_user = mail
 exim_group = mail
 never_users =
 keep_environment =
 tls_advertise_hosts = *
-tls_certificate = {tmp_path}/chain.pem
-tls_privatekey = {tmp_path}/key.pem
+tls_certificate = {place}/chain.pem
+tls_privatekey = {place}/key.pem
 pipelining_advertise_hosts = *
 chunking_advertise_hosts = *
 queue_only = true
@@ -178,7 +181,7 @@ all:
 begin transports
 filed:
   driver = appendfile
-  directory = {tmp_path}/mail/all
+  directory = {place}/mail/all
   maildir_format
   user = mail
   group = mail
@@ -192,8 +195,8 @@ begin retry
     program = str(namespace.unpacked / "usr/sbin/exim4")
     daemon = namespace.command(program, "-C", str(config), "-bdf")
     queue_run = namespace.command(program, "-C", str(config), "-qff")
-    with _running(daemon, port, tmp_path / "out"):
-        yield Exim(port=port, folder=tmp_path, queue_run=queue_run)
+    with _running(daemon, port, place / "out"):
+        yield Exim(port=port, folder=place, queue_run=queue_run)
 
 
 @attrs.frozen(kw_only=True)
@@ -213,33 +216,32 @@ class OpenSmtpd:
 
 
 @pytest.fixture
-def opensmtpd(tmp_path: Path, namespace: Namespace, authority: trustme.CA) -> Iterator[OpenSmtpd]:
+def opensmtpd(place: Path, namespace: Namespace, authority: trustme.CA) -> Iterator[OpenSmtpd]:
     """A running OpenSMTPD with STARTTLS and an empty mailbox."""
-    _readable(tmp_path)
     port = free_port()
-    (tmp_path / "mail").mkdir()
+    (place / "mail").mkdir()
     mail = pwd.getpwnam("mail")
-    os.chown(tmp_path / "mail", mail.pw_uid, mail.pw_gid)
+    os.chown(place / "mail", mail.pw_uid, mail.pw_gid)
     certificate = authority.issue_cert("localhost", "127.0.0.1")
-    (tmp_path / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
-    (tmp_path / "key.pem").write_bytes(certificate.private_key_pem.bytes())
-    (tmp_path / "key.pem").chmod(0o600)
-    config = tmp_path / "smtpd.conf"
+    (place / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
+    (place / "key.pem").write_bytes(certificate.private_key_pem.bytes())
+    (place / "key.pem").chmod(0o600)
+    config = place / "smtpd.conf"
     config.write_text(
         f"""
-pki here cert "{tmp_path}/chain.pem"
-pki here key "{tmp_path}/key.pem"
+pki here cert "{place}/chain.pem"
+pki here key "{place}/key.pem"
 smtp max-message-size 30M
 table everybody {{ "@" = mail }}
 listen on 127.0.0.1 port {port} tls pki here
-action "file" maildir "{tmp_path}/mail" virtual <everybody>
+action "file" maildir "{place}/mail" virtual <everybody>
 match from any for any action "file"
 """,
         encoding="utf-8",
     )
     program = str(namespace.unpacked / "usr/sbin/smtpd")
-    with _running(namespace.command(program, "-d", "-f", str(config)), port, tmp_path / "out"):
-        yield OpenSmtpd(port=port, folder=tmp_path)
+    with _running(namespace.command(program, "-d", "-f", str(config)), port, place / "out"):
+        yield OpenSmtpd(port=port, folder=place)
 
 
 @attrs.frozen(kw_only=True)
@@ -272,43 +274,42 @@ class Dovecot:
 
 
 @pytest.fixture
-def dovecot(tmp_path: Path, postfix: Postfix, authority: trustme.CA) -> Iterator[Dovecot]:
+def dovecot(place: Path, postfix: Postfix, authority: trustme.CA) -> Iterator[Dovecot]:
     """A running submission service with STARTTLS, passwords and OAuth 2.0."""
-    _readable(tmp_path)
     port = free_port()
     key = os.urandom(32)
-    keys = tmp_path / "keys/default/HS256"
+    keys = place / "keys/default/HS256"
     keys.mkdir(parents=True)
     (keys / "default").write_bytes(base64.b64encode(key))
-    for part in (tmp_path / "keys").rglob("*"):
+    for part in (place / "keys").rglob("*"):
         part.chmod(0o755)
-    (tmp_path / "keys").chmod(0o755)
-    (tmp_path / "home").mkdir()
+    (place / "keys").chmod(0o755)
+    (place / "home").mkdir()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
-    (tmp_path / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
-    (tmp_path / "key.pem").write_bytes(certificate.private_key_pem.bytes())
-    (tmp_path / "oauth2.conf.ext").write_text(
-        f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={tmp_path}/keys/\n"
+    (place / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
+    (place / "key.pem").write_bytes(certificate.private_key_pem.bytes())
+    (place / "oauth2.conf.ext").write_text(
+        f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={place}/keys/\n"
         "username_attribute = sub\n",
         encoding="utf-8",
     )
-    config = tmp_path / "dovecot.conf"
+    config = place / "dovecot.conf"
     config.write_text(
         f"""
 protocols = submission
 listen = 127.0.0.1
-base_dir = {tmp_path}/run
-state_dir = {tmp_path}/state
-log_path = {tmp_path}/log
+base_dir = {place}/run
+state_dir = {place}/state
+log_path = {place}/log
 auth_debug = yes
 ssl = required
-ssl_cert = <{tmp_path}/chain.pem
-ssl_key = <{tmp_path}/key.pem
+ssl_cert = <{place}/chain.pem
+ssl_key = <{place}/key.pem
 hostname = mail.example.com
 submission_relay_host = 127.0.0.1
 submission_relay_port = {postfix.port}
 submission_max_mail_size = 30000000
-mail_location = maildir:{tmp_path}/home
+mail_location = maildir:{place}/home
 auth_mechanisms = plain login xoauth2 oauthbearer
 service submission-login {{
   inet_listener submission {{
@@ -318,7 +319,7 @@ service submission-login {{
 passdb {{
   driver = oauth2
   mechanisms = xoauth2 oauthbearer
-  args = {tmp_path}/oauth2.conf.ext
+  args = {place}/oauth2.conf.ext
 }}
 passdb {{
   driver = static
@@ -327,12 +328,12 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid=mail gid=mail home={tmp_path}/home
+  args = uid=mail gid=mail home={place}/home
 }}
 """,
         encoding="utf-8",
     )
     mail = pwd.getpwnam("mail")
-    os.chown(tmp_path / "home", mail.pw_uid, mail.pw_gid)
-    with _running(["dovecot", "-F", "-c", str(config)], port, tmp_path / "out"):
+    os.chown(place / "home", mail.pw_uid, mail.pw_gid)
+    with _running(["dovecot", "-F", "-c", str(config)], port, place / "out"):
         yield Dovecot(port=port, behind=postfix, signing_key=key)
