@@ -331,7 +331,7 @@ def test_a_transport_that_tells_what_leaves_has_less_in_doubt(path: Path, email:
         assert ledger.in_doubt() == ("p0@example.com",)
 
 
-@pytest.mark.parametrize(("seconds", "emails", "least", "most"), [(0.0, 600, 256, 256), (0.06, 8, 1, 2)])
+@pytest.mark.parametrize(("seconds", "emails", "least", "most"), [(0.0, 900, 128, 1024), (0.12, 7, 1, 4)])
 def test_the_size_of_a_group_follows_the_pace(
     path: Path, postbox: Make, email: Make, *, seconds: float, emails: int, least: int, most: int
 ) -> None:

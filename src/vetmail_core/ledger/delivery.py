@@ -4,10 +4,10 @@ What it is for: one loop that asks the ledger, hands over what is to be sent, an
 order. What it refuses: to hand over an email that is not written down, or that somebody has. Its law: each
 email that is taken from the caller is answered for, once, in order: by a receipt, or by `AlreadySent`.
 
-Emails are taken in groups, so that one commit serves many. A group grows and shrinks so that a commit
-comes about every twentieth of a second: one email at a time when the server is slow or a wait time is
-set, up to 256 when it is quick. A caller who makes emails slowly is not kept waiting: a group ends
-when filling it has taken that long.
+Emails are taken in groups, so that one commit serves many. A group holds what goes out in a twentieth of a
+second: one email where the server is slow or a wait time is set, hundreds where it is quick. Where commits
+take long, groups last longer, so that no more than about a twentieth of the time goes into them. A caller
+who makes emails slowly is not kept waiting: a group ends when filling it has taken that long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Delivers", "Delivery", "Feed", "deliver_once"]
 
 _GROUP_SECONDS: Final = 0.05
-_LARGEST_GROUP: Final = 256
+_LONGEST_GROUP_SECONDS: Final = 1.0
+_LARGEST_GROUP: Final = 1024
+_COSTS: Final = 20  # a commit may take a twentieth of the time
+_INSTANT: Final = 1e-6
 
 
 class Delivers(Protocol):
@@ -113,6 +116,7 @@ class Delivery:
         self._exhausted = False
         self._clock = SystemClock()
         self._size = 1
+        self._cost = 0.0
         self._began = self._clock.monotonic()
         self._ahead: deque[Entry] = deque()  # decided, not handed over
         self._passed: deque[Entry] = deque()  # handed over, or lying between such
@@ -226,15 +230,16 @@ class Delivery:
         if not self._ahead and not self._exhausted:
             now = self._clock.monotonic()
             if isinstance(self._ledger, OpensRuns):
-                took = now - self._began
-                if took < _GROUP_SECONDS / 2:
-                    self._size = min(_LARGEST_GROUP, self._size * 2)
-                elif took > _GROUP_SECONDS * 2:
-                    self._size = max(1, int(self._size * _GROUP_SECONDS / took))
+                # As many as go out in a group's time, which is longer where the disk is slow.
+                wanted = min(max(_GROUP_SECONDS, self._cost * _COSTS), _LONGEST_GROUP_SECONDS)
+                fits = int(self._size * wanted / max(now - self._began, _INSTANT))
+                self._size = max(1, min(fits, self._size * 2, _LARGEST_GROUP))
             self._began = now
             group = self._take(until=now + _GROUP_SECONDS)
             if group:
+                before = self._clock.monotonic()
                 self._ahead.extend(self._decide(group))
+                self._cost = self._clock.monotonic() - before
         return bool(self._ahead)
 
     def _take(self, *, until: float) -> list[Email]:

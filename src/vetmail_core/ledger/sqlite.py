@@ -210,7 +210,7 @@ class SqliteRun:
         """Decide about a group of emails, and put down those to be sent.
 
         Args:
-            emails: each with a key; 256 at most.
+            emails: each with a key; some thousands at most.
             retry_unknown: those in doubt are sent again.
 
         Returns:
