@@ -20,10 +20,24 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core._lazy import late
 
 if TYPE_CHECKING:
+    from vetmail_core.testing import strategies
+    from vetmail_core.testing.builders import (
+        a_staff_member,
+        a_student,
+        an_employer,
+        content,
+        email,
+        preferences,
+    )
     from vetmail_core.testing.clock import FakeClock
+    from vetmail_core.testing.contract import TransportContract
     from vetmail_core.testing.fault import Fault, FaultKind
     from vetmail_core.testing.faults import Faults
+    from vetmail_core.testing.matching import Matcher, any_of, contains, matches
+    from vetmail_core.testing.outbox import Outbox, capture
+    from vetmail_core.testing.records import Record
     from vetmail_core.testing.smtpd import LocalSmtpServer, ReceivedEmail
+    from vetmail_core.testing.snapshots import approve, normalise, render
 
 __all__ = [
     "FakeClock",
@@ -31,7 +45,25 @@ __all__ = [
     "FaultKind",
     "Faults",
     "LocalSmtpServer",
+    "Matcher",
+    "Outbox",
     "ReceivedEmail",
+    "Record",
+    "TransportContract",
+    "a_staff_member",
+    "a_student",
+    "an_employer",
+    "any_of",
+    "approve",
+    "capture",
+    "contains",
+    "content",
+    "email",
+    "matches",
+    "normalise",
+    "preferences",
+    "render",
+    "strategies",
 ]
 
 _HOMES: Final = {
@@ -40,7 +72,24 @@ _HOMES: Final = {
     "FaultKind": ".fault",
     "Faults": ".faults",
     "LocalSmtpServer": ".smtpd",
+    "Matcher": ".matching",
+    "Outbox": ".outbox",
     "ReceivedEmail": ".smtpd",
+    "Record": ".records",
+    "TransportContract": ".contract",
+    "a_staff_member": ".builders",
+    "a_student": ".builders",
+    "an_employer": ".builders",
+    "any_of": ".matching",
+    "approve": ".snapshots",
+    "capture": ".outbox",
+    "contains": ".matching",
+    "content": ".builders",
+    "email": ".builders",
+    "matches": ".matching",
+    "normalise": ".snapshots",
+    "preferences": ".builders",
+    "render": ".snapshots",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)

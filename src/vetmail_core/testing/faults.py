@@ -8,12 +8,14 @@ asked for (``unused``), because a fault that never fired has tested nothing.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from vetmail_core.address import Mailbox
+from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.errors import AddressError
 from vetmail_core.receipts import Phase, Reply
 from vetmail_core.testing.fault import Fault, FaultKind
 from vetmail_core.testing.provider_faults import AmazonSesFaults, GmailFaults, Office365Faults
@@ -234,8 +236,8 @@ class Faults:
     ) -> Self:
         """Fall silent: keep the line open and give no answer until the client gives up.
 
-        On a real socket the client's deadline passes in real time, so give it short ones; in memory it
-        passes on the clock.
+        On a real socket the client's deadline passes in real time, so give it a short one; in memory it
+        passes at once.
 
         Args:
             at: the phase that gets no answer.
@@ -261,19 +263,19 @@ class Faults:
             last.fault = attrs.evolve(last.fault, times=1)
         return self
 
-    def next_at(self, phase: Phase, addresses: Iterable[Mailbox] = ()) -> Fault | None:
+    def next_at(self, phase: Phase, addresses: Iterable[str] = ()) -> Fault | None:
         """The fault that fires on this occasion, counted; None when the server answers as it should.
 
         This is what a fake server asks, once for each answer it is about to give.
 
         Args:
             phase: the answer due.
-            addresses: the recipient being answered, or the recipients of the message.
+            addresses: the sender, the recipient being answered, or the recipients of the message.
         """
         with self._lock:
             if not self._lines:
                 return None
-            keys = {mailbox.address_key for mailbox in addresses}
+            keys = _keys(addresses)
             for line in self._lines:
                 fault = line.fault
                 if fault.occasion is not phase or line.fired == fault.times or not fault.concerns(keys):
@@ -311,6 +313,15 @@ class Faults:
 
 def _reply(code: int, enhanced: str, text: str | None) -> Reply:
     return Reply(code, enhanced, _USUAL_TEXTS.get(enhanced, "Refused by script") if text is None else text)
+
+
+def _keys(addresses: Iterable[str]) -> frozenset[str]:
+    """What addresses are compared by; one that is none by our rules is nobody a fault could be about."""
+    keys: set[str] = set()
+    for address in addresses:
+        with contextlib.suppress(AddressError):
+            keys.add(parse_mailbox(address).address_key)
+    return frozenset(keys)
 
 
 def _spelt(address: str | Mailbox | None) -> str:

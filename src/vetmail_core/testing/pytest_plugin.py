@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures, ini option, marker and the strict hook.
+"""The pytest plugin: fixtures, ini option, markers and the strict hook.
 
 What it is for: a test asks for ``vetmail_outbox`` and gets a fresh one. What it refuses: to cost a test
 run that does not use it anything; it imports only pytest until a fixture is used. Its law: what fails a
@@ -12,9 +12,37 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from vetmail_core.testing.clock import FakeClock
+    from collections.abc import Generator
 
-__all__ = ["vetmail_clock"]
+    from vetmail_core.testing.clock import FakeClock
+    from vetmail_core.testing.outbox import Outbox
+    from vetmail_core.testing.smtpd import LocalSmtpServer
+
+__all__ = ["vetmail_clock", "vetmail_outbox", "vetmail_smtpd"]
+
+_OUTBOX: pytest.StashKey[Outbox] = pytest.StashKey()
+_SMTPD: pytest.StashKey[LocalSmtpServer] = pytest.StashKey()
+_MARKERS = (
+    "vetmail_unclaimed_ok: mail that no assertion looks at does not fail this test",
+    "vetmail_unused_faults_ok: scripted faults that never fire do not fail this test",
+    "vetmail_smtpd(**options): how vetmail_smtpd is made, such as tls=TlsMethod.EXPLICIT",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the ini option."""
+    parser.addini(
+        "vetmail_strict",
+        "fail a test that leaves mail unclaimed in vetmail_outbox, or scripted faults unused",
+        type="bool",
+        default=True,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture
@@ -23,3 +51,50 @@ def vetmail_clock() -> FakeClock:
     from vetmail_core.testing.clock import FakeClock  # noqa: PLC0415 - loaded when a test asks for it
 
     return FakeClock()
+
+
+@pytest.fixture
+def vetmail_outbox(request: pytest.FixtureRequest, vetmail_clock: FakeClock) -> Generator[Outbox]:
+    """A transport that records and sends nothing, fresh for each test; strict about what nobody looked at."""
+    from vetmail_core.testing.outbox import Outbox  # noqa: PLC0415 - loaded when a test asks for it
+
+    with Outbox(clock=vetmail_clock, test_file=str(request.path)) as outbox:
+        request.node.stash[_OUTBOX] = outbox
+        yield outbox
+
+
+@pytest.fixture
+def vetmail_smtpd(request: pytest.FixtureRequest) -> Generator[LocalSmtpServer]:
+    """A mail server on a free port of this machine, fresh for each test."""
+    from vetmail_core.testing.smtpd import LocalSmtpServer  # noqa: PLC0415 - loaded when a test asks for it
+
+    marker = request.node.get_closest_marker("vetmail_smtpd")
+    with LocalSmtpServer(**(marker.kwargs if marker else {})) as server:
+        request.node.stash[_SMTPD] = server
+        yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail a test that passed, when it left mail unclaimed or faults unused."""
+    result = yield
+    stash = pyfuncitem.stash
+    if (_OUTBOX in stash or _SMTPD in stash) and pyfuncitem.config.getini("vetmail_strict"):
+        troubles = _troubles(pyfuncitem)
+        if troubles:
+            pytest.fail("\n".join(troubles), pytrace=False)
+    return result
+
+
+def _troubles(item: pytest.Function) -> list[str]:
+    from vetmail_core.testing.outbox import unused_trouble  # noqa: PLC0415 - a fixture was used
+
+    troubles: list[str] = []
+    outbox, smtpd = item.stash.get(_OUTBOX, None), item.stash.get(_SMTPD, None)
+    if outbox is not None and item.get_closest_marker("vetmail_unclaimed_ok") is None:
+        troubles += outbox.unclaimed_trouble()
+    if item.get_closest_marker("vetmail_unused_faults_ok") is None:
+        for used in (outbox, smtpd):
+            if used is not None:
+                troubles += unused_trouble(used.faults)
+    return troubles

@@ -12,10 +12,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 
-from vetmail_core.address import Mailbox
-from vetmail_core.errors import AddressError
 from vetmail_core.receipts import Phase
 from vetmail_core.testing.fault import FaultKind
 from vetmail_core.testing.smtpd.received import ReceivedEmail
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from aiosmtpd.smtp import Envelope, Session
+    from aiosmtpd.smtp import Envelope
 
     from vetmail_core.testing.fault import Fault
     from vetmail_core.testing.faults import Faults
@@ -74,6 +72,12 @@ class Book(Protocol):
         ...
 
 
+class _Facts(Session):
+    """aiosmtpd sets this old attribute itself, and warns whoever does."""
+
+    login_data: object = None
+
+
 class ScriptedSession(SMTP):
     """One connection.
 
@@ -102,11 +106,14 @@ class ScriptedSession(SMTP):
             loop=asyncio.get_running_loop(),
         )
 
+    def _create_session(self) -> Session:
+        return _Facts(self.loop)
+
     # -- what the script can put in place of an answer -------------------------------------------------
 
     async def _instead(self, phase: Phase, addresses: Iterable[str] = ()) -> str | None:
         """The reply the script puts here; None without one; never returns from a drop or a stall."""
-        fault = self._book.faults.next_at(phase, _mailboxes(addresses))
+        fault = self._book.faults.next_at(phase, addresses)
         if fault is None:
             return None
         if fault.reply is None:
@@ -275,7 +282,7 @@ class ScriptedSession(SMTP):
             if answer is not None:
                 await self.push(answer)
                 return
-            fault = self._book.faults.next_at(Phase.BODY, _mailboxes(envelope.rcpt_tos))
+            fault = self._book.faults.next_at(Phase.BODY, envelope.rcpt_tos)
             if fault is not None:
                 await self.push("354 Begin, and never end")
                 await self._reader.readline()
@@ -351,7 +358,7 @@ class ScriptedSession(SMTP):
     async def answer_dot(self, envelope: Envelope) -> str:
         """The answer to a whole message."""
         recipients = tuple(envelope.rcpt_tos)
-        fault = self._book.faults.next_at(Phase.DOT, _mailboxes(recipients))
+        fault = self._book.faults.next_at(Phase.DOT, recipients)
         if fault is not None and fault.reply is not None:
             return str(fault.reply)
         content = envelope.original_content
@@ -390,17 +397,6 @@ class _Hooks:
     async def handle_exception(self, error: Exception) -> str:
         # A client that does not trust the certificate ends here too; that is for the client's test to see.
         return f"451 4.3.0 The test server failed: {type(error).__name__}"
-
-
-def _mailboxes(addresses: Iterable[str]) -> tuple[Mailbox, ...]:
-    """Those that are addresses by our rules; another client may write others, and no fault is about them."""
-    found: list[Mailbox] = []
-    for address in addresses:
-        try:
-            found.append(Mailbox(address))
-        except AddressError:
-            continue
-    return tuple(found)
 
 
 def _bearer_fields(text: str) -> tuple[str, str]:

@@ -152,7 +152,7 @@ class Opener:
             Failure: none came about.
             Lost: the line was lost on the way there.
         """
-        connection = connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
+        connection = self.dial(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
             greeting, capabilities = connection.run(start(name, self.server.tls))
@@ -163,6 +163,17 @@ class Opener:
         return Session(
             connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
         )
+
+    def dial(self, *, known: bool) -> Connection:
+        """Open the line; a test puts one without a socket here.
+
+        Args:
+            known: the host has been reached before.
+
+        Raises:
+            Failure: nobody there.
+        """
+        return connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:

@@ -1,0 +1,151 @@
+"""What every transport must pass, to subclass in its tests.
+
+What it is for: a transport of ours, or of somebody else's, shows that it keeps the promises a host relies on.
+What it refuses: to know how a transport works inside. Its law: each test is one promise of `Transport`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, ClassVar
+
+from vetmail_core.errors import TransportError
+from vetmail_core.receipts import Status
+from vetmail_core.testing.builders import email
+from vetmail_core.testing.faults import Faults
+from vetmail_core.transports.base import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vetmail_core.message import Email
+    from vetmail_core.receipts import Receipt
+
+__all__ = ["TransportContract"]
+
+_REACHED = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
+
+
+class TransportContract:
+    """Subclass it, give it a transport, and pytest runs the promises; works as a mixin of ``TestCase`` too.
+
+    ::
+
+        class TestOurTransport(TransportContract):
+            def make_transport(self, faults):
+                return OurTransport(server_that_follows(faults))
+
+    Attributes:
+        secret: put it in as the password, token or key of the transport; it must not show.
+        answers_faults: False for a transport with no server that could refuse: a folder, a mail program.
+    """
+
+    secret: ClassVar[str] = "correct-horse-battery-staple"  # noqa: S105 - made up, and looked for
+    answers_faults: ClassVar[bool] = True
+
+    def make_transport(self, faults: Faults) -> Transport:
+        """Make the transport, fresh for each test.
+
+        Args:
+            faults: what its server should answer; ask ``faults.next_at``, or run a `LocalSmtpServer` with it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs make_transport(self, faults)")
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        """The messages that have left, as bytes, so that they can be searched for BCC; override it."""
+        return ()
+
+    def test_it_is_a_transport(self) -> None:
+        """It has deliver and close."""
+        transport = self.make_transport(Faults())
+        assert isinstance(transport, Transport)
+        transport.close()
+
+    def test_each_email_gets_one_receipt_in_order(self) -> None:
+        """As many receipts as emails, and each holds the very email that was handed over."""
+        emails = [email(f"student{number}@example.com", key=f"class/{number}") for number in range(3)]
+        receipts = self._deliver(Faults(), emails)
+        assert len(receipts) == len(emails)
+        for receipt, one in zip(receipts, emails, strict=True):
+            assert receipt.email is one
+
+    def test_every_recipient_is_answered_for_once(self) -> None:
+        """To, CC and BCC: each stands in the receipt exactly once, and was reached."""
+        one = email("sam@example.com; pat@example.com", cc="kim@example.com", bcc="audit@example.org")
+        (receipt,) = self._deliver(Faults(), [one])
+        answered = sorted(outcome.mailbox.address_key for outcome in receipt.outcomes)
+        assert answered == sorted(mailbox.address_key for mailbox in one.recipients.all)
+        assert {outcome.status for outcome in receipt.outcomes} <= _REACHED
+
+    def test_no_email_gives_no_receipt(self) -> None:
+        """Nothing in, nothing out, and no error."""
+        assert self._deliver(Faults(), []) == []
+
+    def test_emails_are_pulled_as_they_are_needed(self) -> None:
+        """An endless run is fine: receipts come while it goes on."""
+        transport = self.make_transport(Faults())
+        receipts = transport.deliver(_endless())
+        assert len(list(itertools.islice(receipts, 2))) == 2  # noqa: PLR2004 - a few of an endless run
+        getattr(receipts, "close", lambda: None)()
+        transport.close()
+
+    def test_bcc_stays_out_of_the_bytes(self) -> None:
+        """No address in BCC stands in what leaves."""
+        self._deliver(Faults(), [email(bcc="audit@example.org")])
+        for data in self.sent_bytes():
+            assert b"audit@example.org" not in data.lower(), "BCC stands in the bytes"
+
+    def test_a_refusal_does_not_stop_the_rest(self) -> None:
+        """The first recipient is refused; that is a result, and the next email goes out."""
+        faults = Faults().refuse(times=1)
+        first, second = self._deliver(faults, [email("old@example.com"), email("sam@example.com")])
+        if self.answers_faults:
+            assert [mailbox.addr_spec for mailbox in first.refused] == ["old@example.com"]
+        else:
+            assert faults.unused(), "answers_faults is False, and a fault was answered"
+        assert second.ok
+
+    def test_a_line_lost_after_the_dot_is_in_doubt(self) -> None:
+        """Nobody knows whether it was taken: UNKNOWN, not sent again, and the next email goes out."""
+        faults = Faults().drop(times=1)
+        first, second = self._deliver(faults, [email("sam@example.com"), email("pat@example.com")])
+        if self.answers_faults:
+            assert [mailbox.addr_spec for mailbox in first.unknown] == ["sam@example.com"]
+            assert faults.fired() == 1
+        else:
+            assert faults.unused(), "answers_faults is False, and a fault was answered"
+        assert second.ok
+
+    def test_closing_twice_is_fine(self) -> None:
+        """The second call does nothing."""
+        transport = self.make_transport(Faults())
+        transport.close()
+        transport.close()
+
+    def test_a_closed_transport_says_so(self) -> None:
+        """Delivering after close is misuse: TransportError, not silence."""
+        transport = self.make_transport(Faults())
+        transport.close()
+        try:
+            receipts = list(transport.deliver([email()]))
+        except TransportError:
+            return
+        raise AssertionError(f"expected a TransportError from a closed transport, got {receipts!r}")
+
+    def test_the_repr_holds_no_secret(self) -> None:
+        """Neither before nor after it was used."""
+        transport = self.make_transport(Faults())
+        assert self.secret not in repr(transport)
+        list(transport.deliver([email()]))
+        assert self.secret not in repr(transport)
+        transport.close()
+
+    def _deliver(self, faults: Faults, emails: list[Email]) -> list[Receipt]:
+        transport = self.make_transport(faults)
+        receipts = list(transport.deliver(emails))
+        transport.close()
+        return receipts
+
+
+def _endless() -> Iterator[Email]:
+    return (email(f"student{number}@example.com") for number in itertools.count())

@@ -1,0 +1,85 @@
+"""The SMTP transport on a line without a socket.
+
+What it is for: giving the outbox the real session: the same commands, limits, tries and pauses, so the same
+receipts. What it refuses: to wait; a server that is silent has passed its deadline at once. Its law: of
+``SmtpTransport`` it changes where the line leads, and nothing else.
+"""
+
+from __future__ import annotations
+
+import selectors
+import ssl
+from typing import TYPE_CHECKING, Final, cast
+
+from vetmail_core.credentials import PlainSecret
+from vetmail_core.preferences import AuthenticationType, MailServer, TlsMethod
+from vetmail_core.testing.memory_server import MemoryContext, MemorySocket
+from vetmail_core.transports.smtp.connection import Connection
+from vetmail_core.transports.smtp.session import Opener
+from vetmail_core.transports.smtp.settings import Deadlines, Pipelining
+from vetmail_core.transports.smtp.transport import SmtpTransport
+
+if TYPE_CHECKING:
+    import socket
+
+    from vetmail_core.clock import Clock
+    from vetmail_core.testing.memory_server import MemoryServer
+
+__all__ = ["MemoryTransport"]
+
+# Every phase is gone through, so that a fault at any of them can fire.
+_SERVER: Final = MailServer(
+    host="outbox.example",
+    port=587,
+    tls=TlsMethod.EXPLICIT,
+    authentication=AuthenticationType.PASSWORD,
+    username="outbox",
+    password=PlainSecret("outbox"),
+)
+
+
+class MemoryTransport(SmtpTransport):
+    """Delivers to a server in memory.
+
+    Args:
+        server: that server.
+        clock: for pauses and dates.
+    """
+
+    def __init__(self, server: MemoryServer, *, clock: Clock) -> None:
+        # One message at a time: what the server got belongs to the receipt that comes next.
+        super().__init__(_SERVER, pipelining=Pipelining.ENVELOPE, clock=clock)
+        self._memory = server
+        self._opener = _Opener(server)
+
+    def take_bodies(self) -> list[bytes]:
+        """The messages that came to the server since the last call."""
+        return self._memory.take_bodies()
+
+
+class _Opener(Opener):
+    def __init__(self, memory: MemoryServer) -> None:
+        super().__init__(
+            _SERVER,
+            login=None,
+            token=None,
+            context=MemoryContext(ssl.PROTOCOL_TLS_CLIENT),
+            deadlines=Deadlines(),
+            ehlo_name="",
+            allow_cleartext_auth=False,
+        )
+        self._memory = memory
+
+    def dial(self, *, known: bool) -> Connection:  # noqa: ARG002 - a server in memory is always known
+        return _Line(MemorySocket(self._memory), deadlines=self.deadlines, context=self._tls())
+
+
+class _Line(Connection):
+    def __init__(self, memory: MemorySocket, *, deadlines: Deadlines, context: ssl.SSLContext) -> None:
+        super().__init__(
+            cast("socket.socket", memory), host=_SERVER.host, deadlines=deadlines, context=context
+        )
+        self._memory = memory
+
+    def _wait(self, events: int, deadline: float) -> int:  # noqa: ARG002 - nobody waits for a silent server in memory
+        return self._memory.ready & (events | selectors.EVENT_READ) if events else 0
