@@ -24,11 +24,16 @@ def survival() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("mode", "kills", "most"), [("AUTO", 200, 1), ("OFF", 20, 1), ("ENVELOPE", 20, 1)])
+@pytest.mark.parametrize(
+    ("mode", "kills", "most"), [("AUTO", 200, 1), ("OFF", 20, 1), ("ENVELOPE", 20, 1), ("CHUNKING", 40, 16)]
+)
 def test_two_thousand_people_and_two_hundred_kills(
     survival: ModuleType, tmp_path: Path, mode: str, kills: int, most: int
 ) -> None:
-    """Kill -9 at random moments: each person has one email or is in doubt, at most one for each kill."""
+    """Kill -9 at random moments: each person has one email or is in doubt.
+
+    At most one for each kill; with CHUNKING at most what is in flight.
+    """
     grew = survival.killed(tmp_path, kills=kills, people=2000, mode=mode)
     assert sum(grew) <= kills * most
     assert max(grew) <= most

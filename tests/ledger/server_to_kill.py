@@ -26,7 +26,7 @@ def serve(line: socket.socket) -> None:
             verb = command[:4].upper()
             answer = b"250 2.0.0 Ok\r\n"
             if verb == b"EHLO":
-                answer = b"250-server.example.com\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+                answer = b"250-server.example.com\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"
             elif verb == b"RCPT":
                 recipients.append(command.split(b"<")[1].split(b">")[0])
             elif verb == b"DATA":
@@ -35,6 +35,12 @@ def serve(line: socket.socket) -> None:
                     if body == b".\r\n":
                         break
                 else:
+                    return
+                os.write(RECORD, b",".join(recipients) + b"\n")
+                recipients = []
+            elif verb == b"BDAT":
+                size = int(command.split()[1])
+                if len(said.read(size)) < size:
                     return
                 os.write(RECORD, b",".join(recipients) + b"\n")
                 recipients = []

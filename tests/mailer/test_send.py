@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from vetmail_core import (
+    ROLE_LABELS,
     AddressListError,
     Cause,
     Content,
@@ -19,6 +20,7 @@ from vetmail_core import (
     Person,
     PreferencesError,
     RecipientsError,
+    RecipientType,
     Settings,
     Staff,
     Status,
@@ -97,6 +99,23 @@ def test_a_context_adds_its_roles(preferences: EmailPreferences, counting: Make)
         alone = mailer.send(HELLO, to="ann@example.com", context="occurrence_class")
     assert [m.addr_spec for m in receipt.email.recipients.cc] == ["kim@example.com"]
     assert not alone.email.recipients.cc
+    assert alone.warnings == (f"nobody to write to as {ROLE_LABELS['class_staff']}",), "To was typed"
+
+
+def test_whom_a_context_does_not_reach_is_in_the_receipts_warnings(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """A guardian without an address, a role that nobody holds: nobody is lost in silence."""
+    contexts = {"occurrence_class": {"class_staff": RecipientType.CC, "guardian": RecipientType.CC}}
+    with Mailer(attrs.evolve(preferences, contexts=contexts), transport=counting()) as mailer:
+        receipt = mailer.send(
+            HELLO,
+            to="ann@example.com",
+            context="occurrence_class",
+            people={"client": [Person("ann@example.com")], "guardian": [Person(None, name="Mary Lee")]},
+        )
+    assert any("Mary Lee has no e-mail address" in warning for warning in receipt.warnings)
+    assert f"nobody to write to as {ROLE_LABELS['class_staff']}" in receipt.warnings
 
 
 def test_the_sender_is_the_staff_member_under_the_preferences(

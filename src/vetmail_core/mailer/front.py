@@ -10,9 +10,12 @@ import contextlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, Self
 
+import attrs
+
 from vetmail_core.address import Mailbox, parse_mailbox_list
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
+from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
@@ -24,7 +27,6 @@ from vetmail_core.recipients import (
     ExclusionReason,
     Recipients,
     expand_context,
-    refuse_private_copies,
 )
 from vetmail_core.sender import resolve_sender
 from vetmail_core.transports import transport_for
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.receipts import Report
+    from vetmail_core.recipients import Expansion
     from vetmail_core.transports import Transport
 
 __all__ = ["Mailer", "RunInterrupted"]
@@ -116,7 +119,8 @@ class Mailer:
             headers: further headers.
 
         Returns:
-            What became of it; at least one recipient was accepted or handed over.
+            What became of it; at least one recipient was accepted or handed over. Its warnings name people of
+            the context who cannot be written to, and roles that nobody holds.
 
         Raises:
             DeliveryError: nobody was accepted; its `receipt` says why.
@@ -126,11 +130,11 @@ class Mailer:
             PreferencesError: no sender or no login can be worked out.
         """
         recipients = Recipients(self._split(to), self._split(cc), self._split(bcc))
+        left_out: tuple[str, ...] = ()
         if context is not None:
-            recipients |= expand_context(
-                context, _NOBODY if people is None else people, self.preferences
-            ).recipients
-        refuse_private_copies(context, recipients)
+            expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
+            left_out = _left_out(expansion, context, self.preferences, typed=bool(recipients.to))
+            recipients |= expansion.recipients
         sender = resolve_sender(self.preferences, self.staff)
         email = Email(
             sender=sender.mailbox,
@@ -140,6 +144,8 @@ class Mailer:
             headers=headers,
         )
         (receipt,) = self._opened().deliver([email])
+        if left_out:
+            receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, *left_out))
         if not receipt.accepted and not receipt.handed_over:
             raise DeliveryError(_nobody(receipt), receipt=receipt)
         return receipt
@@ -308,6 +314,18 @@ def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
             tally.exclude(step)
         else:
             yield step
+
+
+def _left_out(
+    expansion: Expansion, context: str, preferences: EmailPreferences, *, typed: bool
+) -> tuple[str, ...]:
+    """Whom a context does not reach, for the receipt's warnings; the email itself goes all the same."""
+    types = preferences.recipient_types(context)
+    empty = [role for role in expansion.empty_roles if not (typed and types[role] is RecipientType.TO)]
+    return (
+        *(exclusion.detail for exclusion in expansion.exclusions),
+        *(f"nobody to write to as {ROLE_LABELS.get(role, role)}" for role in empty),
+    )
 
 
 def _nobody(receipt: Receipt) -> str:
