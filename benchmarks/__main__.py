@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 
 SECTIONS = ("addresses", "planning", "messages", "smtp", "importing", "testkit")
 DOCS = Path(__file__).parent.parent / "docs"
-PEERS = "vetmail_core attrs cattrs email-validator django aiosmtplib aiosmtpd redmail yagmail flanker pytest".split()
+PEERS = (
+    "vetmail_core",
+    "attrs",
+    "cattrs",
+    "email-validator",
+    "django",
+    "aiosmtplib",
+    "aiosmtpd",
+    "redmail",
+    "yagmail",
+    "flanker",
+    "pytest",
+)
 
 
 def _table(table: Table) -> str:
