@@ -7,8 +7,8 @@ what the script says. Its law: the same script, asked at the same moments, as ``
 
 from __future__ import annotations
 
+import os
 import selectors
-import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
@@ -66,8 +66,8 @@ class MemorySocket:
         self._collecting = False
         self._sender = ""
         self._recipients: list[str] = []
-        # Selectors want a file number; nothing is ever sent over this one.
-        self._number = socket.socket()
+        # Selectors want a file number; nothing is ever sent over this pipe.
+        self._pipe: tuple[int, ...] = os.pipe()
         self._say_instead(Phase.CONNECT) or self._say("220 localhost ESMTP of a test")
 
     # -- what a connection asks of a socket ------------------------------------------------------------
@@ -80,7 +80,7 @@ class MemorySocket:
 
     def fileno(self) -> int:
         """A number for selectors."""
-        return self._number.fileno()
+        return self._pipe[0]
 
     def setblocking(self, flag: bool, /) -> None:  # noqa: FBT001 - the standard library's signature
         """Nothing ever blocks here."""
@@ -117,7 +117,11 @@ class MemorySocket:
     def close(self) -> None:
         """Leave."""
         self._gone = True
-        self._number.close()
+        pipe, self._pipe = self._pipe, ()
+        for number in pipe:
+            os.close(number)
+
+    __del__ = close  # a test may forget an outbox without a warning: there is no server to part from
 
     def do_handshake(self) -> None:
         """Shake hands, which takes no octets here; the script may have it fail."""

@@ -1,0 +1,252 @@
+"""The contract of a transport, run on every transport there is, and on one of a host's own."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import pytest
+
+from vetmail_core import (
+    Cause,
+    EmlTransport,
+    Login,
+    MailtoTransport,
+    Outcome,
+    Phase,
+    PlainSecret,
+    Receipt,
+    RedirectAll,
+    Reply,
+    Retrying,
+    SmtpTransport,
+    Status,
+    TlsMethod,
+    TransportError,
+)
+from vetmail_core.testing import FakeClock, FaultKind, Faults, LocalSmtpServer, Outbox, TransportContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vetmail_core import Email, Transport
+
+
+class TestOutbox(TransportContract):
+    """The recording transport is a transport."""
+
+    outbox: Outbox
+
+    def make_transport(self, faults: Faults) -> Transport:
+        self.outbox = Outbox(faults=faults)
+        return self.outbox
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        return [record.data for record in self.outbox.records]
+
+
+class TestEml(TransportContract):
+    """A folder; there is no server that could refuse."""
+
+    answers_faults: ClassVar[bool] = False
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def make_transport(self, faults: Faults) -> Transport:  # noqa: ARG002 - a folder refuses nothing
+        return EmlTransport(self.folder)
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        return [path.read_bytes() for path in self.folder.glob("*.eml")]
+
+
+class TestMailto(TransportContract):
+    """A mail program, which gets its BCC in the URI: no bytes are made here."""
+
+    answers_faults: ClassVar[bool] = False
+
+    def make_transport(self, faults: Faults) -> Transport:  # noqa: ARG002 - a mail program answers nothing
+        return MailtoTransport(open_uri=lambda _uri: None)
+
+
+class _OnALocalServer(TransportContract):
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        with ExitStack() as self.servers:
+            yield
+
+    def smtp(self, faults: Faults) -> SmtpTransport:
+        login = Login("kim", PlainSecret(self.secret))
+        self.server = LocalSmtpServer(tls=TlsMethod.EXPLICIT, login=login, faults=faults)
+        self.servers.enter_context(self.server)
+        context = self.server.client_context
+        return self.servers.enter_context(
+            SmtpTransport(self.server.mail_server, ssl_context=context, clock=FakeClock())
+        )
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        return [received.data for received in self.server.emails]
+
+
+class TestSmtp(_OnALocalServer):
+    """The real thing, on a real socket."""
+
+    def make_transport(self, faults: Faults) -> Transport:
+        return self.smtp(faults)
+
+
+class TestRedirectAll(_OnALocalServer):
+    """Everything to one address keeps the promises; whom it was meant for is refused with the one copy."""
+
+    def make_transport(self, faults: Faults) -> Transport:
+        return RedirectAll(self.smtp(faults), "trial@example.com")
+
+
+class TestRetrying(_OnALocalServer):
+    """Another try for what was put off keeps the promises."""
+
+    def make_transport(self, faults: Faults) -> Transport:
+        return Retrying(self.smtp(faults), delays=[1.0], clock=FakeClock())
+
+
+class HttpApiTransport:
+    """What somebody else would write: a transport that posts to a provider, here a function.
+
+    Args:
+        post: takes the bytes and the envelope; returns the provider's answer for each address.
+        token: the provider's key.
+    """
+
+    def __init__(self, post: ProviderStub, token: str) -> None:
+        self._post = post
+        self._token = token
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return "HttpApiTransport(token=***)"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        if self._closed:
+            raise TransportError("This HttpApiTransport is closed; make a new one.")
+        return (self._one(email) for email in emails)
+
+    def _one(self, email: Email) -> Receipt:
+        to = [mailbox.addr_spec for mailbox in email.recipients.all]
+        answers = self._post.post(email.as_bytes(), to, token=self._token)
+        outcomes = [
+            Outcome(mailbox, Status.ACCEPTED, phase=Phase.DOT)
+            if answer is None
+            else Outcome(mailbox, *answer[:1], cause=answer[1], reply=answer[2], phase=Phase.RCPT)
+            for mailbox, answer in zip(email.recipients.all, answers, strict=True)
+        ]
+        return Receipt(email, outcomes)
+
+    def close(self) -> None:
+        self._closed = True
+
+
+Answer = tuple[Status, Cause, Reply | None]
+
+
+class ProviderStub:
+    """A provider that follows a script of faults."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.bodies: list[bytes] = []
+
+    def post(self, body: bytes, to: list[str], *, token: str) -> list[Answer | None]:
+        assert token
+        self.bodies.append(body)
+        if any(self.faults.next_at(Phase.DOT, [address]) for address in to):
+            return [(Status.UNKNOWN, Cause.CONNECTION, None)] * len(to)
+        return [self._answer(address) for address in to]
+
+    def _answer(self, address: str) -> Answer | None:
+        fault = self.faults.next_at(Phase.RCPT, [address])
+        if fault is None:
+            return None
+        assert fault.kind is FaultKind.REPLY
+        return (Status.REFUSED, Cause.BAD_RECIPIENT, fault.reply)
+
+
+class TestAThirdPartysTransport(TransportContract):
+    """A host's own transport runs the same promises."""
+
+    def make_transport(self, faults: Faults) -> Transport:
+        self.provider = ProviderStub(faults)
+        return HttpApiTransport(self.provider, token=self.secret)
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        return self.provider.bodies
+
+
+class Leaky(HttpApiTransport):
+    """Keeps none of the promises it could break."""
+
+    def __repr__(self) -> str:
+        return f"Leaky({self._token})"
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        return iter([self._one(email) for email in itertools.islice(emails, 2)])
+
+    def _one(self, email: Email) -> Receipt:
+        bcc = ", ".join(mailbox.addr_spec for mailbox in email.recipients.bcc)
+        copy = message_from_bytes(email.as_bytes(), policy=policy.default)
+        copy["Bcc"] = bcc
+        self._post.bodies.append(copy.as_bytes())
+        return Receipt(email, [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all])
+
+
+class _Bad(TransportContract):
+    def make_transport(self, faults: Faults) -> Transport:
+        self.provider = ProviderStub(faults)
+        return Leaky(self.provider, token=self.secret)
+
+    def sent_bytes(self) -> Iterable[bytes]:
+        return self.provider.bodies
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "test_each_email_gets_one_receipt_in_order",
+        "test_bcc_stays_out_of_the_bytes",
+        "test_a_refusal_does_not_stop_the_rest",
+        "test_a_line_lost_after_the_dot_is_in_doubt",
+        "test_a_closed_transport_says_so",
+        "test_the_repr_holds_no_secret",
+    ],
+)
+def test_a_transport_that_breaks_a_promise_fails_it(promise: str) -> None:
+    """The contract is not a formality."""
+    with pytest.raises(AssertionError):
+        getattr(_Bad(), promise)()
+
+
+def test_a_transport_that_says_it_answers_nothing_must_not() -> None:
+    """`answers_faults = False` is checked too."""
+
+    class Sly(TestAThirdPartysTransport):
+        answers_faults: ClassVar[bool] = False
+
+    for promise in ("test_a_refusal_does_not_stop_the_rest", "test_a_line_lost_after_the_dot_is_in_doubt"):
+        with pytest.raises(AssertionError, match="answers_faults is False"):
+            getattr(Sly(), promise)()
+
+
+def test_the_contract_asks_for_a_transport() -> None:
+    """A subclass without make_transport is told so."""
+    with pytest.raises(NotImplementedError, match=r"needs make_transport\(self, faults\)"):
+        TransportContract().test_it_is_a_transport()
+    assert tuple(TransportContract().sent_bytes()) == ()
