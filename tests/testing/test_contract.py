@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from contextlib import ExitStack
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import pytest
@@ -31,6 +30,7 @@ from vetmail_core.testing import FakeClock, FaultKind, Faults, LocalSmtpServer, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from vetmail_core import Email, Transport
 
@@ -68,6 +68,7 @@ class TestMailto(TransportContract):
     """A mail program, which gets its BCC in the URI: no bytes are made here."""
 
     answers_faults: ClassVar[bool] = False
+    takes_any_number: ClassVar[bool] = False
 
     def make_transport(self, faults: Faults) -> Transport:  # noqa: ARG002 - a mail program answers nothing
         return MailtoTransport(open_uri=lambda _uri: None)
@@ -243,6 +244,16 @@ def test_a_transport_that_says_it_answers_nothing_must_not() -> None:
     for promise in ("test_a_refusal_does_not_stop_the_rest", "test_a_line_lost_after_the_dot_is_in_doubt"):
         with pytest.raises(AssertionError, match="answers_faults is False"):
             getattr(Sly(), promise)()
+
+
+def test_a_transport_that_says_it_is_limited_must_be() -> None:
+    """`takes_any_number = False` is checked too."""
+
+    class Boundless(TestOutbox):
+        takes_any_number: ClassVar[bool] = False
+
+    with pytest.raises(AssertionError, match="takes_any_number is False"):
+        Boundless().test_emails_are_pulled_as_they_are_needed()
 
 
 def test_the_contract_asks_for_a_transport() -> None:

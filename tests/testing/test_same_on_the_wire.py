@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from vetmail_core import Deadlines, Login, Pipelining, PlainSecret, SmtpTransport, TlsMethod
 from vetmail_core.receipts import Phase
@@ -14,6 +14,7 @@ from vetmail_core.testing import FakeClock, FaultKind, Faults, LocalSmtpServer, 
 
 if TYPE_CHECKING:
     from vetmail_core.message import Email
+    from vetmail_core.receipts import Receipt
 
 Script = Callable[[Faults], Faults]
 
@@ -84,6 +85,23 @@ SCRIPTS: dict[str, Script] = {
 _SHORT = Deadlines(greeting=0.4, command=0.4, tls=0.4, auth=0.4, data=0.4, body=0.4, dot=0.4, quit=0.4)
 
 
+def _told(receipt: Receipt) -> list[object]:
+    """What a receipt says, without the words for a line that broke, which differ from socket to socket."""
+    return [
+        receipt.attempts,
+        *(
+            (
+                outcome.mailbox.addr_spec,
+                outcome.status,
+                outcome.cause,
+                outcome.phase,
+                outcome.reply if outcome.reply is not None and outcome.reply.code else None,
+            )
+            for outcome in receipt.outcomes
+        ),
+    ]
+
+
 def _emails() -> list[Email]:
     return [
         email("sam@example.com", key="class/1"),
@@ -92,7 +110,7 @@ def _emails() -> list[Email]:
     ]
 
 
-def _on_the_wire(faults: Faults, teller: Any) -> list[object]:
+def _on_the_wire(faults: Faults) -> list[list[object]]:
     login = Login("kim", PlainSecret("secret"))
     silent = any(fault.kind is FaultKind.STALL for fault in faults.script)
     with (
@@ -105,27 +123,30 @@ def _on_the_wire(faults: Faults, teller: Any) -> list[object]:
             clock=FakeClock(),
         ) as transport,
     ):
-        return [teller.told(receipt) for receipt in transport.deliver(_emails())]
+        return [_told(receipt) for receipt in transport.deliver(_emails())]
 
 
-def _in_memory(faults: Faults, teller: Any) -> list[object]:
-    return [teller.told(receipt) for receipt in Outbox(faults=faults).deliver(_emails())]
+def _in_memory(faults: Faults) -> list[list[object]]:
+    return [_told(receipt) for receipt in Outbox(faults=faults).deliver(_emails())]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_gives_the_same_receipts_on_the_wire(name: str, teller: Any) -> None:
+def test_a_script_gives_the_same_receipts_on_the_wire(name: str) -> None:
     """The same faults, asked as often, give the same outcomes, causes, phases, replies and tries."""
     on_wire, in_memory = SCRIPTS[name](Faults()), SCRIPTS[name](Faults())
-    wire = _on_the_wire(on_wire, teller)
-    memory = _in_memory(in_memory, teller)
+    wire = _on_the_wire(on_wire)
+    memory = _in_memory(in_memory)
     assert memory == wire
     assert in_memory.fired() == on_wire.fired()
     assert (not in_memory.fired()) is (name == "none")
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    deadline=None,
+)
 @given(script=strategies.faults())
-def test_any_script_gives_the_same_receipts_on_the_wire(script: Faults, teller: Any) -> None:
+def test_any_script_gives_the_same_receipts_on_the_wire(script: Faults) -> None:
     """Scripts nobody thought of, too."""
-    wire = _on_the_wire(script.rewound(), teller)
-    assert _in_memory(script.rewound(), teller) == wire
+    wire = _on_the_wire(script.rewound())
+    assert _in_memory(script.rewound()) == wire

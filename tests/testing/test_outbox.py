@@ -1,0 +1,393 @@
+"""The recording transport: what it takes, what it remembers, what counts as looked at."""
+
+from __future__ import annotations
+
+import unittest
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from vetmail_core import (
+    Attachment,
+    BulkCopies,
+    Cause,
+    Content,
+    DeliveryError,
+    EmlTransport,
+    Mailbox,
+    Mailer,
+    Receipt,
+    RedirectAll,
+    Settings,
+    Status,
+    Transport,
+    TransportError,
+)
+from vetmail_core.receipts import Phase
+from vetmail_core.testing import (
+    FakeClock,
+    Faults,
+    Outbox,
+    a_staff_member,
+    a_student,
+    any_of,
+    capture,
+    contains,
+    content,
+    email,
+    matches,
+    preferences,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_readme_of_the_kit_holds() -> None:
+    """One bad address spoils nothing, and a look at the receipt is a look."""
+    with capture() as outbox:
+        outbox.faults.refuse("old@example.com", code=550, enhanced="5.1.1")
+        receipt = outbox.mailer().send(content(), to="sam@example.com; old@example.com")
+        assert [str(mailbox) for mailbox in receipt.accepted] == ["sam@example.com"]
+        assert [str(mailbox) for mailbox in receipt.refused] == ["old@example.com"]
+
+
+def test_a_receipt_that_nobody_reads_claims_nothing() -> None:
+    """The library reads receipts; that is not a look."""
+    outbox = Outbox()
+    outbox.mailer().send(content(), to="sam@example.com")
+    assert len(outbox.unclaimed) == 1
+    assert "1 unclaimed" in repr(outbox)
+
+
+def test_a_receipt_read_by_the_feature_claims_nothing() -> None:
+    """The feature under test reads receipts too; the test has not looked."""
+    feature: dict[str, object] = {}
+    exec(  # noqa: S102 - a feature in a file of its own
+        compile(
+            "def notify(mailer, content):\n    return mailer.send(content, to='sam@example.com').ok",
+            "portal.py",
+            "exec",
+        ),
+        feature,
+    )
+    outbox = Outbox()
+    assert feature["notify"](outbox.mailer(), content())  # type: ignore[operator] # made above
+    assert len(outbox.unclaimed) == 1
+
+
+def test_reading_a_record_claims_it_and_counting_does_not() -> None:
+    """Email, receipt and data are looks; len, repr and number are none."""
+    outbox = Outbox()
+    list(outbox.deliver([email(), email(), email(), email()]))
+    assert len(outbox) == 4
+    assert repr(outbox.records[0]) == "<Record #1 'Your class moved' to sam@example.com>"
+    assert [record.number for record in outbox.records] == [1, 2, 3, 4]
+    assert len(outbox.unclaimed) == 4
+    assert outbox.records[0].email.content.subject == "Your class moved"
+    assert outbox.records[1].receipt.ok
+    assert outbox.records[2].data.startswith(b"From: ")
+    assert [record.number for record in outbox.unclaimed] == [4]
+
+
+def test_a_watched_receipt_is_a_receipt() -> None:
+    """Equal to the plain one both ways, with its hash, its repr, and evolvable."""
+    outbox = Outbox()
+    (watched,) = outbox.deliver([email()])
+    plain = outbox.records[0].receipt
+    assert type(plain) is Receipt
+    assert watched == plain
+    assert plain == watched
+    assert watched != attrs.evolve(plain, attempts=2)
+    assert watched != "a receipt"
+    assert hash(watched) == hash(plain)
+    assert repr(watched) == repr(plain)
+    assert attrs.evolve(watched, attempts=3).attempts == 3
+
+
+def test_the_very_email_comes_back_and_is_stamped_on_the_wire() -> None:
+    """Date and Message-ID are in the bytes; the email stays as it was handed over."""
+    one = email()
+    outbox = Outbox(clock=FakeClock(datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)))
+    (receipt,) = outbox.deliver([one])
+    assert receipt.email is one
+    assert outbox.records[0].email is one
+    data = outbox.records[0].data
+    assert b"Date: Mon, 04 May 2026 03:02:01 +0000" in data
+    assert b"Message-ID: <" in data
+
+
+def test_mail_that_was_never_sent_has_the_bytes_it_would_have_had() -> None:
+    """A login that fails leaves nothing on the wire; the record can be read all the same."""
+    outbox = Outbox(faults=Faults().auth_fails())
+    (receipt,) = outbox.deliver([email()])
+    assert receipt.not_attempted
+    assert b"Subject: Your class moved" in outbox.records[0].data
+
+
+def test_more_recipients_than_a_message_may_have_are_answered_in_one_receipt() -> None:
+    """The real transport sends it in parts; so does the outbox."""
+    everybody = [f"student{number}@example.com" for number in range(250)]
+    outbox = Outbox(faults=Faults().refuse("student249@example.com"))
+    (receipt,) = outbox.deliver([email(bcc=everybody)])
+    assert len(receipt.accepted) == 250
+    assert [str(one) for one in receipt.refused] == ["student249@example.com"]
+
+
+def test_a_message_above_the_servers_size_is_refused() -> None:
+    """A fake that took it would be a liar."""
+    outbox = Outbox(size_limit=2_000)
+    small, large = outbox.deliver([email(), email(text="x\n" * 2_000)])
+    assert small.ok
+    assert {outcome.cause for outcome in large.outcomes} == {Cause.TOO_LARGE}
+
+
+def test_nobody_accepted_is_a_delivery_error() -> None:
+    """As with the real thing; the error holds the receipt, and reading it is a look."""
+    outbox = Outbox(faults=Faults().refuse("old@example.com"))
+    with pytest.raises(DeliveryError) as error:
+        outbox.mailer().send(content(), to="old@example.com")
+    assert error.value.receipt.refused
+    outbox.verify()
+
+
+def test_a_closed_outbox_takes_nothing_and_remembers_everything() -> None:
+    """Closing is closing; a line of its own closes by itself."""
+    outbox = Outbox()
+    with outbox.mailer() as mailer:
+        assert mailer.send(content(), to="sam@example.com").ok
+    with outbox.line() as line:
+        assert list(line.deliver([email()]))
+        assert "Line into <Outbox" in repr(line)
+    outbox.close()
+    with pytest.raises(TransportError, match="closed"):
+        outbox.deliver([email()])
+    assert len(outbox) == 2
+    assert isinstance(outbox, Transport)
+
+
+def test_every_door_leads_into_the_same_record() -> None:
+    """One email, bulk, a wrapper, a mailer of one's own."""
+    outbox = Outbox()
+    outbox.mailer(staff=a_staff_member()).send(content("One"), to="sam@example.com")
+    mailer = outbox.mailer(preferences(settings=Settings(default_from=Mailbox("office@example.com"))))
+    mailer.send_bulk(mailer.plan_bulk(content("Bulk"), [a_student("Sam"), a_student("Pat")]))
+    list(RedirectAll(outbox, "trial@example.com").deliver([email(subject="Wrapped")]))
+    Mailer(preferences(), transport=outbox).send(content("Own"), to="sam@example.com")
+    subjects = [record.email.content.subject for record in outbox.records]
+    assert subjects == ["One", "Bulk", "Bulk", "[for sam@example.com] Wrapped", "Own"]
+
+
+def test_a_plan_tells_whom_it_left_out() -> None:
+    """The hint knows about exclusions of a mailer made by the outbox."""
+    outbox = Outbox()
+    mailer = outbox.mailer()
+    people = [a_student("Sam"), a_student("Lee", marketing=False)]
+    mailer.send_bulk(mailer.plan_bulk(content(), people, marketing=True))
+    assert [exclusion.person.name for exclusion in outbox.exclusions] == ["Lee"]
+    with pytest.raises(AssertionError, match=r"lee@example\.com was left out of the plan"):
+        outbox.assert_sent(to="lee@example.com")
+
+
+def test_each_field_can_be_asked_for() -> None:
+    """One email with everything, found by every field, and not found by a wrong value."""
+    outbox = Outbox(faults=Faults().refuse("old@example.com").defer("busy@example.com", 450, "4.2.0"))
+    full = email(
+        "Sam <sam@example.com>; old@example.com",
+        cc="kim@example.com; busy@example.com",
+        bcc="audit@example.org",
+        content=Content("Moved", "Room 7\n", html="<p>Room 8</p>", attachments=[Attachment("map.txt", b"7")]),
+        sender="trainer@example.com",
+        reply_to=[Mailbox("office@example.com")],
+        headers={"X-Batch": "7"},
+        key="class/1",
+    )
+    list(outbox.deliver([full]))
+    good: list[dict[str, object]] = [
+        {"to": "sam@example.com"},
+        {"to": '"Sam" <sam@example.com>'},
+        {"to": Mailbox("sam@example.com")},
+        {"to": contains("Sam")},
+        {"to": ["old@example.com", Mailbox("sam@example.com")]},
+        {"cc": "kim@example.com"},
+        {"bcc": ("audit@example.org",)},
+        {"recipient": any_of("audit@example.org", "x@example.com")},
+        {"sender": "trainer@example.com"},
+        {"reply_to": "office@example.com"},
+        {"subject": "Moved"},
+        {"subject": matches("^Mov")},
+        {"text": contains("Room 7")},
+        {"html": contains("Room 8")},
+        {"body": contains("Room 8")},
+        {"attachment": "map.txt"},
+        {"headers": {"x-batch": matches("[0-9]")}},
+        {"key": "class/1"},
+        {"accepted": "sam@example.com"},
+        {"refused": "old@example.com"},
+        {"deferred": "busy@example.com"},
+        {"unknown": ()},
+        {"not_attempted": []},
+    ]
+    bad: list[dict[str, object]] = [
+        {"to": '"Pat" <sam@example.com>'},
+        {"to": ["sam@example.com"]},
+        {"to": ["sam@example.com", "sam@example.com"]},
+        {"bcc": ()},
+        {"subject": "moved"},
+        {"attachment": "plan.txt"},
+        {"headers": {"X-Batch": "8"}},
+        {"headers": {"X-Other": contains("")}},
+        {"refused": "sam@example.com"},
+    ]
+    for fields in good:
+        assert outbox.find(**fields) == (outbox.one(**fields),), fields  # type: ignore[arg-type] # a table of fields
+    for fields in bad:
+        assert outbox.find(**fields) == (), fields  # type: ignore[arg-type] # as above
+
+
+def test_a_slip_in_a_question_is_not_no_such_email() -> None:
+    """An unknown field, an address that is none, times below one: said at once."""
+    outbox = Outbox()
+    with pytest.raises(TypeError, match="no field 'subjet'; did you mean 'subject'"):
+        outbox.find(subjet="Moved")  # type: ignore[call-arg] # the slip
+    with pytest.raises(TypeError, match=r"no field 'zzz'\."):
+        outbox.find(zzz="Moved")  # type: ignore[call-arg] # the slip
+    with pytest.raises(ValueError, match="sam"):
+        outbox.find(to="sam")
+    with pytest.raises(ValueError, match="assert_none"):
+        outbox.assert_sent(times=0)
+    with pytest.raises(ValueError, match="at least one option"):
+        any_of()
+
+
+def test_sent_means_accepted_by_whom_it_is_about() -> None:
+    """Refused for Pat is not sent to Pat; it was sent to Sam."""
+    outbox = Outbox(faults=Faults().refuse("pat@example.com"))
+    list(outbox.deliver([email("sam@example.com; pat@example.com")]))
+    outbox.assert_sent(to="sam@example.com")
+    outbox.assert_sent(subject="Your class moved", refused="pat@example.com")
+    for fields in ({"to": "pat@example.com"}, {"to": ["sam@example.com", "pat@example.com"]}):
+        with pytest.raises(AssertionError, match="did not arrive"):
+            outbox.assert_sent(**fields)  # type: ignore[arg-type] # a table of fields
+
+
+def test_no_mail_means_none_was_handed_over() -> None:
+    """Refused mail is mail all the same, for somebody who expects none."""
+    outbox = Outbox(faults=Faults().refuse())
+    outbox.assert_none()
+    list(outbox.deliver([email()]))
+    outbox.assert_none(to="pat@example.com")
+    with pytest.raises(AssertionError, match="expected no email; 1 came"):
+        outbox.assert_none()
+
+
+def test_a_block_has_its_own_mail() -> None:
+    """What came before and after is not in it, also when the block fails."""
+    outbox = Outbox()
+    list(outbox.deliver([email()]))
+    with outbox.during() as sent:
+        sent.assert_none()
+        list(outbox.deliver([email("pat@example.com")]))
+        assert len(sent) == 1
+    list(outbox.deliver([email("lee@example.com")]))
+    assert sent.one().email.recipients.to[0].addr_spec == "pat@example.com"
+    assert sent.exclusions == ()
+    assert bool(Outbox()), "an empty outbox is not falsy"
+    with pytest.raises(RuntimeError), outbox.during() as broken:
+        raise RuntimeError
+    assert len(broken) == 0
+
+
+def test_ignored_mail_need_not_be_looked_at() -> None:
+    """Past and to come, by fields or all."""
+    outbox = Outbox()
+    list(outbox.deliver([email("audit@example.org")]))
+    outbox.ignore(to=contains("example.org"))
+    list(outbox.deliver([email("log@example.org"), email("sam@example.com")]))
+    assert [record.number for record in outbox.unclaimed] == [3]
+    outbox.ignore()
+    outbox.verify()
+
+
+def test_capture_is_strict_at_its_end_and_lets_other_errors_through() -> None:
+    """Unclaimed mail fails the block; a failing block fails for its own reason."""
+    with pytest.raises(AssertionError, match="no assertion looked at"), capture() as outbox:
+        list(outbox.deliver([email()]))
+    with pytest.raises(AssertionError, match="never fired"), capture(faults=Faults().drop()):
+        pass
+    with pytest.raises(KeyError), capture() as outbox:
+        raise KeyError(*(len(list(outbox.deliver([email()]))),))
+    with capture(strict=False, clock=FakeClock()) as outbox:
+        list(outbox.deliver([email()]))
+
+
+class TestUnderUnittest(unittest.TestCase):
+    """The kit without pytest."""
+
+    def setUp(self) -> None:
+        """An outbox for each test."""
+        self.outbox = self.enterContext(capture())
+
+    def test_a_class_that_moved_tells_every_student(self) -> None:
+        """Plain context managers do."""
+        mailer = self.outbox.mailer()
+        mailer.send_bulk(mailer.plan_bulk(content(), [a_student("Sam"), a_student("Pat")]))
+        self.outbox.assert_sent(to="sam@example.com", times=1)
+        self.outbox.assert_sent(to="pat@example.com", times=1)
+
+
+def test_waits_pass_on_the_clock() -> None:
+    """A server that throttles makes the run slower, and nobody sleeps."""
+    outbox = Outbox(faults=Faults().throttle())
+    list(outbox.deliver([email(), email()]))
+    assert isinstance(outbox.clock, FakeClock)
+    assert sum(outbox.clock.slept) > 0
+
+
+def test_a_folder_reads_as_an_outbox(tmp_path: Path) -> None:
+    """What a rehearsal wrote can be asked about, BCC and all."""
+    with EmlTransport(tmp_path) as transport:
+        list(transport.deliver([email(bcc="audit@example.org", key="class/1"), email("pat@example.com")]))
+    outbox = Outbox.from_folder(tmp_path)
+    record = outbox.assert_sent(to="sam@example.com", bcc="audit@example.org")
+    assert [outcome.status for outcome in record.receipt.outcomes] == [Status.HANDED_OVER] * 2
+    outbox.assert_bcc_hidden()
+    assert len(outbox.unclaimed) == 1
+
+
+def test_copies_of_a_bulk_run_can_be_counted() -> None:
+    """CC goes with the first email, or with each, as the preferences say."""
+    for copies, times in ((BulkCopies.FIRST_RECIPIENT, 1), (BulkCopies.EVERY_RECIPIENT, 3)):
+        outbox = Outbox()
+        settings = Settings(default_from=Mailbox("office@example.com"), bulk_copies=copies)
+        mailer = outbox.mailer(preferences(settings=settings))
+        people = [a_student(name) for name in ("Sam", "Pat", "Lee")]
+        mailer.send_bulk(mailer.plan_bulk(content(), people, cc="head@example.com"))
+        outbox.assert_sent(times=times, cc="head@example.com")
+
+
+def test_a_command_out_of_order_is_refused_in_memory() -> None:
+    """The server in memory keeps the rules of SMTP, whoever talks to it."""
+    from vetmail_core.testing.memory_server import MemoryServer, MemorySocket  # noqa: PLC0415 - not for users
+
+    line = MemorySocket(MemoryServer(Faults().drop(Phase.RCPT), size_limit=1_000))
+
+    def said(command: bytes) -> bytes:
+        line.send(command)
+        return line.recv(1_000)
+
+    assert line.recv(100).startswith(b"220")
+    assert said(b"RCPT TO:<sam@example.com>\r\n").startswith(b"503")
+    assert said(b"DATA\r\n").startswith(b"503")
+    assert said(b"VRFY sam\r\n").startswith(b"502")
+    assert said(b"MAIL FROM:<a@example.com>\r\n").startswith(b"250")
+    assert said(b"MAIL FROM:<a@example.com>\r\n").startswith(b"503")
+    assert said(b"DATA\r\n").startswith(b"554")
+    assert said(b"RSET\r\nMAIL FROM:<a@example.com>\r\n").count(b"250") == 2
+    assert said(b"RCPT TO:<sam@example.com>\r\n") == b""
+    with pytest.raises(BrokenPipeError):
+        line.send(b"QUIT\r\n")
+    assert (line.getsockname()[0], line.version()) == ("127.0.0.1", "TLSv1.3")
+    line.close()
