@@ -142,7 +142,12 @@ REFUSED = [
     ("a@[192.0.2.1", Code.UNCLOSED_LITERAL, "["),
     # comments inside
     ("user@good.example(x)evil.example", Code.TEXT_AFTER_COMMENT, "evil.example"),
-    ("user(x)name@good.example", Code.NO_ADDRESS, "user(x)name@good.example"),
+    ("user(x)name@good.example", Code.TEXT_AFTER_COMMENT, "name@good.example"),
+    ("user(x)@good.example", Code.TEXT_AFTER_COMMENT, "@good.example"),
+    ("Anna (x) anna@example.com", Code.NAME_CHARACTER, "Anna (x) anna@example.com"),
+    ("anna @example.com", Code.NAME_CHARACTER, "anna @example.com"),
+    ("anna@ example.com", Code.DOMAIN_EMPTY, " "),
+    ("[" * 30, Code.NO_ADDRESS, "[" * 30),
     ("test@(x)example.com", Code.TEXT_AFTER_COMMENT, "example.com"),
     ("<a@example.com(x)y>", Code.TEXT_AFTER_COMMENT, "y>"),
     # local parts

@@ -231,8 +231,9 @@ def _checked_domain(raw: str) -> tuple[str, str, str]:
     plain = dotted.isascii() and "xn--" not in dotted.lower()
     domain = ascii_domain = dotted
     if not plain:
-        if len(dotted) > _DOMAIN_OCTETS:
-            raise _domain_too_long(raw, len(dotted))
+        composed = len(unicodedata.normalize("NFC", dotted))
+        if composed > _DOMAIN_OCTETS:  # A-labels never have fewer characters
+            raise _domain_too_long(raw, composed)
         domain, ascii_domain = _international(dotted, raw)
     _refuse_bad_labels(ascii_domain, dotted)
     if len(ascii_domain) > _DOMAIN_OCTETS:
@@ -315,7 +316,7 @@ def _suspect(raw: str, where: str) -> tuple[int, int, str]:
     """The character most likely at fault in a piece that was refused without a place."""
     for offset, character in enumerate(raw):
         category = unicodedata.category(character)
-        odd = category[0] in "CZ" and character != " "
+        odd = category[0] in ("CZSP" if where == "behind the @" else "CZ") and character not in " .-"
         if odd or (offset == 0 and category[0] == "M"):
             return offset, offset + 1, f"{shown_character(character)} may not stand {where}"
     return 0, len(raw), f'"{shown_text(raw)}" may not stand {where}'

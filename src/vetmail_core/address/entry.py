@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from vetmail_core.address.addr_spec import QUOTED, checked_address, unescaped
 from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.address.mailbox import mailbox_of_checked
@@ -22,8 +20,9 @@ from vetmail_core.errors import AddressErrorCode as Code
 if TYPE_CHECKING:
     from vetmail_core.address.mailbox import Mailbox
     from vetmail_core.address.nesting import Nesting
+    from vetmail_core.address.rules import Rules
 
-__all__ = ["LENIENT", "ONE", "Rules", "in_list", "read_entry"]
+__all__ = ["read_entry"]
 
 _BLANKS: Final = re.compile(r"[ \t]+")
 _BARE: Final = re.compile(r'[^ \t"(\[]++|\[')
@@ -31,44 +30,12 @@ _BARE: Final = re.compile(r'[^ \t"(\[]++|\[')
 _ANGLE: Final = re.compile(r'[^ \t"(\[<>]++|\[')
 """The same between angle brackets."""
 _COMMA: Final = re.compile("[,;]")
-_QUOTED_PIECES: Final = re.compile(rf"{QUOTED.pattern}|\[[^\]]*+\]", re.DOTALL)
+_QUOTED_PIECES: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
 _UNCLOSED: Final = {
     '"': (Code.UNCLOSED_QUOTE, "the quotation mark here is never closed", 'add the closing "'),
     "(": (Code.UNCLOSED_COMMENT, 'the "(" here is never closed', 'add the ")", or put the name in quotes'),
     "[": (Code.UNCLOSED_LITERAL, 'the "[" here is never closed', 'add the "]"'),
 }
-
-
-@attrs.frozen(kw_only=True)
-class Rules:
-    """What may stand in a name without quotes.
-
-    Attributes:
-        word: matches a run of it.
-        own_address: whether the mailbox's own address may be its name.
-        separator: the list's separator; "" when one mailbox alone is read.
-    """
-
-    word: re.Pattern[str]
-    own_address: bool = False
-    separator: str = ""
-
-
-ONE: Final = Rules(word=re.compile(r'[^ \t"()<>@:\\\[\],;]++'))
-"""One mailbox alone, strictly."""
-
-LENIENT: Final = Rules(word=re.compile(r'[^ \t"()<>@\\]++'), own_address=True)
-"""A pasted entry, already cut out of its list."""
-
-_IN_LIST: Final = {
-    ";": Rules(word=re.compile(r'[^ \t"()<>@:\\\[\];]++'), separator=";"),
-    ",": Rules(word=re.compile(r'[^ \t"()<>@:\\\[\],]++'), separator=","),
-}
-
-
-def in_list(separator: str) -> Rules:
-    """The strict rules inside a list."""
-    return _IN_LIST[separator]
 
 
 def read_entry(nesting: Nesting, start: int, end: int, rules: Rules) -> Mailbox:
@@ -298,11 +265,14 @@ class _Reader:
             return
         if at < 0:
             whole = text[first : self.end]
-            if "@" in whole and "(" not in whole:
+            if "@" in whole and text.startswith("(", last):
+                raise self._text_behind(first, last, self.position, commented=True)
+            if "@" in whole:
                 words = whole.split()
                 name = shown_text(" ".join(words[:-1]))
                 hint = f"put the address in angle brackets, {name} <{shown_text(words[-1])}>"
-                hint = hint if "@" in words[-1] else "write one like anna@example.com"
+                if not words[-1].strip("@").count("@"):
+                    hint = "write one like anna@example.com"
                 raise Fault(
                     Code.NAME_CHARACTER, first, self.end, "a name stands before the address without < >", hint
                 )
@@ -324,6 +294,10 @@ class _Reader:
                 self.end,
                 "text goes on behind a comment within the address",
                 "delete the comment, with its parentheses",
+            )
+        if self.text[last - 1 : last] == "@" and first < last:
+            return Fault(
+                Code.DOMAIN_EMPTY, last, behind, "a blank stands where the domain should begin", "delete it"
             )
         if "@" in self.text[behind : self.end] and "@" in self.text[first:last]:
             return Fault(

@@ -13,7 +13,7 @@ from typing import Final
 
 from vetmail_core.errors import AddressError, AddressErrorCode
 
-__all__ = ["Fault", "shown_character", "shown_text"]
+__all__ = ["Fault", "as_text", "shown_character", "shown_text"]
 
 _WINDOW: Final = 48
 """How many characters of an input a sentence shows at most."""
@@ -74,6 +74,19 @@ class Fault(Exception):  # noqa: N818 - a part of the package, raised as the Add
         return AddressError(
             message, code=self.code, text=text, start=self.start, end=self.end, entry=entry, hint=self.hint
         )
+
+
+def as_text(given: object, what: str) -> str:
+    """What was given, if it is text; a plain string even where a host's own kind of string came.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if type(given) is str:
+        return given
+    if isinstance(given, str):
+        return str.__str__(given)
+    raise TypeError(f"{what} is text, a str, and here came {type(given).__name__}.")
 
 
 def shown_character(character: str) -> str:

@@ -26,16 +26,25 @@ _ENDS: Final = (
 )
 """What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, bidi marks."""
 
-_STOP: Final = re.compile('["(\\[\\\\@,;\r\n\t\uff0c\uff1b\u201c\u201e]')
-_OTHER_SEPARATORS: Final = frozenset(",;\r\n\t\uff0c\uff1b")
+_STOP: Final = re.compile('["(\\[\\\\@,;\n\t\uff0c\uff1b\u201c\u201e]')
+_MORE_THAN_ADDRESS: Final = re.compile(r"[ \t<>(),;:]")
+_OTHER_SEPARATORS: Final = frozenset(",;\n\t\uff0c\uff1b")
 _CURLY_OPEN: Final = "\u201c\u201d\u201e\u201f\u00ab"
 _CURLY_CLOSE: Final = "\u201d\u201c\u201f\u00bb"
+_CURLY_PAIRS: Final = {
+    **dict.fromkeys(_CURLY_OPEN, _CURLY_CLOSE),
+    **dict.fromkeys("\u2018\u201a\u201b", "\u2019\u2018\u201b"),
+    "\u2039": "\u203a",
+}
+"""Typographic quotation marks that may open a name -> those that may close it."""
+_OTHER_QUOTES: Final = frozenset(f'"\\{_CURLY_OPEN}{_CURLY_CLOSE}')
+"""What within a name in typographic quotation marks leaves open where the name's quotation ends."""
 _WHOLE: Final = {
     '"': '"',
     "'": "'",
     "`": "'",
-    **dict.fromkeys(_CURLY_OPEN, _CURLY_CLOSE),
-    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039", "\u2019\u2018\u201b\u203a"),
+    **_CURLY_PAIRS,
+    "\u2019": "\u2019",
 }
 """Opening quotation mark -> those that may close it."""
 
@@ -135,13 +144,18 @@ def _unwrap(characters: list[str]) -> None:
 def _straighten_name(characters: list[str]) -> None:
     """Make typographic quotation marks around a name plain ones."""
     start, _ = _span(characters)
-    if start == len(characters) or characters[start] not in _CURLY_OPEN:
+    if start == len(characters) or characters[start] not in _CURLY_PAIRS:
         return
+    closing = _CURLY_PAIRS[characters[start]]
     angle = "".join(characters).find("<")
     last = angle - 1
     while last > start and characters[last] in _ENDS:
         last -= 1
-    if last > start and characters[last] in _CURLY_CLOSE and '"' not in characters[start:last]:
+    if (
+        last > start
+        and characters[last] in closing
+        and not _OTHER_QUOTES.intersection(characters[start + 1 : last])
+    ):
         characters[start] = characters[last] = '"'
 
 
@@ -163,7 +177,18 @@ def _unlink(characters: list[str]) -> None:
             "the mailto link carries more than an address",
             "write the address alone",
         )
-    address = unquote(link[7:])
+    try:
+        address = unquote(link[7:], errors="strict")
+    except UnicodeDecodeError:
+        address = ""
+    if not address or (not address.startswith('"') and _MORE_THAN_ADDRESS.search(address)):
+        raise Fault(
+            AddressErrorCode.MAILTO_QUERY,
+            start,
+            end,
+            "the mailto link holds something else than one address",
+            "write the address alone",
+        )
     characters[start:end] = address.ljust(end - start)
 
 

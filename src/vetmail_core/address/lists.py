@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, PLAIN_LENGTH
-from vetmail_core.address.entry import LENIENT, ONE, in_list, read_entry
-from vetmail_core.address.faults import Fault
+from vetmail_core.address.entry import read_entry
+from vetmail_core.address.faults import Fault, as_text
 from vetmail_core.address.lenient import lenient_entries, repaired
 from vetmail_core.address.mailbox import Mailbox, mailbox_of_checked
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting
+from vetmail_core.address.rules import LENIENT, ONE, in_list
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _INPUT_LIMIT: Final = 65_536  # code points; more is a mistake or an attack and is not looked at
+_TOLD: Final = 5  # errors that the sentence of a list tells one by one
 _BLANKS: Final = " \t"
 _LIST_BLANKS: Final = " \t\r\n"
 _NO_BLANK: Final = re.compile(r"[^ \t\r\n]")
@@ -80,6 +82,7 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
     >>> parse_mailbox("Anna Berg <anna@example.com>")
     Mailbox(addr_spec='anna@example.com', display_name='Anna Berg')
     """
+    text = as_text(text, "A mailbox to read")
     found = _FAST_ONE.fullmatch(text)
     if found is not None:
         made = _made_fast(found)
@@ -112,7 +115,7 @@ def parse_mailbox_list(text: str, *, separator: str = ";", lenient: bool = False
     collected = collect_mailbox_list(text, separator=separator, lenient=lenient)
     if collected.errors:
         raise AddressListError(
-            "; ".join(map(str, collected.errors)),
+            _sentence_of(collected.errors),
             errors=collected.errors,
             mailboxes=collected.mailboxes,
             text=text,
@@ -131,6 +134,7 @@ def collect_mailbox_list(text: str, *, separator: str = ";", lenient: bool = Fal
     Raises:
         ValueError: another separator; never for a bad entry.
     """
+    text = as_text(text, "A list of mailboxes to read")
     _refuse_separator(separator)
     try:
         _refuse_long(text)
@@ -145,6 +149,13 @@ def collect_mailbox_list(text: str, *, separator: str = ";", lenient: bool = Fal
         else:
             errors.append(outcome.as_error(text, entry=number))
     return CollectedMailboxes(mailboxes, errors)
+
+
+def _sentence_of(errors: tuple[AddressError, ...]) -> str:
+    """One sentence for all errors of a list; of very many it tells the first and the number."""
+    sentence = "; ".join(map(str, errors[:_TOLD]))
+    more = len(errors) - _TOLD
+    return sentence if more <= 0 else f"{sentence}; and {more:,} more"
 
 
 def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from vetmail_core.address.addr_spec import checked_address
-from vetmail_core.address.faults import Fault, shown_text
+from vetmail_core.address.faults import Fault, as_text, shown_text
 from vetmail_core.address.header import in_quotes, name_in_header
 from vetmail_core.address.names import checked_name, name_warnings
 from vetmail_core.errors import AddressError, AddressErrorCode
@@ -44,6 +44,7 @@ class Mailbox:
 
     Raises:
         AddressError: when the address or the name cannot stand.
+        TypeError: when one of them is no text.
 
     >>> anna = Mailbox("anna@example.com", "Anna Berg")
     >>> str(anna)
@@ -55,6 +56,8 @@ class Mailbox:
     address_key: str = attrs.field(init=False, eq=False, repr=False)
 
     def __init__(self, addr_spec: str, display_name: str = "") -> None:
+        addr_spec = as_text(addr_spec, "The address of a mailbox")
+        display_name = as_text(display_name, "The display name of a mailbox")
         try:
             address, key = checked_address(addr_spec)
         except Fault as fault:
