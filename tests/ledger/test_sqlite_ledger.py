@@ -254,6 +254,27 @@ def test_closing_in_the_middle_of_a_run_loses_nothing(path: Path, postbox: Make,
     receipts.close()
 
 
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_going_on_with_a_closed_ledger_sends_nothing(
+    path: Path, postbox: Make, email: Make, ahead: int
+) -> None:
+    """What cannot be written down is not sent; what had been taken is in doubt."""
+    box = postbox(ahead=ahead)
+    ledger = SqliteLedger(path)
+    receipts = deliver_once(ledger, box, [email(f"p{n}@example.com") for n in range(99)])
+    next(receipts)
+    next(receipts)
+    sent = len(box.sent)
+    ledger.close()
+    rest = list(receipts)
+    assert len(rest) == 97
+    assert rest[-1].not_attempted
+    assert "closed" in str(rest[-1].outcomes[0].reply)
+    assert len(box.sent) <= sent + ahead
+    with SqliteLedger(path) as again:
+        assert again.counts().get(LedgerState.ACCEPTED, 0) + len(again.in_doubt()) >= sent
+
+
 def test_a_ledger_can_be_used_from_another_thread(path: Path, postbox: Make, email: Make) -> None:
     """Made in one thread, used by a worker."""
     found: list[int] = []

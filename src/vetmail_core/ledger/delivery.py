@@ -191,12 +191,27 @@ class Delivery:
             return self._hand_over_unasked()
         while self._look_ahead() and not self._stopping():
             entry = self._ahead.popleft()
-            self._passed.append(entry)
-            if isinstance(entry, Sending):
-                if not self._feed.announced:
-                    self._run.begin(entry.email)
+            if not isinstance(entry, Sending):
+                self._passed.append(entry)
+            elif self._may_begin(entry):
+                self._passed.append(entry)
                 return entry.sent
+            else:
+                answer = entry.answer(self._unwritten(entry.sent))
+                self._settle(answer)
+                self._passed.append(answer)
         return None
+
+    def _may_begin(self, entry: Sending) -> bool:
+        try:
+            if not self._feed.announced:
+                self._run.begin(entry.email)
+        except LedgerError as error:
+            self._broken = error
+        return self._broken is None
+
+    def _unwritten(self, email: Email) -> Receipt:
+        return not_attempted(email, Cause.OTHER, reply=Reply(0, "", str(self._broken)))
 
     def _hand_over_unasked(self) -> Email | None:
         try:
@@ -265,8 +280,7 @@ class Delivery:
                 self._broken = error
             else:
                 return map(decided, group, standings)
-        reply = Reply(0, "", str(self._broken))
-        return (not_attempted(email, Cause.OTHER, reply=reply) for email in group)
+        return map(self._unwritten, group)
 
     def _answered(self, entries: deque[Entry]) -> Iterator[Receipt | AlreadySent]:
         """What is answered without the transport, up to the next email that is handed over."""

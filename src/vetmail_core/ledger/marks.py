@@ -160,7 +160,7 @@ class DeadRun:
         self._marks: bytes | None = None
         self.alive = False
         try:
-            self._file = self._path.open("r+b")
+            self._file = self._path.open("rb")
         except FileNotFoundError:
             return
         self.alive = not _try_lock(self._file.fileno())

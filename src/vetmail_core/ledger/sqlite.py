@@ -301,13 +301,23 @@ class SqliteRun:
             self._marks.set(slot, mark)
 
     def begin(self, email: Email) -> None:
-        """Mark that an email may leave from now on."""
+        """Mark that an email may leave from now on.
+
+        Raises:
+            LedgerError: the ledger was closed in the middle of the run.
+        """
+        if self.closed:
+            raise LedgerError(
+                f"The ledger {self._store.path} was closed in the middle of a run; close it after."
+            )
         self._mark(self._claims[email.key][1], Mark.BEGUN)
 
     def has_begun(self, email: Email) -> bool:
         """Whether an email may have left; also when that cannot be told."""
-        slot = self._claims[email.key][1]
-        return slot is None or self._marks.get(slot) is not Mark.CLAIMED
+        return self.closed or self._marked(self._claims[email.key][1]) is not Mark.CLAIMED
+
+    def _marked(self, slot: int | None) -> Mark:
+        return Mark.BEGUN if slot is None else self._marks.get(slot)
 
     def settle(self, receipt: Receipt) -> None:
         """Take down what became of an email; written with the next group.
@@ -319,6 +329,10 @@ class SqliteRun:
         key = receipt.email.key
         if not key:
             raise keyless(receipt.email)
+        if self.closed:
+            raise LedgerError(
+                f"The ledger {self._store.path} was closed in the middle of a run; close it after."
+            )
         with self._store.lock:
             state, detail = remember(receipt)
             self._unwritten[key] = (state, detail)
@@ -375,9 +389,7 @@ class SqliteRun:
             try:
                 with self._store.writing():
                     self._write()
-                    for key, (row, slot, prior) in self._claims.items():
-                        if key not in self._unwritten:
-                            self._store.end(row, Mark.BEGUN if slot is None else self._marks.get(slot), prior)
+                    self._store.end_run(self._marks.run, self._marked)
             except LedgerError:
                 kept = True
             self._marks.close(keep=kept)

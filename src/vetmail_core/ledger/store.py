@@ -17,7 +17,7 @@ from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.standing import LedgerState, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from vetmail_core.clock import Clock
@@ -263,6 +263,12 @@ class Store:
             case _:
                 assert_never(mark)
 
+    def end_run(self, name: str, mark: Callable[[int | None], Mark]) -> None:
+        """Write down what follows from the marks of everything a run holds and did not settle."""
+        rows = self._db.execute("SELECT id, slot, prior FROM emails WHERE run=?", (name,)).fetchall()
+        for row, slot, prior in rows:
+            self.end(row, mark(slot), prior)
+
     def recover_all(self) -> None:
         """Work out what became of the emails of every run that is dead.
 
@@ -291,9 +297,7 @@ class Store:
             if dead:
                 with self.writing():
                     for run in dead:
-                        rows = self._db.execute("SELECT id, slot, prior FROM emails WHERE run=?", (run.name,))
-                        for row, slot, prior in rows.fetchall():
-                            self.end(row, run.mark(slot), prior)
+                        self.end_run(run.name, run.mark)
                 for run in dead:
                     run.forget()  # only now: until the commit stood, the marks were all there was
             return frozenset(run.name for run in dead)
