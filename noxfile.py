@@ -54,18 +54,18 @@ def _group(name: str) -> list[str]:
 
 
 def _wheel(session: nox.Session) -> str:
-    """Build the wheel and give its path: tests judge what a user installs."""
+    """Build the wheel and give its address: tests judge what a user installs."""
     folder = session.create_tmp()
     for old in Path(folder).glob("*.whl"):
         old.unlink()
     session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
-    return str(next(Path(folder).glob("*.whl")))
+    return next(Path(folder).glob("*.whl")).resolve().as_uri()
 
 
 def _install_wheel(session: nox.Session, *groups: str) -> None:
     wheel = _wheel(session)
     wanted = [requirement for group in groups for requirement in _group(group)]
-    session.install(f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *wanted)
+    session.install(f"vetmail_core[testing,keyring,truststore] @ {wheel}", *wanted)
 
 
 @nox.session
@@ -103,9 +103,7 @@ def lowest(session: nox.Session) -> None:
     """The tests with the oldest direct dependencies that pyproject.toml allows."""
     wheel = _wheel(session)
     oldest = [bound.replace(">=", "==") for bound in PROJECT["project"]["dependencies"]]
-    session.install(
-        f"vetmail_core[testing,keyring,truststore] @ {Path(wheel).as_uri()}", *oldest, *_group("tests")
-    )
+    session.install(f"vetmail_core[testing,keyring,truststore] @ {wheel}", *oldest, *_group("tests"))
     session.run("python", "-m", "pytest", *session.posargs)
 
 
