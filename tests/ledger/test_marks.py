@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -115,15 +116,15 @@ def test_a_file_of_marks_that_somebody_clears_up_too_early_is_made_again(
     made.close(keep=False)
 
 
-def test_no_room_leaves_no_file_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_leaves_no_file_behind(path: Path) -> None:
     """A full disk shows when the file is made, not as a crash at a mark."""
-
-    def no_room(path: object = None) -> str:
-        raise OSError(28, "No space left on device", path)
-
-    monkeypatch.setattr("vetmail_core.ledger.marks.boot_identity", no_room)
-    with pytest.raises(OSError, match="No space left"):
-        RunMarks(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            RunMarks(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(path.parent.iterdir()) == []
 
 

@@ -121,6 +121,33 @@ def test_a_host_that_ends_without_settling_leaves_a_doubt(path: Path) -> None:
         assert ledger.in_doubt() == ("a",)
 
 
+def test_what_was_put_down_by_hand_and_not_settled_is_in_doubt_for_a_run(
+    path: Path, postbox: Make, email: Make
+) -> None:
+    """Of the same ledger too; and settling it later still ends the doubt."""
+    one, box = email("ann@example.com"), postbox()
+    with SqliteLedger(path) as ledger:
+        ledger.attempting([one.key])
+        (receipt,) = deliver_once(ledger, box, [one])
+        assert receipt.unknown
+        ledger.settle(answered(one, Status.ACCEPTED))
+        assert ledger.state(one.key) is LedgerState.ACCEPTED
+    assert box.sent == []
+
+
+def test_a_ledger_that_is_dropped_without_closing_holds_nothing(
+    path: Path, postbox: Make, email: Make
+) -> None:
+    """Its run is dead, so its emails are in doubt, as after a kill."""
+    ledger = SqliteLedger(path)
+    ledger.attempting(["ann@example.com"])
+    ledger._store.close()  # Python 3.13 warns of connections that are not
+    del ledger
+    with SqliteLedger(path) as again:
+        (receipt,) = deliver_once(again, postbox(), [email("ann@example.com")])
+    assert receipt.unknown
+
+
 @pytest.mark.parametrize(
     ("state", "again"), [(LedgerState.ACCEPTED, 0), (LedgerState.REFUSED, 0), (LedgerState.DEFERRED, 1)]
 )

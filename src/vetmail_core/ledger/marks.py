@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import errno
 import mmap
 import os
 import secrets
 import sys
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
@@ -42,6 +44,7 @@ _HEADER: Final = 4096
 _LOCKED_BYTE: Final = _HEADER + SLOTS  # Windows locks a byte that nobody reads
 _SIZE: Final = _LOCKED_BYTE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows
 _SAME_BOOT_SECONDS: Final = 5.0
 
 
@@ -86,6 +89,13 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def _fill(descriptor: int) -> None:
+    """Write every byte, so that a full disk shows now and not as a crash at a mark."""
+    header = f"{boot_identity()}\n{os.getpid()}\n".encode("ascii")
+    if os.write(descriptor, header.ljust(_SIZE, b"\0")) != _SIZE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def _path(ledger: Path, run: str) -> Path:
     return ledger.with_name(f"{ledger.name}-run-{run}")
 
@@ -104,21 +114,20 @@ class RunMarks:
         while True:
             self.run = secrets.token_hex(8)
             self._path = _path(ledger, self.run)
-            self._file = self._path.open("x+b")
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
             try:
-                header = f"{boot_identity()}\n{os.getpid()}\n".encode("ascii")
-                # Every byte is written, so that a full disk shows now and not as a crash at a mark.
-                self._file.write(header.ljust(_SIZE, b"\0"))
-                self._file.flush()
+                _fill(descriptor)
                 # Somebody clearing up may have taken the file away before it was locked.
-                if _try_lock(self._file.fileno()) and self._path.exists():
+                if _try_lock(descriptor) and self._path.exists():
+                    self._map = mmap.mmap(descriptor, _SIZE)
                     break
             except BaseException:
-                self._file.close()
+                os.close(descriptor)
                 self._path.unlink(missing_ok=True)
                 raise
-            self._file.close()
-        self._map = mmap.mmap(self._file.fileno(), _SIZE)
+            os.close(descriptor)
+        # A program that drops its ledger without closing it lets go of the lock too, and its run is dead.
+        self._let_go = weakref.finalize(self, os.close, descriptor)
 
     def set(self, slot: int, mark: Mark) -> None:
         """Mark one email. Costs no system call."""
@@ -138,7 +147,7 @@ class RunMarks:
         if not keep:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-        self._file.close()
+        self._let_go()
 
 
 class DeadRun:

@@ -151,6 +151,10 @@ class SqliteLedger:
         with self._store.lock:
             if self._closed:
                 raise LedgerError(f"The ledger {self.path} has been closed; open it again.")
+            if self._direct is not None:
+                # What a caller put down by hand and never settled is in doubt for every run that follows.
+                self._direct.close()
+                self._direct = None
             try:
                 marks = RunMarks(self.path)
             except OSError as error:
