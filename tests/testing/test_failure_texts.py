@@ -75,7 +75,7 @@ def _only_the_case_differs() -> None:
 
 
 def _only_blanks_differ() -> None:
-    _two_sent().assert_sent(text="Dear Ana")
+    _two_sent().assert_sent(text="Dear  Ana")
 
 
 def _a_part_of_it() -> None:

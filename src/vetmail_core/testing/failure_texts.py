@@ -141,7 +141,8 @@ def _listed(mailboxes: tuple[Mailbox, ...]) -> str:
 
 
 def _trouble(outcome: Outcome) -> str:
-    reply = "" if outcome.reply is None else f" with {outcome.reply}"
+    said = ", after" if outcome.status is Status.NOT_ATTEMPTED else " with"
+    reply = f"{said} {outcome.reply}" if outcome.reply is not None and outcome.reply.code else ""
     return f"{outcome.mailbox.addr_spec} {_VERBS[outcome.status]}{reply}"
 
 
