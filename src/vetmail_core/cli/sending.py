@@ -246,6 +246,8 @@ def send(arguments: argparse.Namespace) -> int:
     print()
     _say_copies(summary.copies)
     print(report)
+    if not arguments.live:
+        print(f"the .eml files are in {plain(str(arguments.outbox))}")
     for exclusion in report.exclusions:
         print(_left_out(exclusion), file=sys.stderr)
     left_out = any(exclusion.reason is not ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
@@ -270,10 +272,12 @@ def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, *, total
             line.clear()
             print(plain(failed), file=sys.stderr)
 
-    ledger = SqliteLedger(arguments.ledger) if arguments.ledger else None
     rows.head()
     try:
-        return mailer.send_bulk(plan, ledger=ledger, progress=seen)
+        if arguments.ledger is None:
+            return mailer.send_bulk(plan, progress=seen)
+        with SqliteLedger(arguments.ledger) as ledger:
+            return mailer.send_bulk(plan, ledger=ledger, progress=seen)
     except RunInterrupted as interrupt:
         print("interrupted; nobody further was written to", file=sys.stderr)
         return interrupt.report
