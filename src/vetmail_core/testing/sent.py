@@ -7,6 +7,7 @@ at an email claims it, and one that fails says what there was.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Final, Unpack
@@ -140,10 +141,18 @@ class SentMail(ABC):
         __tracebackhide__ = True
         for record in self.records:
             delivery = record.peek()
+            email = delivery.email
+            # Who writes to themselves in BCC stands in From by right.
+            shown = {mailbox.address_key for mailbox in (email.sender, *email.reply_to)}
             headers = message_from_bytes(delivery.data, policy=policy.compat32).items()
-            for mailbox in delivery.email.recipients.bcc:
+            for mailbox in email.recipients.bcc:
+                if mailbox.address_key in shown:
+                    continue
+                whole = re.compile(
+                    rf"(?<![^\s<,:;]){re.escape(mailbox.addr_spec)}(?![^\s>,;])", re.IGNORECASE
+                )
                 for name, value in headers:
-                    if mailbox.addr_spec.casefold() in str(value).casefold() or name.casefold() == "bcc":
+                    if whole.search(str(value)):
                         raise AssertionError(
                             f"expected BCC to stay hidden; email #{delivery.number} shows"
                             f" {mailbox.addr_spec} in its header {name}."

@@ -1,0 +1,43 @@
+"""The portal's suite under `manage.py test`."""
+
+from __future__ import annotations
+
+from django.core.mail import EmailMultiAlternatives, send_mail
+from django.test import SimpleTestCase
+
+from vetmail_core import DeliveryError
+from vetmail_core.testing import capture, contains
+
+
+class PortalTest(SimpleTestCase):
+    def setUp(self):
+        self.outbox = self.enterContext(capture())
+        # Each use opens and closes a transport of its own, as in production.
+        self.enterContext(
+            self.settings(VETMAIL_TRANSPORT=self.outbox.line, EMAIL_BACKEND="portal.backend.EmailBackend")
+        )
+
+    def test_a_moved_class_tells_every_student(self):
+        form = {"room": "Room 7", "student": ["Sam=sam@example.com", "Pat=pat@example.com"]}
+        self.assertEqual(self.client.post("/moved/", form).json()["accepted"], 2)
+        self.outbox.assert_sent(to="sam@example.com", text=contains("Room 7"), times=1)
+        self.outbox.assert_sent(to="pat@example.com", times=1)
+
+    def test_djangos_own_mail_goes_the_same_way(self):
+        message = EmailMultiAlternatives(
+            "Reset", "Text", None, ["Sam <sam@example.com>"], bcc=["log@example.org"]
+        )
+        message.attach_alternative("<p>Text</p>", "text/html")
+        message.attach("map.txt", "Room 7", "text/plain")
+        self.assertEqual(message.send(), 1)
+        self.outbox.assert_sent(
+            to="sam@example.com", bcc="log@example.org", html=contains("Text"), attachment="map.txt"
+        )
+        self.outbox.assert_bcc_hidden()
+
+    def test_a_refusal_is_an_error_unless_silenced(self):
+        self.outbox.faults.refuse("old@example.com")
+        with self.assertRaises(DeliveryError):
+            send_mail("Reset", "Text", None, ["old@example.com"])
+        self.assertEqual(send_mail("Reset", "Text", None, ["old@example.com"], fail_silently=True), 0)
+        self.outbox.assert_sent(refused="old@example.com", times=2)

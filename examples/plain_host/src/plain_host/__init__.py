@@ -1,0 +1,1 @@
+"""A class register that tells students when a class moves."""
