@@ -68,7 +68,7 @@ class MemorySocket:
         self._recipients: list[str] = []
         # Selectors want a file number; nothing is ever sent over this pipe.
         self._pipe: tuple[int, ...] = os.pipe()
-        self._say_instead(Phase.CONNECT) or self._say("220 localhost ESMTP of a test")
+        self._answer(Phase.CONNECT, "220 localhost ESMTP of a test")
 
     # -- what a connection asks of a socket ------------------------------------------------------------
 
@@ -144,6 +144,10 @@ class MemorySocket:
         if line.startswith("421"):
             self._gone = True
 
+    def _answer(self, phase: Phase, line: str) -> None:
+        if not self._say_instead(phase):
+            self._say(line)
+
     def _say_instead(self, phase: Phase, addresses: Iterable[str] = ()) -> bool:
         """Whether the script took the place of the answer."""
         fault = self._faults.next_at(phase, addresses)
@@ -192,9 +196,9 @@ class MemorySocket:
                     self._forget()
                     self._greet()
             case "STARTTLS":
-                self._say_instead(Phase.STARTTLS) or self._say("220 2.0.0 Ready to start TLS")
+                self._answer(Phase.STARTTLS, "220 2.0.0 Ready to start TLS")
             case "AUTH":
-                self._say_instead(Phase.AUTH) or self._say("235 2.7.0 Authentication successful")
+                self._answer(Phase.AUTH, "235 2.7.0 Authentication successful")
             case "MAIL":
                 self._mail(_address(rest))
             case "RCPT":

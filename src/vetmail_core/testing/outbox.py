@@ -20,7 +20,7 @@ from vetmail_core.testing.records import Record, WatchedReceipt
 from vetmail_core.testing.sent import SentMail, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -163,7 +163,7 @@ class Outbox(SentMail):
         self._ignored.append(wishes(fields))
 
     @contextlib.contextmanager
-    def during(self) -> Iterator[Watch]:
+    def during(self) -> Generator[Watch]:
         """What is sent within a block.
 
         Yields:
@@ -330,7 +330,7 @@ def capture(
 
 
 @contextlib.contextmanager
-def _captured(outbox: Outbox, *, strict: bool) -> Iterator[Outbox]:
+def _captured(outbox: Outbox, *, strict: bool) -> Generator[Outbox]:
     __tracebackhide__ = True
     with outbox:
         yield outbox

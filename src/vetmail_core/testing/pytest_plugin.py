@@ -59,7 +59,7 @@ def vetmail_outbox(request: pytest.FixtureRequest, vetmail_clock: FakeClock) -> 
     from vetmail_core.testing.outbox import Outbox  # noqa: PLC0415 - loaded when a test asks for it
 
     with Outbox(clock=vetmail_clock, test_file=str(request.path)) as outbox:
-        request.node.stash[_OUTBOX] = outbox
+        _item(request).stash[_OUTBOX] = outbox
         yield outbox
 
 
@@ -68,9 +68,9 @@ def vetmail_smtpd(request: pytest.FixtureRequest) -> Generator[LocalSmtpServer]:
     """A mail server on a free port of this machine, fresh for each test."""
     from vetmail_core.testing.smtpd import LocalSmtpServer  # noqa: PLC0415 - loaded when a test asks for it
 
-    marker = request.node.get_closest_marker("vetmail_smtpd")
+    marker = _item(request).get_closest_marker("vetmail_smtpd")
     with LocalSmtpServer(**(marker.kwargs if marker else {})) as server:
-        request.node.stash[_SMTPD] = server
+        _item(request).stash[_SMTPD] = server
         yield server
 
 
@@ -84,6 +84,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         if troubles:
             pytest.fail("\n".join(troubles), pytrace=False)
     return result
+
+
+def _item(request: pytest.FixtureRequest) -> pytest.Item:
+    item: object = request.node  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - pytest leaves it untyped
+    assert isinstance(item, pytest.Item)
+    return item
 
 
 def _troubles(item: pytest.Function) -> list[str]:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
     from vetmail_core.message import Email
 
 __all__ = ["approve", "normalise", "render"]
@@ -129,7 +127,7 @@ def _lines_of_email(email: Email) -> list[str]:
 
 
 def _lines_of_bytes(data: bytes) -> list[str]:
-    message = cast("EmailMessage", message_from_bytes(data, policy=policy.default))
+    message = message_from_bytes(data, policy=policy.default)
     names = ("From", "Reply-To", "To", "Cc", "Bcc", "Subject")
     lines = [f"{name}: {message[name]}" for name in names if message[name] is not None]
     for part in message.walk():
@@ -141,7 +139,7 @@ def _lines_of_bytes(data: bytes) -> list[str]:
             lines += _attachment(part.get_filename(""), kind, len(octets))
         else:
             name = "text" if kind == "text/plain" else kind.removeprefix("text/")
-            lines += _part(name, str(cast("EmailMessage", part).get_content()))
+            lines += _part(name, str(part.get_content()))
     return lines
 
 

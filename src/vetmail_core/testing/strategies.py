@@ -7,6 +7,7 @@ failures read well.
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import TYPE_CHECKING, Final
 
@@ -45,10 +46,30 @@ def _lines() -> SearchStrategy[str]:
     return st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=60).map(str.strip)
 
 
+def _mailbox(local: str, at: str, name: str) -> Mailbox:
+    return Mailbox(f"{local}@{at}", name)
+
+
+def _client_code(number: int) -> str:
+    return f"C{number:05}"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{len(text)} letters</p>"
+
+
+def _subdomain(label: str) -> str:
+    return f"{label}.example.com"
+
+
+def _reply(code: int, detail: int) -> Reply:
+    return Reply(code, f"{code // 100}.1.{detail}", "Scripted")
+
+
 def mailboxes() -> SearchStrategy[Mailbox]:
     """Mailboxes with and without a name, at example domains."""
-    domain = st.builds(lambda label: f"{label}.example.com", _LABEL) | st.just("example.com")
-    return st.builds(lambda local, at, name: Mailbox(f"{local}@{at}", name), _local_parts(), domain, _names())
+    domain = _LABEL.map(_subdomain) | st.just("example.com")
+    return st.builds(_mailbox, _local_parts(), domain, _names())
 
 
 def mailbox_lists(*, separator: str = ";") -> SearchStrategy[str]:
@@ -57,9 +78,8 @@ def mailbox_lists(*, separator: str = ";") -> SearchStrategy[str]:
     Args:
         separator: the address separator of the preferences.
     """
-    return st.lists(mailboxes(), min_size=1, max_size=5).map(
-        lambda some: format_mailbox_list(some, separator=separator)
-    )
+    some = st.lists(mailboxes(), min_size=1, max_size=5)
+    return some.map(functools.partial(format_mailbox_list, separator=separator))
 
 
 def people() -> SearchStrategy[Person]:
@@ -67,7 +87,7 @@ def people() -> SearchStrategy[Person]:
     return st.builds(
         Person,
         st.one_of(st.none(), st.just(""), mailboxes()),
-        key=st.integers(1, 99_999).map(lambda number: f"C{number:05}"),
+        key=st.integers(1, 99_999).map(_client_code),
         name=_names(),
         active=st.booleans(),
         marketing=st.booleans(),
@@ -76,70 +96,55 @@ def people() -> SearchStrategy[Person]:
 
 def contents() -> SearchStrategy[Content]:
     """Subjects and texts in any writing; HTML now and then."""
-    html = st.just("") | _lines().map(lambda text: f"<p>{len(text)} letters</p>")
-    return st.builds(
-        lambda subject, text, markup: Content(subject, text, html=markup), _lines(), _lines(), html
-    )
+    return st.builds(Content, _lines(), _lines(), html=st.just("") | _lines().map(_paragraph))
 
 
 def emails() -> SearchStrategy[Email]:
-    """Emails with up to three people in each of To, CC and BCC, one at least."""
+    """Emails with one to three people in To and up to three in each of CC and BCC."""
     some = st.lists(mailboxes(), max_size=3)
-    recipients = st.builds(
-        lambda first, to, cc, bcc: Recipients([first, *to], cc, bcc), mailboxes(), some, some, some
-    )
+    somebody = st.lists(mailboxes(), min_size=1, max_size=3)
     return st.builds(
-        lambda sender, who, content, key: Email(sender=sender, recipients=who, content=content, key=key),
-        mailboxes(),
-        recipients,
-        contents(),
-        st.just("") | _LABEL,
+        Email,
+        sender=mailboxes(),
+        recipients=st.builds(Recipients, somebody, some, some),
+        content=contents(),
+        key=st.just("") | _LABEL,
     )
 
 
 def preferences() -> SearchStrategy[EmailPreferences]:
     """Preferences that can send: a server, a From address, any context rules that may be set."""
     public = {key: context for key, context in STANDARD_CONTEXTS.items() if not context.private}
-    rules = st.dictionaries(
-        st.sampled_from(sorted(public)),
-        st.dictionaries(
-            st.sampled_from(["class_staff", "guardian"]), st.sampled_from(RecipientType), max_size=2
-        ),
-        max_size=2,
-    )
+    roles = st.sampled_from(["class_staff", "guardian"])
+    rule = st.dictionaries(roles, st.sampled_from(RecipientType), max_size=2)
     return st.builds(
-        lambda tls, port, sender, copies, contexts: EmailPreferences(
-            use_built_in_client=True,
-            mail_server=MailServer(host="mail.example.com", port=port, tls=tls),
-            settings=Settings(default_from=sender, bulk_copies=copies),
-            contexts=contexts,
+        EmailPreferences,
+        use_built_in_client=st.just(value=True),
+        mail_server=st.builds(
+            MailServer,
+            host=st.just("mail.example.com"),
+            port=st.integers(1, 65_535),
+            tls=st.sampled_from(TlsMethod),
         ),
-        st.sampled_from(TlsMethod),
-        st.integers(1, 65_535),
-        mailboxes(),
-        st.sampled_from(BulkCopies),
-        rules,
+        settings=st.builds(Settings, default_from=mailboxes(), bulk_copies=st.sampled_from(BulkCopies)),
+        contexts=st.dictionaries(st.sampled_from(sorted(public)), rule, max_size=2),
     )
 
 
 def faults() -> SearchStrategy[Faults]:
     """Scripts of up to three mishaps that pass, so that a run comes to its end."""
-    reply = st.builds(
-        lambda code, detail: Reply(code, f"{code // 100}.1.{detail}", "Scripted"),
-        st.sampled_from([450, 451, 550, 554]),
-        st.integers(1, 9),
-    )
     times = st.integers(1, 2)
     answer = st.builds(
-        lambda at, said, often: Fault(kind=FaultKind.REPLY, phase=at, reply=said, times=often),
-        st.sampled_from([Phase.RCPT, Phase.DOT]),
-        reply,
-        times,
+        Fault,
+        kind=st.just(FaultKind.REPLY),
+        phase=st.sampled_from([Phase.RCPT, Phase.DOT]),
+        reply=st.builds(_reply, st.sampled_from([450, 451, 550, 554]), st.integers(1, 9)),
+        times=times,
     )
     silence = st.builds(
-        lambda kind, at, often: Fault(kind=kind, phase=at, times=often),
-        st.sampled_from([FaultKind.DROP, FaultKind.STALL]),
-        st.sampled_from([Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT]),
-        times,
+        Fault,
+        kind=st.sampled_from([FaultKind.DROP, FaultKind.STALL]),
+        phase=st.sampled_from([Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT]),
+        times=times,
     )
     return st.lists(answer | silence, max_size=3).map(Faults)

@@ -8,7 +8,7 @@ bytes as well, a test can see that too.
 from __future__ import annotations
 
 from email import message_from_bytes, policy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -41,7 +41,7 @@ class ReceivedEmail:
     @property
     def message(self) -> EmailMessage:
         """The bytes, parsed by the standard library."""
-        return cast("EmailMessage", message_from_bytes(self.data, policy=policy.default))
+        return message_from_bytes(self.data, policy=policy.default)
 
     @property
     def subject(self) -> str:

@@ -121,7 +121,7 @@ class ScriptedSession(SMTP):
         return str(fault.reply)
 
     async def _go(self, fault: Fault) -> NoReturn:
-        if fault.kind is FaultKind.DROP and self.transport is not None:
+        if fault.kind is FaultKind.DROP and isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
         await _for_ever()
 
@@ -153,7 +153,7 @@ class ScriptedSession(SMTP):
             return
         session = self.session
         assert session is not None
-        self._set_rset_state()
+        self.envelope = self._create_envelope()
         session.extended_smtp = True
         session.host_name = hostname
         # SIZE and SMTPUTF8 come on top of the 512 octets of a command (RFC 1870, RFC 6531).
@@ -313,7 +313,7 @@ class ScriptedSession(SMTP):
             answer = "552 5.3.4 Message too big"
         else:
             answer = await self.answer_dot(envelope)
-        self._set_rset_state()
+        self.envelope = self._create_envelope()
         await self.push(answer)
 
     async def smtp_RSET(self, arg: str) -> None:
