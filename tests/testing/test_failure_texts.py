@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vetmail_core import Exclusion, ExclusionReason
+from vetmail_core import Exclusion, ExclusionReason, Mailbox
 from vetmail_core.receipts import Phase
 from vetmail_core.testing import Faults, Outbox, a_student, any_of, approve, contains, email, matches
 
@@ -65,6 +65,7 @@ def _it_was_excluded() -> None:
         [
             Exclusion(lee, ExclusionReason.MARKETING_OPT_OUT, "Lee is excluded from marketing e-mail."),
             Exclusion(a_student("Kim", "kim@"), ExclusionReason.BAD_ADDRESS, "No address."),
+            Exclusion(a_student("Kim", Mailbox("kim@example.com")), ExclusionReason.INACTIVE, "Archived."),
         ]
     )
     outbox.assert_sent(to="lee@example.com")
@@ -128,6 +129,21 @@ def _bcc_shown() -> None:
     outbox.assert_bcc_hidden()
 
 
+def _a_copy_is_shown() -> None:
+    outbox = Outbox()
+    list(outbox.deliver([email(cc="kim@example.com; lee@example.com; a@example.com; b@example.com")]))
+    kim = Mailbox("kim@example.com")
+    outbox.assert_sent(to=[kim, contains("nobody")])
+
+
+def _nobody_was_reached() -> None:
+    _two_sent(Faults().refuse()).assert_sent()
+
+
+def _none_is_the_only_one() -> None:
+    _two_sent().one(to=Mailbox("pat@example.com"), html="<p>Moved</p>", body="moved")
+
+
 CASES: list[Callable[[], None]] = [
     _nobody_matches,
     _nothing_was_sent,
@@ -150,6 +166,9 @@ CASES: list[Callable[[], None]] = [
     _a_whole_list,
     _many,
     _bcc_shown,
+    _a_copy_is_shown,
+    _nobody_was_reached,
+    _none_is_the_only_one,
 ]
 
 

@@ -68,7 +68,7 @@ def nothing_matched(
     if wanted and fitting == len(wanted):
         lines = [f"{expected}{count} sent, and one that matches did not arrive."]
     else:
-        lines = [f"{expected}{count} sent, none matched."]
+        lines = [f"{expected}{count} sent, none {'matched' if wanted else 'arrived'}."]
     if wanted:
         lines.append(f"nearest: email #{nearest.number} ({fitting} of {_fields(len(wanted))})")
         lines += _table(comparisons)

@@ -287,8 +287,8 @@ class LocalSmtpServer:
             encrypted = await asyncio.get_running_loop().start_tls(
                 line, session, self._contexts[0], server_side=True
             )
-            if encrypted is not None:
-                session.connection_made(encrypted)
+            assert encrypted is not None
+            session.connection_made(encrypted)
 
     @staticmethod
     def _converse(line: asyncio.Transport, session: ScriptedSession) -> None:
