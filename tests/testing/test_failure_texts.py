@@ -144,6 +144,12 @@ def _none_is_the_only_one() -> None:
     _two_sent().one(to=Mailbox("pat@example.com"), html="<p>Moved</p>", body="moved")
 
 
+def _nobody_of_any_kind() -> None:
+    _two_sent(Faults().refuse("pat@example.com")).assert_sent(
+        recipient="pat@example.com", headers={"X-Batch": contains("7")}
+    )
+
+
 CASES: list[Callable[[], None]] = [
     _nobody_matches,
     _nothing_was_sent,
@@ -169,6 +175,7 @@ CASES: list[Callable[[], None]] = [
     _a_copy_is_shown,
     _nobody_was_reached,
     _none_is_the_only_one,
+    _nobody_of_any_kind,
 ]
 
 

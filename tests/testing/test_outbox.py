@@ -273,6 +273,14 @@ def test_sent_means_accepted_by_whom_it_is_about() -> None:
             outbox.assert_sent(**fields)
 
 
+def test_who_writes_to_themselves_in_bcc_stands_in_from_by_right() -> None:
+    """That is no leak."""
+    outbox = Outbox()
+    list(outbox.deliver([email(sender="office@example.com", bcc="office@example.com")]))
+    outbox.assert_bcc_hidden()
+    assert outbox.assert_sent(recipient="office@example.com", subject="Your class moved").receipt.ok
+
+
 def test_no_mail_means_none_was_handed_over() -> None:
     """Refused mail is mail all the same, for somebody who expects none."""
     outbox = Outbox(faults=Faults().refuse())

@@ -258,9 +258,9 @@ class LocalSmtpServer:
         """The server's context and a client's that trusts it, made when the first of them is wanted."""
         authority = trustme.CA()
         for_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(_HOST, "localhost").configure_cert(for_server)
+        authority.issue_cert(_HOST, "localhost").configure_cert(for_server)  # pyright: ignore[reportUnknownMemberType] - it takes PyOpenSSL's too
         for_client = ssl.create_default_context()
-        authority.configure_trust(for_client)
+        authority.configure_trust(for_client)  # pyright: ignore[reportUnknownMemberType] - as above
         return for_server, for_client
 
     def open_line(self, line: asyncio.Transport, /) -> None:

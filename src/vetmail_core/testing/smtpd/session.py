@@ -75,7 +75,7 @@ class Book(Protocol):
 class _Facts(Session):
     """aiosmtpd sets this old attribute itself, and warns whoever does."""
 
-    login_data: object = None
+    login_data: object = None  # pyright: ignore[reportIncompatibleMethodOverride] - a plain attribute is the point
 
 
 class ScriptedSession(SMTP):
