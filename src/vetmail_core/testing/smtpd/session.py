@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 
@@ -25,51 +25,11 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope
 
     from vetmail_core.testing.fault import Fault
-    from vetmail_core.testing.faults import Faults
+    from vetmail_core.testing.smtpd.book import Book
 
-__all__ = ["Book", "ScriptedSession"]
+__all__ = ["ScriptedSession"]
 
 _NAME: Final = "localhost"
-
-
-class Book(Protocol):
-    """What a session asks, and where it writes down what it hears."""
-
-    @property
-    def faults(self) -> Faults:
-        """The script."""
-        ...
-
-    @property
-    def size_limit(self) -> int:
-        """Octets of the largest message taken."""
-        ...
-
-    @property
-    def without(self) -> frozenset[str]:
-        """Extensions that are not offered."""
-        ...
-
-    @property
-    def mechanisms(self) -> tuple[str, ...]:
-        """SASL mechanisms offered; none means that no login is asked for."""
-        ...
-
-    def password_is_right(self, username: str, password: str, /) -> bool:
-        """Whether this is the login."""
-        ...
-
-    def token_is_right(self, token: str, /) -> bool:
-        """Whether this is the token."""
-        ...
-
-    def heard(self, verb: str, /) -> None:
-        """A command came."""
-        ...
-
-    def received(self, email: ReceivedEmail, /) -> None:
-        """A message came, whole."""
-        ...
 
 
 class _Facts(Session):
