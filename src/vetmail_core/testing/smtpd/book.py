@@ -1,7 +1,7 @@
 """What a session of the local server knows of the server.
 
-What it is for: the seam between one connection and the server it belongs to. What it refuses: to let a session
-at anything else. Its law: whatever a session asks or writes down goes through here.
+What it is for: the seam between one connection and the server it belongs to. What it refuses: to let a
+session at anything else. Its law: whatever a session asks or writes down goes through here.
 """
 
 from __future__ import annotations
