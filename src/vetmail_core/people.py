@@ -28,6 +28,11 @@ _NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
+def _key(key: str | int | None) -> str:
+    # Hosts number their records: the number's digits are the key that it has in a file or a ledger.
+    return key if isinstance(key, str) else "" if key is None else str(key)
+
+
 def _read_only(fields: Mapping[str, object]) -> MappingProxyType[str, object]:
     return MappingProxyType(dict(fields)) if fields else _NO_FIELDS
 
@@ -47,7 +52,8 @@ class Person:
     Attributes:
         address: as the record holds it: a mailbox, a text, or None. "" and None both mean "has none".
         key: the host's identifier, VETtrak's client code. "" takes it from the address, so two people
-            without a key and with one address are one person: give each their own key.
+            without a key and with one address are one person: give each their own key. A number is
+            taken by its digits.
         name: "Ann Lee" or "Lee, Ann".
         fields: merge field -> value, over those of `merge_fields`.
         related: role -> people ("guardian", "employer_contact", ...), who may get copies of their mail.
@@ -56,7 +62,7 @@ class Person:
     """
 
     address: Mailbox | str | None
-    key: str = attrs.field(default="", kw_only=True)
+    key: str = attrs.field(default="", converter=_key, kw_only=True)
     name: str = attrs.field(default="", kw_only=True)
     fields: MappingProxyType[str, object] = attrs.field(
         default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False
@@ -145,7 +151,7 @@ class Staff:
 
     name: str
     address: Mailbox = attrs.field(converter=_to_mailbox)
-    key: str = attrs.field(default="", kw_only=True)
+    key: str = attrs.field(default="", converter=_key, kw_only=True)
     login: Login | None = attrs.field(default=None, kw_only=True)
     _mailbox: Mailbox = attrs.field(init=False, eq=False, repr=False)
 

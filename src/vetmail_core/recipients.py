@@ -38,7 +38,7 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox,
     if isinstance(value, Mailbox):
         return (value,)
     if isinstance(value, str):
-        return (parse_mailbox(value),) if value.strip() else ()
+        return parse_mailbox_list(value)
     return tuple([parse_mailbox(one) if isinstance(one, str) else one for one in value])
 
 
@@ -49,12 +49,13 @@ class Recipients:
     An address given twice stands once, where it is seen best: To over CC over BCC, under its first name.
 
     Attributes:
-        to: mailboxes, as an iterable, or one as a string; "" is nobody.
+        to: mailboxes: an iterable of them, or one string, a list at ";"; "" is nobody. `parse` takes
+            another separator.
         cc: likewise.
         bcc: likewise; these never appear in the bytes of the message.
 
     Raises:
-        AddressError: a string that is not a mailbox.
+        AddressError: a string that is no mailbox.
     """
 
     to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_mailboxes)

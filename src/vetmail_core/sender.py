@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
 
-__all__ = ["Sender", "resolve_sender"]
+__all__ = ["UNKNOWN_SENDER", "Sender", "resolve_login", "resolve_sender"]
+
+UNKNOWN_SENDER: Final = Mailbox("from@unknown.invalid")
+"""Stands for the account of a mail program that nobody told us of; no draft shows it (RFC 2606, 2)."""
 
 _SCREEN: Final = "File > Global Preferences > Email preferences"
 
@@ -68,15 +71,17 @@ def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) ->
         staff: the staff member who sends; None for mail by the system.
 
     Raises:
-        PreferencesError: there is no From address, or no login where the built-in client will need one. It
-            says where in VETtrak to enter it.
+        PreferencesError: there is no From address, or no login where the server asks for one. It says
+            where in VETtrak to enter it.
     """
     mailbox = _from(preferences, staff)
     reply_to = preferences.settings.default_reply_to
     if reply_to is None and staff is not None and staff.address.address_key != mailbox.address_key:
         # Replies go to the person who wrote, not to the organisation's mailbox that carries the mail.
         reply_to = staff.mailbox()
-    return Sender(mailbox, reply_to=() if reply_to is None else (reply_to,), login=_login(preferences, staff))
+    return Sender(
+        mailbox, reply_to=() if reply_to is None else (reply_to,), login=resolve_login(preferences, staff)
+    )
 
 
 def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
@@ -99,14 +104,22 @@ def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
     return Mailbox(address.addr_spec, name)
 
 
-def _login(preferences: EmailPreferences, staff: Staff | None) -> Login | None:
+def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> Login | None:
+    """Decide what to log in with, as `resolve_sender` does; a connection needs no From.
+
+    Args:
+        preferences: the organisation's.
+        staff: the staff member who sends; None for mail by the system.
+
+    Raises:
+        PreferencesError: the server asks for a login, and there is none. It says where in VETtrak to
+            enter it.
+    """
     server = preferences.mail_server
     if server.authentication is AuthenticationType.NONE:
         return None
-    # The operating system's mail program has its own logins: what is missing here is then missed by nobody.
-    needed = preferences.use_built_in_client
     if server.use_staff_logins and staff is not None:
-        if staff.login is None and needed:
+        if staff.login is None:
             raise _missing(
                 "mail_server.use_staff_logins",
                 f"{staff.name or staff.address.addr_spec} has no e-mail login, and staff members send with "
@@ -119,8 +132,6 @@ def _login(preferences: EmailPreferences, staff: Staff | None) -> Login | None:
         return Login(server.username, server.password)
     if server.username and server.authentication is AuthenticationType.OAUTH2:
         return None  # A token stands in for the password, and the transport knows the username.
-    if not needed:
-        return None
     why = "the mail server asks for a login, and there is no shared one"
     if server.use_staff_logins:
         why = f"staff members send with their own logins, but no staff member sends this e-mail: {why}"

@@ -145,3 +145,11 @@ def test_another_process_makes_the_same_keys_and_message_ids(
     here = [[email.key, email.message_id, email.content.text] for email in plan]
     assert elsewhere([batch, sender, people]) == here
     assert all(key and message_id for key, message_id, _ in here)
+
+
+@pytest.mark.parametrize("batch", ["", "b", "2026/T1 50%"])
+def test_the_key_of_an_email_leads_back_to_the_person(batch: str) -> None:
+    """Whoever reads a report knows the person by the host's own key."""
+    people = [Person("a@example.com", key="K/1"), Person("b@example.com", key="%2F")]
+    plan = plan_bulk(Content("Hello"), people, sender="office@example.com", batch=batch)
+    assert [plan.person_key(email) for email in plan] == (["K/1", "%2F"] if batch else ["", ""])

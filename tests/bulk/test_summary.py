@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import attrs
 import pytest
 
@@ -175,3 +178,14 @@ def test_a_summary_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         summary.copies[TRAINER] = 0  # type: ignore[index]
     assert isinstance(summary, PlanSummary)
+
+
+def test_a_summary_can_be_copied_and_sent_to_another_process() -> None:
+    """A screen in another process shows the very same figures, and they stay read-only."""
+    summary = plan_bulk(
+        NOTICE, [*CLASS, Person("", key="C99")], sender="office@example.com", cc=TRAINER
+    ).summary()
+    for copied in (pickle.loads(pickle.dumps(summary)), copy.deepcopy(summary)):  # noqa: S301 - our own bytes
+        assert copied == summary
+        with pytest.raises(TypeError):
+            copied.copies["x@example.com"] = 1  # type: ignore[index]  # the law under test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,12 +11,14 @@ import pytest
 from vetmail_core import (
     ROLE_LABELS,
     AddressListError,
+    AuthenticationType,
     Cause,
     Content,
     DeliveryError,
     EmailPreferences,
     Mailbox,
     Mailer,
+    MailServer,
     MailtoTransport,
     Person,
     PreferencesError,
@@ -29,6 +32,7 @@ from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
 HELLO = Content("Your class moved", "It is in room 4 now.")
@@ -175,6 +179,64 @@ def test_a_draft_that_was_handed_over_is_no_error(preferences: EmailPreferences)
     with Mailer(preferences, transport=MailtoTransport(open_uri=opened.append)) as mailer:
         assert mailer.send(HELLO, to="ann@example.com").handed_over
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("staff", [None, Staff("Kim Lee", "kim@example.com")], ids=["the system", "staff"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(address_separator=","),
+        Settings(address_separator=",", default_from="office@example.com"),
+        Settings(address_separator=",", default_reply_to="desk@example.com"),
+        Settings(
+            address_separator=",", default_from="office@example.com", default_reply_to="desk@example.com"
+        ),
+    ],
+    ids=["nothing else", "default from", "default reply-to", "both"],
+)
+@pytest.mark.parametrize("given", [True, False], ids=["given", "of its own"])
+def test_for_a_mail_program_only_the_separator_counts(
+    settings: Settings,
+    staff: Staff | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    given: bool,
+) -> None:
+    """No sender, login or Reply-To is missed or turns the link into a file; the program has its own."""
+    preferences = EmailPreferences(
+        settings=settings,
+        mail_server=MailServer(authentication=AuthenticationType.PASSWORD, use_staff_logins=True),
+    )
+    opened: list[str] = []
+    if not given:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setattr(sys, "platform", "linux")
+        for name, does in (("xdg-mime", "echo it.desktop"), ("xdg-open", f'echo "$1" >> {tmp_path}/opened')):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+            (tmp_path / name).chmod(0o755)
+    transport = MailtoTransport(separator=",", open_uri=opened.append) if given else None
+    with Mailer(preferences, staff=staff, transport=transport) as mailer:
+        assert mailer.send(HELLO, to="ann@example.com, lee@example.com").handed_over
+        report = mailer.send_bulk(mailer.plan_bulk(HELLO, [Person("kim@example.com")]))
+    assert report.handed_over == 1
+    if not given:
+        opened = (tmp_path / "opened").read_text(encoding="utf-8").splitlines()
+    assert [uri.partition("?")[0] for uri in opened] == [
+        "mailto:ann@example.com,lee@example.com",
+        "mailto:kim@example.com",
+    ]
+
+
+def test_a_given_transport_that_is_no_mail_program_keeps_the_rules_of_the_sender(counting: Make) -> None:
+    """Tests and trials see the From and Reply-To of the preferences, whichever client is chosen in them."""
+    preferences = EmailPreferences(
+        settings=Settings(default_from="office@example.com", default_reply_to="desk@example.com")
+    )
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer:
+        mailer.send(HELLO, to="ann@example.com")
+    assert [m.addr_spec for m in transport.last.reply_to] == ["desk@example.com"]
 
 
 def test_the_connection_is_made_when_it_is_needed_and_kept_between_emails(smtpd: LocalSmtpServer) -> None:

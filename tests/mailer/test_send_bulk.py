@@ -130,6 +130,7 @@ def test_a_second_run_lists_those_already_sent_to(
     assert reasons.count(ExclusionReason.NO_ADDRESS) == 1
     sent = next(e for e in third.exclusions if e.reason is ExclusionReason.ALREADY_SENT)
     assert str(sent.person.address).endswith("p0@example.com>")
+    assert sent.person.key == students[0].key
     assert sent.detail == "This email was accepted in an earlier run (2026-03-02 09:00 UTC)."
 
 

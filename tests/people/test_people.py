@@ -234,3 +234,12 @@ def test_a_staff_member_s_key_is_the_host_s_or_the_address() -> None:
 def test_a_staff_member_shows_no_password() -> None:
     """The repr keeps the secret."""
     assert "hidden" not in repr(Staff("Jo", "jo@example.com", login=Login("jo", PlainSecret("hidden"))))
+
+
+@pytest.mark.parametrize(
+    ("given", "key"), [(1001, "1001"), (None, "ann@example.com"), ("", "ann@example.com")]
+)
+def test_a_key_may_be_a_number_or_missing(given: int | str | None, key: str) -> None:
+    """Hosts number their records; None is what a record without a key gives."""
+    assert Person("ann@example.com", key=given).key == key
+    assert Staff("Ann", "ann@example.com", key=given).key == key

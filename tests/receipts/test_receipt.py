@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from vetmail_core import Cause, Email, Mailbox, Outcome, Receipt, RecipientsError, Reply, Status
+from vetmail_core import AddressError, Cause, Email, Mailbox, Outcome, Receipt, RecipientsError, Reply, Status
 from vetmail_core.receipts import only_for
 
 ANN, LEE, KIM = Mailbox("ann@example.com"), Mailbox("lee@example.com"), Mailbox("kim@example.com")
@@ -148,3 +148,10 @@ def test_an_email_can_be_narrowed_to_some_of_its_recipients(email: Email) -> Non
 def test_narrowing_to_everyone_gives_the_very_email(email: Email) -> None:
     """Nothing to change, nothing made."""
     assert only_for(email, {mailbox.address_key for mailbox in email.recipients.all}) is email
+
+
+def test_an_outcome_takes_a_text() -> None:
+    """Wherever a mailbox goes, its text goes too, parsed strictly."""
+    assert Outcome("ann@example.com", Status.ACCEPTED) == Outcome(ANN, Status.ACCEPTED)
+    with pytest.raises(AddressError):
+        Outcome("ann", Status.ACCEPTED)

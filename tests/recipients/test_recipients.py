@@ -59,10 +59,13 @@ def test_one_person_in_any_box_is_somebody(box: str) -> None:
     assert found.all == (A,)
 
 
-def test_a_string_is_one_mailbox_read_strictly() -> None:
-    """A list in one string goes through ``Recipients.parse``, which knows the separator."""
+def test_a_string_is_a_list_read_strictly_at_semicolons() -> None:
+    """Another separator goes through ``Recipients.parse``; in an iterable each string is one mailbox."""
+    assert Recipients(to="a@example.com; b@example.com").to == (A, B)
     with pytest.raises(AddressError):
-        Recipients(to="a@example.com; b@example.com")
+        Recipients(to="a@example.com, b@example.com")
+    with pytest.raises(AddressError):
+        Recipients(to=["a@example.com; b@example.com"])
 
 
 @pytest.mark.parametrize(

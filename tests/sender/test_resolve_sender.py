@@ -16,7 +16,8 @@ from vetmail_core.preferences import (
     Settings,
     StaffDisplayName,
 )
-from vetmail_core.sender import Sender, resolve_sender
+from vetmail_core.sender import Sender, resolve_login, resolve_sender
+from vetmail_core.transports import SmtpTransport, transport_for
 
 OWN = Login("jo.own", PlainSecret("her own"))
 SHARED = Login("office.login", PlainSecret("everybody's"))
@@ -37,13 +38,11 @@ class Case:
     custom_name: str | None = None
     authentication: AuthenticationType = AuthenticationType.PASSWORD
     shared: Login | None = SHARED
-    built_in: bool = True
     mailbox: str
     reply_to: tuple[str, ...] = ()
     login: Login | None = SHARED
 
-    @property
-    def preferences(self) -> EmailPreferences:
+    def preferences(self, *, built_in: bool) -> EmailPreferences:
         """The preferences of the row."""
         server = MailServer(
             host="mail.example.com",
@@ -59,7 +58,7 @@ class Case:
             staff_display_name=name,
             custom_display_name=self.custom_name or "",
         )
-        return EmailPreferences(use_built_in_client=self.built_in, mail_server=server, settings=settings)
+        return EmailPreferences(use_built_in_client=built_in, mail_server=server, settings=settings)
 
 
 CASES = (
@@ -185,30 +184,14 @@ CASES = (
         mailbox='"Jo Trainer" <jo@example.com>',
         login=OWN,
     ),
-    # the operating system's mail program
-    Case(
-        promise="a mail program has its own logins, so a staff member without one can send",
-        built_in=False,
-        staff=Staff("Kim", "kim@example.com"),
-        staff_logins=True,
-        mailbox='"Kim" <kim@example.com>',
-        login=None,
-    ),
-    Case(
-        promise="a mail program has its own logins, so the shared one may be missing",
-        built_in=False,
-        default_from=OFFICE,
-        shared=None,
-        mailbox=OFFICE,
-        login=None,
-    ),
 )
 
 
+@pytest.mark.parametrize("built_in", [True, False], ids=["built-in client", "mail program"])
 @pytest.mark.parametrize("case", CASES, ids=[case.promise for case in CASES])
-def test_sender_is_resolved_by_the_table(case: Case) -> None:
-    """Each row of the table holds: From with its name, Reply-To, and login."""
-    sender = resolve_sender(case.preferences, case.staff)
+def test_sender_is_resolved_by_the_table(case: Case, *, built_in: bool) -> None:
+    """Each row of the table holds: From with its name, Reply-To, and login; whichever client sends."""
+    sender = resolve_sender(case.preferences(built_in=built_in), case.staff)
     assert str(sender.mailbox) == case.mailbox
     assert tuple(str(one) for one in sender.reply_to) == case.reply_to
     assert sender.login == case.login
@@ -278,11 +261,12 @@ REFUSALS = (
 )
 
 
+@pytest.mark.parametrize("built_in", [True, False], ids=["built-in client", "mail program"])
 @pytest.mark.parametrize("case", REFUSALS, ids=[case.promise for case in REFUSALS])
-def test_what_is_missing_is_named_with_the_place_to_enter_it(case: Refusal) -> None:
+def test_what_is_missing_is_named_with_the_place_to_enter_it(case: Refusal, *, built_in: bool) -> None:
     """The error has one problem, whose setting is dotted and whose sentence says where in VETtrak to go."""
     preferences = EmailPreferences(
-        use_built_in_client=True,
+        use_built_in_client=built_in,
         mail_server=case.server,
         settings=Settings(default_from=parse_mailbox(case.default_from) if case.default_from else None),
     )
@@ -314,3 +298,19 @@ def test_a_sender_that_is_no_mailbox_is_refused() -> None:
 def test_a_sender_shows_no_password() -> None:
     """The repr of a sender keeps its login's secret."""
     assert "everybody's" not in repr(Sender("office@example.com", login=SHARED))
+
+
+def test_a_login_is_decided_without_a_sender() -> None:
+    """A connection is made for whoever writes next, so it asks for no Default from address."""
+    assert resolve_login(EmailPreferences()) is None
+    server = MailServer(
+        host="mail.example.com",
+        authentication=AuthenticationType.PASSWORD,
+        username=SHARED.username,
+        password=SHARED.secret,
+    )
+    preferences = EmailPreferences(use_built_in_client=True, mail_server=server)
+    assert resolve_login(preferences) == SHARED
+    transport = transport_for(preferences)
+    assert isinstance(transport, SmtpTransport)
+    transport.close()

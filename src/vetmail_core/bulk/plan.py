@@ -144,11 +144,22 @@ class BulkPlan:
             yield from lost
             lost.clear()
 
+    def person_key(self, email: Email) -> str:
+        """The key of the person whose email this is; "" without a batch, when emails have no keys.
+
+        Args:
+            email: one of this plan's.
+        """
+        return email.key.removeprefix(self._prefix())
+
+    def _prefix(self) -> str:
+        # The batch is escaped, so that no batch and key can come to the email key of another pair.
+        return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+
     def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
         marketing, content_for = self.marketing, self._content_for()
-        # The batch is escaped, so that no batch and key can come to the email key of another pair.
-        prefix = self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+        prefix = self._prefix()
         first, every = self._copies()
         copies, seen = first, SeenKeys()
         for person in self.people:

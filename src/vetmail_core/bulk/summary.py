@@ -6,6 +6,7 @@ law: it is counted from the very steps that a run takes.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, final
@@ -53,6 +54,19 @@ class PlanSummary:
         factory=Counter[ExclusionReason], converter=_counter, hash=False
     )
     empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+
+    def __reduce__(self) -> tuple[functools.partial[PlanSummary], tuple[()]]:
+        # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
+        plain = functools.partial(
+            PlanSummary,
+            emails=self.emails,
+            copies=dict(self.copies),
+            exclusions=self.exclusions,
+            first=self.first,
+            copy_exclusions=self.copy_exclusions,
+            empty_roles=self.empty_roles,
+        )
+        return plain, ()
 
     def __str__(self) -> str:
         lines = [_count(self.emails, "e-mail")]

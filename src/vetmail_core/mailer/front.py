@@ -28,7 +28,7 @@ from vetmail_core.recipients import (
     Recipients,
     expand_context,
 )
-from vetmail_core.sender import resolve_sender
+from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class Mailer:
     """Sends under an organisation's preferences.
 
     A context manager; leaving it closes the transport, also one that was handed in.
+
+    With the built-in client off the default mail program knows who sends, where replies go and how to log in:
+    for it only the address separator of the preferences counts.
 
     Args:
         preferences: the organisation's.
@@ -135,7 +138,7 @@ class Mailer:
             expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
             left_out = _left_out(expansion, context, self.preferences, typed=bool(recipients.to))
             recipients |= expansion.recipients
-        sender = resolve_sender(self.preferences, self.staff)
+        sender = self._sender()
         email = Email(
             sender=sender.mailbox,
             reply_to=sender.reply_to,
@@ -171,7 +174,7 @@ class Mailer:
         return plan_bulk(
             content,
             people,
-            sender=resolve_sender(self.preferences, self.staff),
+            sender=self._sender(),
             cc=self._split(cc),
             bcc=self._split(bcc),
             copies=self.preferences.settings.bulk_copies,
@@ -219,19 +222,19 @@ class Mailer:
         try:
             with contextlib.closing(delivery.steps()) as steps:
                 for step in steps:
-                    _count(tally, step)
+                    _count(tally, step, plan=plan)
                     if progress is not None and isinstance(step, Receipt):
                         progress(step)
         except Stopped:
             tally.cancel()
-            _count(tally, *delivery.unfinished)
+            _count(tally, *delivery.unfinished, plan=plan)
         except KeyboardInterrupt as interrupt:
             tally.cancel()
-            _count(tally, *delivery.unfinished)
+            _count(tally, *delivery.unfinished, plan=plan)
             raise RunInterrupted(tally.report()) from interrupt
         except BaseException:
             tally.cancel()
-            _count(tally, *delivery.unfinished)
+            _count(tally, *delivery.unfinished, plan=plan)
             raise
         else:
             if delivery.stopped:
@@ -243,7 +246,7 @@ class Mailer:
                 self.close()
         if tally.cancelled and isinstance(plan, BulkPlan | Collection):
             _answer_for_the_rest(
-                tally, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
+                tally, plan, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
             )
             self.last_report = tally.report()
         return self.last_report
@@ -263,6 +266,22 @@ class Mailer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _sender(self) -> Sender:
+        if self._leaves_it_to_a_mail_program():
+            # A Reply-To cannot go into a link, and what the mail program has set up is not ours to overrule.
+            own = None if self.staff is None else self.staff.mailbox()
+            return Sender(own or self.preferences.settings.default_from or UNKNOWN_SENDER)
+        return resolve_sender(self.preferences, self.staff)
+
+    def _leaves_it_to_a_mail_program(self) -> bool:
+        if self.preferences.use_built_in_client:
+            return False
+        if self._own:
+            return True
+        from vetmail_core.transports import MailtoTransport  # noqa: PLC0415 - only looked for with the built-in client off
+
+        return isinstance(self._transport, MailtoTransport)
 
     def _opened(self) -> Transport:
         if self._transport is None:
@@ -291,19 +310,19 @@ def _always() -> bool:
     return True
 
 
-def _count(tally: Tally, *steps: Receipt | AlreadySent) -> None:
+def _count(tally: Tally, *steps: Receipt | AlreadySent, plan: BulkPlan | Iterable[Email] = ()) -> None:
     for step in steps:
         if isinstance(step, Receipt):
             tally.add(step)
         else:
-            tally.exclude(_exclusion(step))
+            tally.exclude(_exclusion(step, plan))
 
 
-def _answer_for_the_rest(tally: Tally, delivery: Delivery) -> None:
+def _answer_for_the_rest(tally: Tally, plan: BulkPlan | Iterable[Email], delivery: Delivery) -> None:
     """After a stop: whoever the run did not come to is in the report too. Nothing is sent."""
     for number, step in enumerate(delivery.steps(), start=1):
         if number <= _MOST_UNTRIED_LISTED or not isinstance(step, Receipt) or not step.not_attempted:
-            _count(tally, step)
+            _count(tally, step, plan=plan)
         else:
             tally.count_untried(step.email)
 
@@ -337,7 +356,8 @@ def _nobody(receipt: Receipt) -> str:
     return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *advice))
 
 
-def _exclusion(sent: AlreadySent) -> Exclusion:
+def _exclusion(sent: AlreadySent, plan: BulkPlan | Iterable[Email]) -> Exclusion:
     mailbox = sent.email.recipients.all[0]
-    person = Person(mailbox, key=sent.email.key, name=mailbox.display_name)
+    key = plan.person_key(sent.email) if isinstance(plan, BulkPlan) else sent.email.key
+    person = Person(mailbox, key=key, name=mailbox.display_name)
     return Exclusion(person, ExclusionReason.ALREADY_SENT, sent.detail)

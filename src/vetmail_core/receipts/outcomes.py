@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.errors import RecipientsError
 from vetmail_core.receipts.causes import Status
 from vetmail_core.recipients import Recipients
@@ -18,7 +19,6 @@ from vetmail_core.recipients import Recipients
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.receipts.causes import Cause, Phase
 
@@ -43,19 +43,23 @@ class Reply:
         return " ".join(part for part in (str(self.code or ""), self.enhanced, self.text) if part)
 
 
+def _to_mailbox(value: Mailbox | str) -> Mailbox:
+    return parse_mailbox(value) if isinstance(value, str) else value
+
+
 @attrs.frozen
 class Outcome:
     """How it ended for one recipient.
 
     Args:
-        mailbox: the recipient.
+        mailbox: the recipient; text is parsed strictly.
         status: how it ended.
         cause: why, when it did not simply go through.
         reply: the server's words that decided it, when a server spoke.
         phase: where it happened.
     """
 
-    mailbox: Mailbox
+    mailbox: Mailbox = attrs.field(converter=_to_mailbox)
     status: Status
     cause: Cause | None = attrs.field(default=None, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)

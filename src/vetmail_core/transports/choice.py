@@ -1,7 +1,7 @@
 """Which way the preferences say mail leaves.
 
 What it is for: turning preferences into a transport. What it refuses: the built-in client without a server to
-send through. Its law: the same preferences and sender give the same way.
+send through. Its law: the same preferences and staff member give the same way.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.errors import PreferencesError, Problem, Severity
-from vetmail_core.sender import resolve_sender
+from vetmail_core.sender import resolve_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def transport_for(
         the mail server.
 
     Raises:
-        PreferencesError: the built-in client is on and there is no server, sender or login.
+        PreferencesError: the built-in client is on and there is no server or login.
         TransportError: OAuth 2 without ``token``.
     """
     if not preferences.use_built_in_client:
@@ -59,5 +59,5 @@ def transport_for(
         raise PreferencesError(f"{message} {advice}", problems=(problem,))
     from vetmail_core.transports.smtp import SmtpTransport  # noqa: PLC0415 - as above
 
-    login = resolve_sender(preferences, staff).login
+    login = resolve_login(preferences, staff)
     return SmtpTransport(preferences.mail_server, login=login, token=token, clock=clock)

@@ -8,7 +8,10 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vetmail_core import Attachment
+from vetmail_core.sender import UNKNOWN_SENDER
 from vetmail_core.testing import FakeClock
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
 
@@ -125,3 +128,12 @@ def test_an_old_draft_that_cannot_be_deleted_stops_nothing(tmp_path: Path) -> No
     (tmp_path / "vetmail-draft-held.eml").mkdir()
     os.utime(tmp_path / "vetmail-draft-held.eml", (0, 0))
     assert DraftFolder(tmp_path, clock=FakeClock()).write(b"new").read_bytes() == b"new"
+
+
+def test_a_draft_from_nobody_known_leaves_the_from_to_the_mail_program(
+    make_email: Callable[..., Email],
+) -> None:
+    """The stand-in for its account is shown to nobody, and From is still the first header."""
+    data = draft_bytes(attrs.evolve(make_email(), sender=UNKNOWN_SENDER))
+    assert data.startswith(b"From:\r\nX-Unsent: 1\r\n")
+    assert b"from@unknown.invalid" not in data

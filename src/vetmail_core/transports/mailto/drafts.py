@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.sender import UNKNOWN_SENDER
+
 if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -35,6 +37,8 @@ def draft_bytes(email: Email) -> bytes:
     utf8 = email.needs_smtputf8
     head, body = email.as_bytes(smtputf8=utf8).split(b"\r\n\r\n", 1)
     sender, *fields = sorted(_FIELD_END.split(head), key=lambda field: not field.startswith(b"From:"))
+    if email.sender == UNKNOWN_SENDER:
+        sender = b"From:"  # the mail program puts its own account there
     bcc = [mailbox.header(smtputf8=utf8).encode() for mailbox in email.recipients.bcc]
     if bcc:
         # The stand-in for recipients nobody may see; here they may, and a program would write to it.
