@@ -256,7 +256,7 @@ def plan_bulk(
             go in; a content that the function has merged itself stays as it is.
         people: who gets an email, walked lazily; an endless iterator is fine.
         sender: who the emails are from.
-        cc: typed copies ("legacy CC"): an iterable of mailboxes, or one as a string.
+        cc: typed copies ("legacy CC"): an iterable of mailboxes, or one string, a list at ";".
         bcc: typed blind copies, likewise.
         copies: whether the typed copies go with the first email made or with every one; `Mailer.plan_bulk`
             takes the choice from the preferences.
