@@ -231,10 +231,10 @@ def _checked_domain(raw: str) -> tuple[str, str, str]:
     plain = dotted.isascii() and "xn--" not in dotted.lower()
     domain = ascii_domain = dotted
     if not plain:
-        composed = len(unicodedata.normalize("NFC", dotted))
-        if composed > _DOMAIN_OCTETS:  # A-labels never have fewer characters
-            raise _domain_too_long(raw, composed)
-        domain, ascii_domain = _international(dotted, raw)
+        composed = unicodedata.normalize("NFC", dotted)
+        if len(composed) > _DOMAIN_OCTETS:  # A-labels never have fewer characters
+            raise _domain_too_long(raw, len(composed))
+        domain, ascii_domain = _international(composed, raw)
     _refuse_bad_labels(ascii_domain, dotted)
     if len(ascii_domain) > _DOMAIN_OCTETS:
         raise _domain_too_long(raw, len(ascii_domain))

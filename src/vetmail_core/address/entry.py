@@ -29,7 +29,7 @@ _BARE: Final = re.compile(r'[^ \t"(\[]++|\[')
 """A run of a bare address; whatever else may not stand in one, the rules for the address say better."""
 _ANGLE: Final = re.compile(r'[^ \t"(\[<>]++|\[')
 """The same between angle brackets."""
-_COMMA: Final = re.compile("[,;]")
+_COMMA: Final = re.compile("[,;\uff0c\uff1b]")
 _QUOTED_PIECES: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
 _UNCLOSED: Final = {
     '"': (Code.UNCLOSED_QUOTE, "the quotation mark here is never closed", 'add the closing "'),
