@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +23,8 @@ _HEAD = """
     from vetmail_core import TlsMethod
     from vetmail_core.testing import content
 """
+# Hypothesis would be loaded anew at the end of each run, which takes most of a second.
+_LIGHT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def run(pytester: pytest.Pytester) -> RunOne:
         pytester.makeini(f"[pytest]\n{ini}\n")
         pytester.makepyfile(portal=_PORTAL)
         pytester.makepyfile(test_feature=_HEAD + body)
-        return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+        return pytester.runpytest_inprocess(*_LIGHT, "-p", "no:randomly", *options)
 
     return run_one
 
@@ -181,7 +185,7 @@ def test_each_test_has_its_own_in_any_order_and_process(
     pytester.makeini("[pytest]\n")
     pytester.makepyfile(portal=_PORTAL)
     pytester.makepyfile(test_feature=_HEAD + _MANY)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", *options).assert_outcomes(passed=10, failed=1)
+    pytester.runpytest_subprocess(*_LIGHT, *options).assert_outcomes(passed=10, failed=1)
 
 
 def test_the_plugin_loads_pytest_and_nothing_heavy(pytester: pytest.Pytester) -> None:
@@ -197,5 +201,30 @@ def test_the_plugin_loads_pytest_and_nothing_heavy(pytester: pytest.Pytester) ->
             assert not heavy & set(sys.modules)
         """
     )
-    options = ("-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:cacheprovider")
-    pytester.runpytest_subprocess(*options).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*_LIGHT, "-p", "no:randomly", "-p", "no:xdist").assert_outcomes(passed=1)
+
+
+_LOADED_ANEW = """
+import sys
+from vetmail_core.testing import Outbox
+
+Outbox()
+for name in [name for name in sys.modules if name.startswith("vetmail_core.")]:
+    if name not in {"vetmail_core._lazy", "vetmail_core.testing", "vetmail_core.testing.pytest_plugin"}:
+        del sys.modules[name]
+
+from vetmail_core.testing import Outbox, content
+
+outbox = Outbox()
+outbox.mailer().send(content(), to="sam@example.com")
+try:
+    outbox.assert_sent(to="pat@example.com")
+except AssertionError as error:
+    print(str(error).splitlines()[0])
+"""
+
+
+def test_the_kit_works_when_its_modules_are_loaded_anew() -> None:
+    """As in the second run of a host's own pytester tests: the first one's modules go, the package stays."""
+    done = subprocess.run([sys.executable, "-c", _LOADED_ANEW], capture_output=True, text=True, check=False)
+    assert done.stdout == "expected an email with 1 matching field; 1 sent, none matched.\n", done.stderr

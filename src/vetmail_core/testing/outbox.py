@@ -11,8 +11,8 @@ import contextlib
 import inspect
 from typing import TYPE_CHECKING, Self, Unpack
 
-from vetmail_core.testing import failure_texts
 from vetmail_core.testing.clock import FakeClock
+from vetmail_core.testing.failure_texts import unclaimed_mail, unused_faults
 from vetmail_core.testing.faults import Faults
 from vetmail_core.testing.matching import Delivery, Fields, wishes
 from vetmail_core.testing.memory_server import MemoryServer
@@ -196,7 +196,7 @@ class Outbox(SentMail):
     def unclaimed_trouble(self) -> tuple[str, ...]:
         """What there is to say about mail that no assertion looked at: one text, or none."""
         left = self.unclaimed
-        return (failure_texts.unclaimed_mail([record.peek() for record in left]),) if left else ()
+        return (unclaimed_mail([record.peek() for record in left]),) if left else ()
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Outbox:
@@ -349,4 +349,4 @@ def _caller() -> str:
 def unused_trouble(faults: Faults) -> tuple[str, ...]:
     """What there is to say about faults that never fired: one text, or none."""
     unused = faults.unused()
-    return (failure_texts.unused_faults(unused),) if unused else ()
+    return (unused_faults(unused),) if unused else ()

@@ -13,7 +13,7 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Final, Unpack
 
 from vetmail_core.receipts import Status
-from vetmail_core.testing import failure_texts
+from vetmail_core.testing.failure_texts import nothing_expected, nothing_matched, wrong_number
 from vetmail_core.testing.matching import Fields, wishes
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class SentMail(ABC):
         wanted = wishes(fields)
         found = self._matching(wanted)
         if found:
-            raise AssertionError(failure_texts.nothing_expected(wanted, [one.peek() for one in found]))
+            raise AssertionError(nothing_expected(wanted, [one.peek() for one in found]))
 
     def assert_bcc_hidden(self) -> None:
         """No address in BCC stands in the headers of a message, as its bytes go on the wire. Claims nothing.
@@ -162,13 +162,11 @@ class SentMail(ABC):
         return [record for record in self.records if fits(wanted, record.peek())]
 
     def _nothing_matched(self, wanted: Sequence[Wish]) -> str:
-        return failure_texts.nothing_matched(
-            wanted, [record.peek() for record in self.records], self.exclusions
-        )
+        return nothing_matched(wanted, [record.peek() for record in self.records], self.exclusions)
 
     def _wrong_number(self, times: int, wanted: Sequence[Wish], found: Sequence[Record]) -> str:
         deliveries = [record.peek() for record in self.records]
-        return failure_texts.wrong_number(times, wanted, [one.peek() for one in found], deliveries)
+        return wrong_number(times, wanted, [one.peek() for one in found], deliveries)
 
 
 def fits(wanted: Sequence[Wish], delivery: Delivery) -> bool:
