@@ -194,8 +194,8 @@ def _found(
         address=connection.peer,
         greeting=session.greeting,
         tls=connection.tls,
-        certificate_name=_certificate_name(certificate),
-        certificate_issuer=_common_name(certificate.get("issuer")),
+        certificate_name=certificate_name(certificate),
+        certificate_issuer=common_name(certificate.get("issuer")),
         certificate_expires=(
             datetime.fromtimestamp(ssl.cert_time_to_seconds(expires), UTC)
             if isinstance(expires, str)
@@ -218,14 +218,14 @@ _Names = tuple[tuple[tuple[str, str], ...], ...]
 _NAME_KINDS: Final = ("commonName", "organizationName")
 
 
-def _certificate_name(certificate: dict[str, object]) -> str:
+def certificate_name(certificate: dict[str, object]) -> str:
     names = certificate.get("subjectAltName")
     if isinstance(names, tuple) and names:
         return ", ".join(str(name) for _, name in names)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - as `ssl` has it
-    return _common_name(certificate.get("subject"))
+    return common_name(certificate.get("subject"))
 
 
-def _common_name(names: object) -> str:
+def common_name(names: object) -> str:
     """The most telling name of a subject or issuer, in the nested tuples of `ssl`."""
     if not isinstance(names, tuple):
         return ""

@@ -73,6 +73,16 @@ class ChunkLane:
             return 0
         return self._window - len(self.flight)
 
+    def due(self, sent: int) -> int:
+        """How many answers the server can give: of a message on its way out, all but the last."""
+        count, start = -len(self._replies), self._answered
+        for transaction in self.flight:
+            if sent <= start:
+                break
+            count += len(transaction.mailboxes) + 2 + (transaction.end <= sent)
+            start = transaction.end
+        return max(count, 0)
+
     @property
     def in_doubt(self) -> bool:
         """Whether messages have left without an answer."""

@@ -24,6 +24,8 @@ from vetmail_core.transports.smtp.opening import MANY, Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vetmail_core.transports.smtp.opening import Ask, Flow
     from vetmail_core.transports.smtp.settings import Deadlines
 
@@ -35,6 +37,7 @@ _READ_OCTETS: Final = 65_536
 _RECORD_OCTETS: Final = 16_384
 _MEBIBYTE: Final = 1_048_576
 _TRANSCRIPT_LINES: Final = 40
+_NO: Final = b"45"
 # Where the system has it: see ``hasten``.
 _QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever clock the run goes by
@@ -182,7 +185,7 @@ class Connection:
         deadline = _monotonic() + seconds
         while not found:
             if self._parser.broken:
-                raise Lost(f"the server sent {self._parser.broken}", phase=phase, cause=Cause.PROTOCOL)
+                raise self._nonsense(phase)
             data = self._receive(phase, deadline, seconds)
             found = self._parser.feed(data)
             if found:
@@ -217,7 +220,15 @@ class Connection:
             raise Lost("the server closed the connection", phase=phase, closed=True)
         return data
 
-    def write(self, octets: bytes, shown: bytes, *, phase: Phase, limit: int = 1) -> None:
+    def write(
+        self,
+        octets: bytes,
+        shown: bytes,
+        *,
+        phase: Phase,
+        limit: int = 1,
+        due: Callable[[int], int] = lambda _sent: 1,
+    ) -> None:
         """Send, and meanwhile read what comes, so that two full buffers never wait for each other.
 
         Args:
@@ -225,37 +236,43 @@ class Connection:
             shown: what the transcript holds of it.
             phase: what it is.
             limit: how many answers may come meanwhile; more is a flood.
+            due: how many of them may come once so many octets have left; a yes before that answers nothing.
 
         Raises:
             Lost: not all of it left; ``sent`` tells how much did.
         """
+        if self._parser.broken:
+            raise self._nonsense(phase)
         self._transcript.append(("C", shown))
         if not isinstance(self._socket, ssl.SSLSocket):
-            count = self._send(octets, phase)
+            count = self._send(octets, phase, due)
             self.sent += count
             if count == len(octets):
                 return
             octets = octets[count:]
+            self._listen(phase, limit, due)
         rest = memoryview(octets)
         now = moved = _monotonic()
         patience = self._deadlines.body
         end = now + patience * max(1.0, len(octets) / _MEBIBYTE)
         piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
         while rest:
-            count = self._send(rest[:piece], phase)
+            count = self._send(rest[:piece], phase, due)
             if count:
                 self.sent += count
                 rest = rest[count:]
                 moved = _monotonic()
+                if rest:
+                    self._listen(phase, limit, due)
                 continue
             ready = self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE, min(end, moved + patience))
             if not ready:
                 raise Lost("the server stopped taking what was sent", phase=phase)
             if ready & selectors.EVENT_READ:
-                self._listen(phase, limit)
+                self._listen(phase, limit, due)
         self._used = moved
 
-    def _send(self, octets: bytes | memoryview, phase: Phase) -> int:
+    def _send(self, octets: bytes | memoryview, phase: Phase, due: Callable[[int], int]) -> int:
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -263,11 +280,33 @@ class Connection:
         except OSError as error:
             # What the server said before it left may still be there, and may be the answer to a message.
             with contextlib.suppress(Lost):
-                while self._listen(phase, sys.maxsize):
+                while self._listen(phase, sys.maxsize, due):
                     pass
             raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
 
-    def _listen(self, phase: Phase, limit: int) -> bool:
+    def look(self, phase: Phase, limit: int, due: Callable[[int], int]) -> None:
+        """See whether the server has hung up or spoken, before something that cannot be taken back.
+
+        Args:
+            phase: what is about to be sent.
+            limit: how many answers may be there.
+            due: as for ``write``.
+
+        Raises:
+            Lost: it has, and nothing must be sent any more.
+        """
+        if self._parser.broken:
+            raise self._nonsense(phase)
+        while self._listen(phase, limit, due):
+            pass
+        if len(self._replies) > due(self.sent):
+            raise Lost("the server spoke before it was its turn", phase=phase, closed=True)
+
+    def _nonsense(self, phase: Phase) -> Lost:
+        why = self._parser.broken or "more answers than it was asked for"
+        return Lost(f"the server sent {why}", phase=phase, cause=Cause.PROTOCOL)
+
+    def _listen(self, phase: Phase, limit: int, due: Callable[[int], int]) -> bool:
         """Read what is there, in the middle of writing."""
         data = self._read(phase)
         if data is None:
@@ -276,9 +315,15 @@ class Connection:
         self._replies += found
         if found:
             self._note(found, ())
+        count = due(self.sent)
+        if any(raw[0] not in _NO for raw in self._replies[count:]):
+            # A refusal in the middle of a message is an answer; nobody can accept what has not come yet.
+            del self._replies[count:]
+            raise Lost(
+                "the server answered before it had the whole message", phase=phase, cause=Cause.PROTOCOL
+            )
         if self._parser.broken or len(self._replies) > limit:
-            why = self._parser.broken or "more answers than it was asked for"
-            raise Lost(f"the server sent {why}", phase=phase, cause=Cause.PROTOCOL)
+            raise self._nonsense(phase)
         return True
 
     def hasten(self) -> None:
@@ -323,7 +368,7 @@ class Connection:
         Raises:
             Failure: the certificate is not to be trusted, or no TLS came about.
         """
-        if self._replies or self._parser.unfinished:
+        if self._replies or self._parser.unfinished or self._parser.broken:
             raise Failure(
                 "the server's answer to STARTTLS had more behind it, which somebody between may have "
                 "put there",

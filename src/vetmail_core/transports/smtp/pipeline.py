@@ -60,6 +60,10 @@ class Lane(Protocol):
         """How many answers the server owes."""
         ...
 
+    def due(self, sent: int) -> int:
+        """How many of them it can know, once so many octets of this lane have left."""
+        ...
+
     @property
     def writing(self) -> Phase:
         """What a failing write is in the middle of."""
@@ -148,6 +152,10 @@ class DataLane:
         """How many answers the server owes."""
         return len(self._expected)
 
+    def due(self, sent: int) -> int:
+        """How many of them it can know: none before the body that goes first has left."""
+        return 0 if self._sending is not None and self._sending.end > sent else len(self._expected)
+
     @property
     def writing(self) -> Phase:
         """What a failing write would be in the middle of."""
@@ -230,8 +238,7 @@ class DataLane:
             if self.over:
                 return
             if not self._expected:
-                # Whatever comes next could be taken for the wrong answer.
-                self._give_up("the server said more than it was asked", Phase.MAIL)
+                self._unasked(raw)
                 return
             transaction, phase = self._expected.popleft()
             if transaction is None:
@@ -274,6 +281,15 @@ class DataLane:
         # A lone dot may be answered with anything; after a refused RSET nobody knows where the session is.
         if raw.startswith(b"421") or (phase is Phase.MAIL and not raw.startswith(b"2")):
             self._give_up(f"the server answered {read_reply(raw)}", phase)
+
+    def _unasked(self, raw: bytes) -> None:
+        """An answer too many; whatever comes next could be taken for the wrong answer."""
+        transaction, self._open = self._open, None
+        self._give_up("the server said more than it was asked", Phase.MAIL)
+        if transaction is not None and raw[:1] in {b"4", b"5"}:
+            # It invited the body and refused it before the first octet, in one breath.
+            transaction.conclude(raw, Phase.DATA)
+            self._finish(transaction)
 
     def _give_up(self, note: str, phase: Phase) -> None:
         self.over = True

@@ -35,6 +35,7 @@ __all__ = ["Run"]
 
 _STRIKES: Final = 3
 _FRUITLESS: Final = 15
+_A_WHILE_SECONDS: Final = 0.01
 _monotonic: Final = SystemClock().monotonic
 
 
@@ -313,11 +314,14 @@ class Run:
         connection = session.connection
         try:
             octets, shown = lane.take()
+            if lane.bodies and connection.idle > _A_WHILE_SECONDS:
+                # The emails may come slowly; a body must not go to a server that has left meanwhile.
+                connection.look(lane.writing, lane.outstanding, self._due)
             if self._leaves is not None:
                 for transaction in lane.bodies:
                     self._leaves(transaction.job.email)
             if octets:
-                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding)
+                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding, due=self._due)
             phase = lane.awaited
             while phase is not None:
                 seconds = self._opener.deadlines.quit if lane.leaving else connection.seconds(phase)
@@ -342,6 +346,12 @@ class Run:
         self._fruitless += not progress
         if self._fruitless >= _FRUITLESS:
             self._stop = self._stop or self._trouble
+
+    def _due(self, sent: int) -> int:
+        """How many answers the server can give, when so many octets have left the connection."""
+        lane = self._lane
+        assert lane is not None  # noqa: S101 - asked while it sends
+        return lane.due(sent - self._base)
 
     def _collect(self, lane: Lane) -> bool:
         """Settle what is finished, and queue again what is to be sent again.

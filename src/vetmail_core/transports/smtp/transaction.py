@@ -113,8 +113,7 @@ class Job:
         """The answer for the whole email; every transaction is settled."""
         outcomes = self.outcomes
         if self.parts > 1:
-            place = {id(mailbox): number for number, mailbox in enumerate(self.email.recipients.all)}
-            outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
+            in_order(outcomes, self.email.recipients.all)
         return Receipt(self.email, outcomes, attempts=self.attempts, reply=self.reply, warnings=self.warnings)
 
 
@@ -254,6 +253,7 @@ class Transaction:
         for mailbox, raw in zip(self.mailboxes, rcpts, strict=True):
             if not raw.startswith(b"2") and id(mailbox) not in kept:
                 self._refuse([mailbox], raw, Phase.RCPT)
+        in_order(self.outcomes, self.mailboxes)
 
     def _again(self, raw: bytes, phase: Phase) -> bool:
         """Whether a refusal is about the connection, so that the message deserves another one."""
@@ -349,6 +349,12 @@ class Transaction:
         self.outcomes += [
             Outcome(mailbox, status, cause=cause, reply=reply, phase=phase) for mailbox in mailboxes
         ]
+
+
+def in_order(outcomes: list[Outcome], mailboxes: Sequence[Mailbox]) -> None:
+    """Put outcomes into the order of the mailboxes they are for."""
+    place = {id(mailbox): number for number, mailbox in enumerate(mailboxes)}
+    outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
 
 
 def _takes_fewer(raw: bytes) -> bool:

@@ -1,0 +1,726 @@
+# ruff: noqa: D102 - the steps of a server are named by their verbs
+"""A mail server that misbehaves on purpose, and the judge of what a transport says about it.
+
+The server keeps the truth: every message whose last octet it has read, with the answer it gave. It goes on
+reading when it has stopped answering, so that whatever a client sends into the dark is counted too.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import attrs
+
+from vetmail_core import Attachment, Content, Email, MailServer, Receipt, Recipients, SmtpTransport, Status
+from vetmail_core.address import Mailbox
+from vetmail_core.preferences import AuthenticationType, TlsMethod
+from vetmail_core.receipts import Phase
+from vetmail_core.testing.clock import FakeClock
+from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+ANNOUNCED = ("PIPELINING", "SIZE 20000000", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN", "CHUNKING")
+EVERY_TIME = 1_000_000
+
+
+class Fault(NamedTuple):
+    """What the server does wrong.
+
+    ``at`` is the number of the email, or of the connection for the steps before the first message; -1 is
+    any of them.
+    """
+
+    step: str
+    kind: str
+    at: int = -1
+    times: int = 1
+
+    def __str__(self) -> str:
+        when = "always" if self.times == EVERY_TIME else f"{self.times}x"
+        return f"{self.step}/{self.kind}/at {self.at}/{when}"
+
+
+@attrs.define
+class Copy:
+    """A message the server has read to its last octet.
+
+    ``said`` is the code of the answer, 0 for none; ``clear`` tells whether the answer left whole and alone.
+    """
+
+    number: int
+    recipients: tuple[str, ...]
+    data: bytes
+    said: int = 0
+    clear: bool = True
+
+
+class Certificates(NamedTuple):
+    """Server contexts, and the context of a client that knows one of their authorities."""
+
+    good: ssl.SSLContext
+    wrong_name: ssl.SSLContext
+    stranger: ssl.SSLContext
+    expired: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+class Gone(Exception):  # noqa: N818 - the end of a connection, and no mistake
+    """The connection is over."""
+
+
+class Line:
+    """One connection."""
+
+    def __init__(self, server: Rogue, sock: socket.socket, number: int) -> None:
+        self.server = server
+        self.sock = sock
+        self.number = number
+        self.buffer = b""
+        self.mute = False
+        self.secure = False
+        self.messages = 0
+        self.email = -1
+        self.open = False
+        self.recipients: list[str] = []
+
+    def serve(self) -> None:
+        """Until one of the two has had enough."""
+        with contextlib.suppress(Gone, OSError, ValueError):
+            if self.server.fault("connect", self.number) is not None:
+                self.reset()
+            if self.server.tls is TlsMethod.IMPLICIT:
+                self.shake_hands()
+            self.answer("greeting", "220 rogue.example.com ESMTP", self.number)
+            while True:
+                self.obey(self.read_line())
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+    # -- octets ----------------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        data = self.sock.recv(65_536)
+        if not data:
+            raise Gone
+        self.buffer += data
+
+    def read_line(self) -> str:
+        while b"\r\n" not in self.buffer:
+            self.fill()
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line.decode("utf-8", "replace")
+
+    def read_dotted(self) -> bytes:
+        parts = [self.buffer]
+        tail = b"\r\n" + self.buffer
+        while b"\r\n.\r\n" not in tail:
+            data = self.sock.recv(262_144)
+            if not data:
+                raise Gone
+            parts.append(data)
+            tail = tail[-4:] + data
+        whole = b"\r\n" + b"".join(parts)
+        body, _, self.buffer = whole.partition(b"\r\n.\r\n")
+        return body[2:].replace(b"\r\n..", b"\r\n.") + b"\r\n"
+
+    def read_exactly(self, count: int) -> bytes:
+        parts, missing = [self.buffer], count - len(self.buffer)
+        while missing > 0:
+            data = self.sock.recv(262_144)
+            if not data:
+                raise Gone
+            parts.append(data)
+            missing -= len(data)
+        whole = b"".join(parts)
+        self.buffer = whole[count:]
+        return whole[:count]
+
+    def send(self, octets: bytes) -> None:
+        if not self.mute:
+            self.sock.sendall(octets)
+
+    def reset(self) -> None:
+        """Go without a farewell: what is under way is thrown away on both sides."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Gone
+
+    def leave(self) -> None:
+        """Go so that what was said arrives."""
+        with contextlib.suppress(OSError):
+            sock = (
+                self.sock.unwrap() if isinstance(self.sock, ssl.SSLSocket) and not self.buffer else self.sock
+            )
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65_536):
+                pass
+        raise Gone
+
+    def shake_hands(self) -> None:
+        fault = self.server.fault("tls", self.number)
+        if fault is not None:
+            self.misbehave(fault.kind, "250 what handshake?")
+            if self.mute:
+                self.server.closing.wait(30)
+                raise Gone
+        context = self.server.context
+        assert context is not None
+        self.sock = context.wrap_socket(self.sock, server_side=True)
+        self.secure = True
+        self.buffer = b""
+
+    # -- answers ---------------------------------------------------------------------------------------
+
+    def answer(self, step: str, reply: str, at: int) -> int:
+        """Say the reply, or do what the plan has; returns the code that was said, 0 for none."""
+        fault = None if self.mute else self.server.fault(step, at)
+        if fault is None:
+            self.send(f"{reply}\r\n".encode())
+            return int(reply[:3])
+        return self.misbehave(fault.kind, reply)
+
+    def misbehave(self, kind: str, reply: str) -> int:
+        said = said_by(kind, reply)
+        whole = f"{reply}\r\n".encode()
+        match kind:
+            case "drop":
+                raise Gone
+            case "rst":
+                self.reset()
+            case "stall":
+                self.mute = True
+            case "garbage":
+                self.send(b"\xff\x00\x07 nonsense \x80\r\n")
+            case "blank":
+                self.send(b"\r\n")
+            case "long":
+                self.send(reply.encode() + b"a" * 5_000 + b"\r\n")
+            case "flood":
+                self.flood(reply[:3].encode() + b"-more\r\n")
+            case "replies":
+                self.flood(whole)
+            case "trickle":
+                for octet in whole + b" " * 200:
+                    self.send(bytes((octet,)))
+                    if self.server.closing.wait(0.04):
+                        raise Gone
+            case "twice":
+                self.send(whole * 2)
+            case "twice_late":
+                self.send(whole)
+                self.server.closing.wait(0.02)
+                self.send(whole)
+            case "reply_close":
+                self.send(whole)
+                self.leave()
+            case "4xx":
+                self.send(b"451 4.3.2 not now\r\n")
+            case "5xx":
+                self.send(b"554 5.7.1 not ever\r\n")
+            case "503":
+                self.send(b"503 5.5.1 bad sequence\r\n")
+            case "421":
+                self.send(b"421 4.3.2 closing\r\n")
+                self.leave()
+            case "421_stay":
+                self.send(b"421 4.3.2 closing\r\n")
+            case "421_stall":
+                self.send(b"421 4.3.2 closing\r\n")
+                self.mute = True
+            case "wrong":
+                self.send(b"250 2.0.0 fine\r\n" if reply.startswith("354") else b"354 go ahead\r\n")
+            case "1xx":
+                self.send(b"150 perhaps\r\n")
+            case _:
+                raise AssertionError(kind)
+        return said
+
+    def flood(self, octets: bytes) -> None:
+        octets *= 500
+        for _ in range(2_000):
+            self.send(octets)
+        raise Gone
+
+    # -- commands --------------------------------------------------------------------------------------
+
+    def obey(self, line: str) -> None:
+        verb = line.split(" ", 1)[0].upper()
+        self.server.heard.append(line)
+        handler: Callable[[str], None] | None = getattr(self, f"do_{verb.lower()}", None)
+        if handler is None:
+            self.send(b"500 5.5.2 what?\r\n")
+        else:
+            handler(line)
+
+    def do_ehlo(self, _line: str) -> None:
+        words = ["rogue.example.com", *self.server.announced]
+        if self.server.tls is TlsMethod.EXPLICIT and not self.secure and self.server.offers_tls:
+            words.append("STARTTLS")
+        if self.server.login is not None:
+            words.append("AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER")
+        reply = "\r\n".join(f"250{' ' if word is words[-1] else '-'}{word}" for word in words)
+        self.answer("ehlo", reply, self.number)
+
+    def do_helo(self, _line: str) -> None:
+        self.answer("ehlo", "250 rogue.example.com", self.number)
+
+    def do_starttls(self, _line: str) -> None:
+        if self.server.injected:
+            self.send(b"220 2.0.0 go ahead\r\n" + self.server.injected)
+            self.shake_hands()
+        elif self.answer("starttls", "220 2.0.0 go ahead", self.number) == 220 and not self.mute:
+            self.shake_hands()
+
+    def do_auth(self, line: str) -> None:
+        login = self.server.login
+        assert login is not None
+        _, mechanism, *first = line.split(" ")
+        if mechanism == "LOGIN":
+            name, password = self.challenge("VXNlcm5hbWU6"), self.challenge("UGFzc3dvcmQ6")
+            words = "\0" + "\0".join(base64.b64decode(word).decode() for word in (name, password))
+        else:
+            words = base64.b64decode(first[0] if first else self.challenge("")).decode()
+        self.server.logins.append(words)
+        self.answer("auth", login(words), self.number)
+
+    def challenge(self, words: str) -> str:
+        self.send(f"334 {words}\r\n".encode())
+        return self.read_line()
+
+    def do_mail(self, line: str) -> None:
+        if self.open:
+            self.send(b"503 5.5.1 nested MAIL\r\n")
+            return
+        found = re.search(r"<office\+(\d+)@", line)
+        self.email = -1 if found is None else int(found[1])
+        if 0 < self.server.per_connection <= self.messages:
+            self.send(b"421 4.7.0 too many messages on this connection\r\n")
+            self.leave()
+        replies = self.server.mail_replies
+        reply = replies.pop(0) if replies else "250 2.1.0 ok"
+        self.open = 200 <= self.answer("mail", reply, self.email) < 300
+        self.recipients = []
+
+    def do_rcpt(self, line: str) -> None:
+        address = line.partition("<")[2].partition(">")[0]
+        reply = "250 2.1.5 ok"
+        if not self.open:
+            self.send(b"503 5.5.1 MAIL first\r\n")
+            return
+        if len(self.recipients) >= self.server.most_recipients:
+            reply = "452 4.5.3 too many recipients"
+        for word, answer in REFUSALS.items():
+            if address.startswith(word):
+                reply = answer
+        if 200 <= self.answer("rcpt", reply, self.email) < 300:
+            self.recipients.append(address)
+
+    def do_data(self, _line: str) -> None:
+        if not self.open:
+            self.send(b"503 5.5.1 MAIL first\r\n")
+        elif not self.recipients and not self.server.eager:
+            self.send(b"554 5.5.1 no valid recipients\r\n")
+        else:
+            fault = self.server.peek("data", self.email)
+            if fault is None or said_by(fault.kind, "354") == 354:
+                self.server.invited.add(self.email)
+            if self.answer("data", "354 go ahead", self.email) == 354 and not self.mute:
+                early = self.in_body()
+                self.take(self.read_dotted(), early)
+
+    def do_bdat(self, line: str) -> None:
+        if self.server.hates_chunks:
+            self.send(b"500 5.5.2 what is BDAT?\r\n")
+            return
+        self.server.invited.add(self.email)
+        early = self.in_body()
+        data = self.read_exactly(int(line.split(" ")[1]))
+        if not self.open or not self.recipients:
+            self.send(b"503 5.5.1 MAIL first\r\n" if not self.open else b"554 5.5.1 no valid recipients\r\n")
+            return
+        self.take(data, early)
+
+    def in_body(self) -> int:
+        """Misbehave in the middle of a body; returns the code of an answer that was no, 0 for none."""
+        fault = None if self.mute else self.server.fault("body", self.email)
+        if fault is None:
+            return 0
+        match fault.kind:
+            case "stall":
+                self.server.closing.wait(30)
+                raise Gone
+            case "slow":
+                while not self.server.closing.wait(0.05):
+                    if not self.sock.recv(512):
+                        break
+                raise Gone
+            case "early_yes":
+                self.fill()
+                self.send(b"250 2.0.0 ok, I have seen enough\r\n")
+                self.fill()
+                self.reset()
+            case "early_yes_go_on":
+                self.fill()
+                self.send(b"250 2.0.0 ok, I have seen enough\r\n")
+            case "early_no":
+                self.fill()
+                self.send(b"552 5.3.4 too large\r\n")
+                self.leave()
+            case _:
+                self.fill()
+                said = self.misbehave(fault.kind, "250 2.0.0 ok")
+                return said if said >= 400 else 0
+        return 0
+
+    def take(self, data: bytes, early: int = 0) -> None:
+        """The last octet has come: from here on the message is this server's."""
+        email, recipients = self.email, tuple(self.recipients)
+        self.open, self.recipients = False, []
+        self.messages += 1
+        if not recipients:
+            self.send(b"554 5.5.1 nobody\r\n")
+            return
+        if early:
+            # It has said no already, and that is its answer.
+            self.server.copies.append(Copy(email, recipients, data, early))
+            return
+        fault = None if self.mute else self.server.peek("dot", email)
+        reply = self.server.dot_reply
+        said = 0 if self.mute else int(reply[:3]) if fault is None else said_by(fault.kind, reply)
+        clear = fault is None or fault.kind in CLEAR
+        # Written down before the client can know, so that a test may look as soon as it has its receipts.
+        self.server.copies.append(Copy(email, recipients, data, said, clear))
+        self.answer("dot", reply, email)
+        idle = None if self.mute else self.server.fault("idle", email)
+        if idle is not None:
+            self.misbehave(idle.kind, "250 2.0.0 by the way")
+        self.server.acted.set()
+
+    def do_rset(self, _line: str) -> None:
+        if self.answer("rset", "250 2.0.0 ok", self.number) < 300:
+            self.open, self.recipients = False, []
+
+    def do_quit(self, _line: str) -> None:
+        self.answer("quit", "221 2.0.0 bye", self.number)
+        raise Gone
+
+
+REFUSALS = {
+    "bad": "550 5.1.1 no such user",
+    "later": "450 4.2.0 greylisted",
+    "full": "452 4.2.2 mailbox full",
+}
+# After these the client knows what the server has decided.
+CLEAR = {"4xx", "5xx", "503", "421", "421_stay", "421_stall", "reply_close"}
+
+
+def said_by(kind: str, reply: str) -> int:
+    """The code that counts as the server's decision."""
+    match kind:
+        case "4xx":
+            return 451
+        case "5xx":
+            return 554
+        case "503":
+            return 503
+        case "421" | "421_stay" | "421_stall":
+            return 421
+        case "wrong":
+            return 250 if reply.startswith("354") else 354
+        case "twice" | "twice_late" | "reply_close":
+            return int(reply[:3])
+        case "trickle" | "long" | "replies":
+            return int(reply[:3])
+        case _:
+            return 0
+
+
+class Rogue:
+    """The server. Its settings may be changed until somebody connects."""
+
+    def __init__(
+        self,
+        *faults: Fault,
+        tls: TlsMethod = TlsMethod.NONE,
+        context: ssl.SSLContext | None = None,
+        login: Callable[[str], str] | None = None,
+        announced: tuple[str, ...] = ANNOUNCED,
+    ) -> None:
+        self.tls = tls
+        self.context = context
+        self.login = login
+        self.announced = announced
+        self.line: type[Line] = Line
+        self.offers_tls = True
+        self.injected = b""
+        self.eager = False
+        self.hates_chunks = False
+        self.per_connection = 0
+        self.most_recipients = 1_000
+        self.mail_replies: list[str] = []
+        self.dot_reply = "250 2.0.0 ok queued as Q1"
+        self.copies: list[Copy] = []
+        self.invited: set[int] = set()
+        self.heard: list[str] = []
+        self.logins: list[str] = []
+        self.connections = 0
+        self.acted = threading.Event()
+        self.closing = threading.Event()
+        self._faults = [[fault, fault.times] for fault in faults]
+        self._lock = threading.Lock()
+        self._lines: list[Line] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(50)
+        self.port: int = self._listener.getsockname()[1]
+
+    def peek(self, step: str, at: int) -> Fault | None:
+        """What comes next at a step."""
+        for entry in self._faults:
+            fault, left = entry
+            assert isinstance(fault, Fault)
+            assert isinstance(left, int)
+            if fault.step == step and left > 0 and fault.at in {-1, at}:
+                return fault
+        return None
+
+    def fault(self, step: str, at: int) -> Fault | None:
+        """What comes next at a step, used up."""
+        with self._lock:
+            found = self.peek(step, at)
+            for entry in self._faults:
+                if entry[0] is found and isinstance(entry[1], int):
+                    entry[1] -= 1
+                    break
+            return found
+
+    def settled(self) -> None:
+        """Wait until everything that was sent has been read and judged; the client has gone."""
+        end = time.monotonic() + 2
+        for thread in self._threads[1:]:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        self._start(self._listen)
+        return self
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line = self.line(self, sock, self.connections)
+            self.connections += 1
+            self._lines.append(line)
+            self._start(line.serve)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join()
+        for line in self._lines:
+            with contextlib.suppress(OSError):
+                line.sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads[1:]:
+            thread.join()
+        for line in self._lines:
+            line.sock.close()
+
+
+# -- the client's side -------------------------------------------------------------------------------------
+
+
+def an_email(
+    number: int, *, to: str = "", cc: str = "", bcc: str = "", attachment: Attachment | None = None
+) -> Email:
+    """An email whose sender tells the server its number."""
+    return Email(
+        sender=Mailbox(f"office+{number}@example.com"),
+        recipients=Recipients(to=(to or f"p{number}@example.com").split(), cc=cc.split(), bcc=bcc.split()),
+        content=Content(
+            f"number {number}",
+            f"This is email <{number}>.\n.\n..\nEnd",
+            attachments=() if attachment is None else (attachment,),
+        ),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """What came of a run."""
+
+    emails: Sequence[Email]
+    receipts: Sequence[Receipt]
+    server: Rogue
+    seconds: float
+    slept: tuple[float, ...] = ()
+    hung: bool = False
+    error: BaseException | None = None
+    mode: Pipelining = Pipelining.AUTO
+
+    def statuses(self) -> list[str]:
+        """One word for each email whose recipients agree."""
+        return ["/".join(sorted({o.status.value for o in receipt.outcomes})) for receipt in self.receipts]
+
+
+WATCHDOG_SECONDS = 40.0
+
+
+def deliver(
+    server: Rogue,
+    emails: Sequence[Email],
+    *,
+    mode: Pipelining = Pipelining.AUTO,
+    deadlines: Deadlines | None = None,
+    limits: Limits | None = None,
+    source: Iterable[Email] | None = None,
+    wait_ms: int = 0,
+    authentication: AuthenticationType = AuthenticationType.NONE,
+    client_context: ssl.SSLContext | None = None,
+    host: str = "localhost",
+    token: Callable[[], str] | None = None,
+    clock: FakeClock | None = None,
+    **more: object,
+) -> Trial:
+    """Send emails to the server, as any host would, and come back in any case."""
+    clock = FakeClock() if clock is None else clock
+    receipts: list[Receipt] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            transport = SmtpTransport(
+                MailServer(
+                    host=host if server.tls is not TlsMethod.NONE else "127.0.0.1",
+                    port=server.port,
+                    tls=server.tls,
+                    authentication=authentication,
+                    wait_between_emails_ms=wait_ms,
+                    **more,  # type: ignore[arg-type]
+                ),
+                pipelining=mode,
+                deadlines=deadlines or Deadlines(quit=1),
+                limits=limits or Limits(),
+                ssl_context=client_context,
+                token=token,
+                clock=clock,
+            )
+            with transport:
+                receipts.extend(transport.deliver(emails if source is None else source))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the judge must see it
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    begun = time.monotonic()
+    thread.start()
+    thread.join(WATCHDOG_SECONDS)
+    return Trial(
+        emails=emails,
+        receipts=tuple(receipts),
+        server=server,
+        seconds=time.monotonic() - begun,
+        slept=clock.slept,
+        hung=thread.is_alive(),
+        error=errors[0] if errors else None,
+        mode=mode,
+    )
+
+
+# -- the judge ---------------------------------------------------------------------------------------------
+
+
+def complaints(trial: Trial, *, error_expected: bool = False, at_most: float = WATCHDOG_SECONDS) -> list[str]:
+    """Everything that is not as promised: lost, duplicated, hung, unclear or untrue."""
+    if trial.hung:
+        return ["hung"]
+    found: list[str] = []
+    if trial.error is not None and not error_expected:
+        found.append(f"raised {trial.error!r}")
+    if trial.seconds > at_most:
+        found.append(f"took {trial.seconds:.1f} s")
+    if [id(receipt.email) for receipt in trial.receipts] != [
+        id(email) for email in trial.emails[: None if not error_expected else len(trial.receipts)]
+    ]:
+        found.append(f"{len(trial.receipts)} receipts for {len(trial.emails)} emails, or out of order")
+        return found
+    copies = trial.server.copies
+    for number, receipt in enumerate(trial.receipts):
+        mine = [copy for copy in copies if copy.number == number]
+        found += [f"email {number}: {text}" for text in _about(trial, number, receipt, mine)]
+    # What was never answered for must not be there either: nothing arrives that nobody was told of.
+    if not error_expected:
+        numbers = {copy.number for copy in copies}
+        found += [f"the server has an unknown email {n}" for n in numbers if not 0 <= n < len(trial.emails)]
+    return found
+
+
+def _about(trial: Trial, number: int, receipt: Receipt, copies: list[Copy]) -> Iterable[str]:
+    mailboxes = receipt.email.recipients.all
+    if [id(outcome.mailbox) for outcome in receipt.outcomes] != [id(mailbox) for mailbox in mailboxes]:
+        yield "not exactly one outcome for each recipient in order"
+    for copy in copies:
+        if f"This is email <{number}>.\r\n.\r\n..\r\nEnd".encode() not in copy.data:
+            yield f"the server took other octets: {copy.data[-80:]!r}"
+        for mailbox in receipt.email.recipients.bcc:
+            if mailbox.addr_spec.encode() in copy.data:
+                yield f"the blind copy {mailbox.addr_spec} stands in the message"
+    for outcome in receipt.outcomes:
+        address = outcome.mailbox.addr_spec
+        status = outcome.status
+        got = [copy for copy in copies if address in copy.recipients]
+        *earlier, last = got or [Copy(number, (), b"", 999)]
+        if any(copy.said < 400 for copy in earlier):
+            yield f"{address} got {len(got)} copies, answered {[copy.said for copy in got]}"
+        taken = bool(got) and last.said < 400
+        if status is Status.ACCEPTED:
+            if not any(200 <= copy.said < 300 for copy in got):
+                yield f"{address} is accepted, but the server has answered {[copy.said for copy in got]}"
+            if outcome.cause is not None or outcome.reply is None or not 200 <= outcome.reply.code < 300:
+                yield f"{address} is accepted with {outcome}"
+            continue
+        if outcome.cause is None or outcome.phase is None or not outcome.advice:
+            yield f"{address} is unclear: {outcome}"
+        if status is Status.UNKNOWN:
+            if number not in trial.server.invited and trial.mode is not Pipelining.CHUNKING:
+                yield f"{address} is unknown, though the server never asked for the message"
+            if got and not taken and last.clear:
+                yield f"{address} is unknown, though the server has answered {last.said}"
+            if outcome.reply is not None or outcome.phase is not Phase.DOT:
+                yield f"{address} is unknown with {outcome}"
+            if not receipt.warnings:
+                yield f"{address} is unknown without a word why"
+            continue
+        if taken:
+            yield f"{address} is {status.value}, but the server has the message and said {last.said}"
+        code = 0 if outcome.reply is None else outcome.reply.code
+        if status is Status.REFUSED and code and code < 500:
+            yield f"{address} is refused with {outcome.reply}"
+        if status is Status.DEFERRED and code >= 500 and code != 503:
+            yield f"{address} is deferred with {outcome.reply}"
+        if status is Status.HANDED_OVER:
+            yield f"{address} is handed over, by a mail server"
+        if outcome.reply is None and not receipt.warnings:
+            yield f"{address} is {status.value} without a reply and without a word why"

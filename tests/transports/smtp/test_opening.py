@@ -1,0 +1,243 @@
+"""From the greeting to the login, as flows: what is said, and what each answer leads to."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from vetmail_core.errors import TransportError
+from vetmail_core.preferences import TlsMethod
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.auth import Bearer, Password, oauth_status, scrubbed
+from vetmail_core.transports.smtp.opening import Ask, Failure, Lost, Upgrade, authenticate, start
+from vetmail_core.transports.smtp.protocol import Capabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vetmail_core.transports.smtp.opening import Flow
+
+_T = TypeVar("_T")
+EHLO = b"250-server\n250-STARTTLS\n250 AUTH PLAIN"
+PASSWORD = Password("anna", "pa\u00dfwort")
+BEARER = Bearer("anna@example.com", "t0ken", "mail.example.com", 587)
+
+
+def b64(text: str) -> bytes:
+    """As logins are written."""
+    return base64.b64encode(text.encode())
+
+
+def play(flow: Flow[_T], answers: Iterable[bytes]) -> tuple[list[bytes], _T]:
+    """Run a flow against a list of answers; what it said, and what it came to."""
+    said: list[bytes] = []
+    rest = iter(answers)
+    try:
+        step = next(flow)
+        while True:
+            if isinstance(step, Upgrade):
+                said.append(b"<TLS>")
+                step = flow.send(b"")
+            else:
+                assert isinstance(step, Ask)
+                said.append(step.octets.removesuffix(b"\r\n"))
+                step = flow.send(next(rest))
+    except StopIteration as end:
+        assert next(rest, None) is None, "answers were left over"
+        value: _T = end.value
+        return said, value
+
+
+@pytest.mark.parametrize(
+    ("tls", "answers", "said"),
+    [
+        (TlsMethod.NONE, [b"220 hi", EHLO], [b"", b"EHLO me"]),
+        (TlsMethod.IMPLICIT, [b"220 hi", EHLO], [b"", b"EHLO me"]),
+        (TlsMethod.NONE, [b"220 hi", b"502 what", b"250 server"], [b"", b"EHLO me", b"HELO me"]),
+        (
+            TlsMethod.EXPLICIT,
+            [b"220 hi", EHLO, b"220 go", EHLO],
+            [b"", b"EHLO me", b"STARTTLS", b"<TLS>", b"EHLO me"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_way_to_a_line_on_which_one_may_log_in(
+    tls: TlsMethod, answers: list[bytes], said: list[bytes]
+) -> None:
+    """EHLO again after TLS, HELO for servers from before extensions."""
+    found, (greeting, _) = play(start("me", tls), answers)
+    assert found == said
+    assert greeting == "hi"
+
+
+def test_what_was_heard_before_tls_counts_for_nothing() -> None:
+    """Somebody between may have written it."""
+    _, (_, capabilities) = play(
+        start("me", TlsMethod.EXPLICIT),
+        [b"220 hi", b"250-m\n250-STARTTLS\n250 AUTH EVIL", b"220 go", b"250-m\n250 AUTH PLAIN"],
+    )
+    assert capabilities.mechanisms == ("PLAIN",)
+    assert "STARTTLS" not in capabilities
+
+
+@pytest.mark.parametrize(
+    ("answers", "phase", "cause", "tries"),
+    [
+        ([b"554 no service"], "GREETING", "BLOCKED", "once"),
+        ([b"450 4.3.2 busy"], "GREETING", "CONNECTION", "many"),
+        ([b"421 4.7.0 too many"], "GREETING", "THROTTLED", "many"),
+        ([b"354 what"], "GREETING", "PROTOCOL", "many"),
+        ([b"220 hi", b"550 5.7.1 no"], "GREETING", "BLOCKED", "once"),
+        ([b"220 hi", b"500 what", b"500 what"], "GREETING", "PROTOCOL", "once"),
+        ([b"220 hi", b"250 no extensions"], "STARTTLS", "TLS", "once"),
+        ([b"220 hi", EHLO, b"454 4.7.0 not now"], "STARTTLS", "TLS", "many"),
+        ([b"220 hi", EHLO, b"501 5.5.4 no"], "STARTTLS", "TLS", "once"),
+        ([b"220 hi", EHLO, b"250 ok"], "STARTTLS", "PROTOCOL", "many"),
+    ],
+)
+def test_no_session_comes_about(answers: list[bytes], phase: str, cause: str, tries: str) -> None:
+    """The failure names phase and cause, and whether another try makes sense; TLS is never gone without."""
+    with pytest.raises(Failure) as caught:
+        play(start("me", TlsMethod.EXPLICIT), answers)
+    failure = caught.value
+    assert (failure.phase, failure.cause) == (Phase[phase], Cause[cause])
+    assert (failure.tries == 1) is (tries == "once")
+
+
+PLAIN = b"AUTH PLAIN " + b64("\0anna\0pa\u00dfwort")
+XOAUTH2 = b"AUTH XOAUTH2 " + b64("user=anna@example.com\x01auth=Bearer t0ken\x01\x01")
+OAUTHBEARER = b"AUTH OAUTHBEARER " + b64(
+    "n,a=anna@example.com,\x01host=mail.example.com\x01port=587\x01auth=Bearer t0ken\x01\x01"
+)
+LONG = Bearer("anna", "x" * 12_000)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "offered", "answers", "said"),
+    [
+        (PASSWORD, "PLAIN LOGIN", [b"235 ok"], [PLAIN]),
+        (
+            PASSWORD,
+            "CRAM-MD5 LOGIN",
+            [b"334 VXNlcm5hbWU6", b"334 UGFzc3dvcmQ6", b"235 ok"],
+            [b"AUTH LOGIN", b64("anna"), b64("pa\u00dfwort")],
+        ),
+        (
+            PASSWORD,
+            "PLAIN LOGIN",
+            [b"504 no", b"334 ", b"334 ", b"235 ok"],
+            [PLAIN, b"AUTH LOGIN", b64("anna"), b64("pa\u00dfwort")],
+        ),
+        (PASSWORD, "PLAIN", [b"334 ", b"235 ok"], [PLAIN, PLAIN.removeprefix(b"AUTH PLAIN ")]),
+        (BEARER, "PLAIN XOAUTH2 OAUTHBEARER", [b"235 ok"], [XOAUTH2]),
+        (BEARER, "OAUTHBEARER", [b"235 ok"], [OAUTHBEARER]),
+        (
+            LONG,
+            "XOAUTH2",
+            [b"334 ", b"235 ok"],
+            [b"AUTH XOAUTH2", b64("user=anna\x01auth=Bearer " + "x" * 12_000 + "\x01\x01")],
+        ),
+    ],
+)  # fmt: skip
+def test_a_login_says_its_words(
+    credentials: Password | Bearer, offered: str, answers: list[bytes], said: list[bytes]
+) -> None:
+    """The next mechanism only on 504; passwords beyond ASCII in UTF-8; long words without the short cut."""
+    found, mechanism = play(
+        authenticate(credentials, Capabilities(mechanisms=tuple(offered.split()))), answers
+    )
+    assert found == said
+    assert mechanism in offered
+
+
+REASON = b"334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}')
+
+
+@pytest.mark.parametrize(
+    ("credentials", "offered", "answers", "cause", "words"),
+    [
+        (PASSWORD, "PLAIN LOGIN", [b"535 5.7.8 no"], "AUTHENTICATION", "535 5.7.8 no"),
+        (PASSWORD, "PLAIN LOGIN", [b"504 no", b"504 no"], "AUTHENTICATION", "every way"),
+        (PASSWORD, "PLAIN", [b"550 5.7.30 retired"], "BASIC_AUTH_RETIRED", "5.7.30"),
+        (PASSWORD, "PLAIN", [b"534 5.7.9 app password"], "APP_PASSWORD_NEEDED", "5.7.9"),
+        (PASSWORD, "PLAIN", [b"535 no " + b64("\0anna\0pa\u00dfwort")], "AUTHENTICATION", "no ***"),
+        (PASSWORD, "CRAM-MD5", [], "AUTHENTICATION", "offers CRAM-MD5"),
+        (PASSWORD, "", [], "AUTHENTICATION", "no login at all"),
+        (BEARER, "XOAUTH2", [REASON, b"535 5.7.8 no"], "AUTHENTICATION", "status: 401"),
+        (BEARER, "OAUTHBEARER", [REASON, b"535 5.7.8 no"], "AUTHENTICATION", "status: 401"),
+        (BEARER, "PLAIN LOGIN", [], "AUTHENTICATION", "XOAUTH2 or OAUTHBEARER"),
+    ],
+)
+def test_a_refused_login_is_the_last_try(
+    credentials: Password | Bearer, offered: str, answers: list[bytes], cause: str, words: str
+) -> None:
+    """One 535 is enough; the server's words are kept, our secrets are not."""
+    with pytest.raises(Failure) as caught:
+        play(authenticate(credentials, Capabilities(mechanisms=tuple(offered.split()))), answers)
+    assert caught.value.cause is Cause[cause]
+    assert caught.value.tries == 1
+    assert words in caught.value.note
+    assert "wort" not in caught.value.note
+
+
+def test_a_login_that_fails_in_passing_is_tried_a_few_times() -> None:
+    """454 4.7.0 passes, but not for ever."""
+    with pytest.raises(Failure) as caught:
+        play(authenticate(PASSWORD, Capabilities(mechanisms=("PLAIN",))), [b"454 4.7.0 later"])
+    assert caught.value.tries == 3
+
+
+def test_a_server_that_asks_on_and_on_is_left() -> None:
+    """A login has so many words and no more."""
+    with pytest.raises(Lost, match="more than the login has"):
+        play(authenticate(PASSWORD, Capabilities(mechanisms=("PLAIN",))), [b"334 ", b"334 "])
+
+
+def test_a_refused_token_is_renewed_once() -> None:
+    """The second token goes over the same line; a second refusal is the last."""
+    fresh: list[Bearer | None] = [Bearer("anna@example.com", "newer"), None]
+    said, mechanism = play(
+        authenticate(BEARER, Capabilities(mechanisms=("XOAUTH2",)), lambda: fresh.pop(0)),
+        [REASON, b"535 5.7.8 expired", b"235 ok"],
+    )
+    assert said[:2] == [XOAUTH2, b""]
+    assert b"newer" in base64.b64decode(said[2].split()[-1])
+    assert mechanism == "XOAUTH2"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "status"),
+    [
+        (REASON, "401"),
+        (b"334 " + b64('{"status":"invalid_token\\n\\u001b[2J"}'), "invalid_token2J"),
+        (b"334 " + b64("[1]"), ""),
+        (b"334 " + b64("no json"), ""),
+        (b"334 ???", ""),
+        (b"334 ", ""),
+    ],
+)
+def test_the_status_of_a_refused_token_is_shown_safely(challenge: bytes, status: str) -> None:
+    """JSON by a stranger: letters and digits of it, or nothing."""
+    assert oauth_status(challenge) == status
+
+
+def test_words_that_a_login_cannot_carry_are_refused() -> None:
+    """NUL would end PLAIN's fields, and 0x01 OAuth's."""
+    with pytest.raises(TransportError, match="NUL"):
+        Password("anna", "a\0b").words("PLAIN")
+    for token in ("a\x01b", "tök"):
+        with pytest.raises(TransportError, match="OAuth"):
+            Bearer("anna", token).words("XOAUTH2")
+
+
+def test_a_secret_a_server_repeats_is_taken_out() -> None:
+    """Of every line, but never out of the codes."""
+    assert scrubbed(b"500-what is 500\n500 AGFu", (b"500", b"AGFu")) == b"500-what is ***\n500 ***"
+
+
+def test_credentials_do_not_print() -> None:
+    """Neither kind shows what it holds."""
+    assert "wort" not in repr(PASSWORD)
+    assert "t0ken" not in repr(BEARER)
