@@ -18,7 +18,7 @@ from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.address.names import INVISIBLE, refuse_controls
 from vetmail_core.errors import AddressErrorCode as Code
 
-__all__ = ["ASCII_ATOM", "PLAIN_ADDRESS", "QUOTED", "checked_address", "unescaped"]
+__all__ = ["ASCII_ATOM", "PLAIN_ADDRESS", "QUOTED", "checked_address", "unescaped", "without_at"]
 
 ASCII_ATOM: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 """The inside of a character class: RFC 5322 section 3.2.3, atext."""
@@ -42,6 +42,8 @@ _DOT_ATOM: Final = re.compile(rf"[{ASCII_ATOM}\u0080-\U0010ffff]++(?:\.[{ASCII_A
 _NOT_ATOM: Final = re.compile(rf"[^{ASCII_ATOM}.\u0080-\U0010ffff]")
 _NOT_HOST: Final = re.compile(r"[^A-Za-z0-9.\-\u0080-\U0010ffff]")
 _RESERVED_LABEL: Final = re.compile(r"(?!xn)..--", re.IGNORECASE)
+_WIDE_AT: Final = re.compile("[\uff20\ufe6b]")
+_QUOTATION_MARKS: Final = "'`\"\u2018\u2019\u201c\u201d\u00bb"
 _IPV4_SHAPE: Final = re.compile(r"[0-9.]+")
 
 _LOCAL_OCTETS: Final = 64  # RFC 5321 section 4.5.3.1.1
@@ -81,7 +83,7 @@ def checked_address(address: str) -> tuple[str, str]:
             Code.ADDRESS_TOO_LONG,
             0,
             len(address),
-            f"the address has {len(address):,} characters, and {_ADDRESS_OCTETS} octets is the most",
+            f"the address has {len(address):,} characters, and {_ADDRESS_OCTETS} is the most",
         )
     refuse_controls(address)
     found = INVISIBLE.search(address)
@@ -106,7 +108,7 @@ def checked_address(address: str) -> tuple[str, str]:
                 Code.ADDRESS_TOO_LONG,
                 0,
                 len(address),
-                f"the address takes {octets} octets, and {_ADDRESS_OCTETS} is the most",
+                f"the address {_of_size(octets, address)}, and {_ADDRESS_OCTETS} is the most",
             )
     return f"{local}@{domain}", f"{local}@{key_domain}"
 
@@ -119,9 +121,15 @@ def _split(address: str) -> tuple[str, int, str]:
         quoted = QUOTED.match(address)
         if quoted is None:
             raise Fault(
-                Code.UNCLOSED_QUOTE, 0, 1, "the quotation mark here is never closed", 'add the closing "'
+                Code.UNCLOSED_QUOTE,
+                0,
+                1,
+                "the quotation mark here is never closed",
+                'add the closing " or delete this one',
             )
         at = quoted.end()
+        if at == len(address) and "@" in quoted[1]:
+            raise Fault(Code.NO_ADDRESS, 0, at, "the address stands in quotation marks", "delete them")
         if address[at : at + 1] != "@":
             code = Code.NO_ADDRESS if at == len(address) else Code.LOCAL_PART
             raise Fault(
@@ -134,14 +142,18 @@ def _split(address: str) -> tuple[str, int, str]:
         return quoted[0], at, address[at + 1 :]
     at = address.find("@")
     if at < 0:
-        raise Fault(
-            Code.NO_ADDRESS,
-            0,
-            len(address),
-            f'"{shown_text(address)}" is not an address: it has no @',
-            "write one like anna@example.com",
-        )
+        raise without_at(address)
     return address[:at], at, address[at + 1 :]
+
+
+def without_at(text: str, hint: str = "write one like anna@example.com") -> Fault:
+    """The fault of a text that should be an address and has no @."""
+    wide = _WIDE_AT.search(text)
+    if wide is not None:
+        what = f"the wide {shown_character(wide[0])}, U+{ord(wide[0]):04X}, is not the @ of an address"
+        return Fault(Code.NO_ADDRESS, wide.start(), wide.end(), what, "write @")
+    what = f'"{shown_text(text)}" is not an address: it has no @'
+    return Fault(Code.NO_ADDRESS, 0, len(text), what, hint)
 
 
 def _checked_local(raw: str) -> str:
@@ -183,7 +195,7 @@ def _checked_local(raw: str) -> str:
             Code.LOCAL_PART_TOO_LONG,
             0,
             len(raw),
-            f"the part before the @ takes {octets} octets, and {_LOCAL_OCTETS} is the most",
+            f"the part before the @ {_of_size(octets, written)}, and {_LOCAL_OCTETS} is the most",
         )
     if quoted or not text.isascii():
         _ask_email_validator(f"{written}@example.com", raw, Code.LOCAL_PART, "before the @")
@@ -193,6 +205,13 @@ def _checked_local(raw: str) -> str:
 def unescaped(inside: str) -> str:
     """The text that a quoted string's inside, or a comment's, stands for."""
     return _ESCAPE.sub(r"\1", inside) if "\\" in inside else inside
+
+
+def _of_size(octets: int, text: str) -> str:
+    """How long something is, in the unit people count in; the limits are octets."""
+    if text.isascii():
+        return f"has {octets} characters"
+    return f"takes {octets} bytes, since letters beyond A to Z take more than one"
 
 
 def _quoted_pairs(text: str) -> str:
@@ -220,13 +239,15 @@ def _checked_domain(raw: str) -> tuple[str, str, str]:
     dotted = raw.translate(_DOTS)
     bad = _NOT_HOST.search(dotted)
     if bad is not None:
-        raise Fault(
-            Code.DOMAIN,
-            bad.start(),
-            bad.end(),
-            f"{shown_character(bad[0])} may not stand behind the @",
-            "a domain has letters, digits, hyphens and dots",
-        )
+        what = f"{shown_character(bad[0])} may not stand behind the @"
+        hint = "a domain has letters, digits, hyphens and dots"
+        if bad[0] == "@":
+            what, hint = "a second @ stands behind the first", "an address has only one"
+        elif bad[0] in _QUOTATION_MARKS and bad.end() == len(dotted):
+            hint = "write the address without quotation marks"
+        elif bad[0] == ">":
+            hint = "delete it"
+        raise Fault(Code.DOMAIN, bad.start(), bad.end(), what, hint)
     _refuse_bad_dots(dotted, "behind the @", Code.DOMAIN)
     plain = dotted.isascii() and "xn--" not in dotted.lower()
     domain = ascii_domain = dotted
@@ -247,7 +268,7 @@ def _checked_domain(raw: str) -> tuple[str, str, str]:
 
 
 def _domain_too_long(raw: str, octets: int) -> Fault:
-    what = f"the domain takes {octets} octets, and {_DOMAIN_OCTETS} is the most"
+    what = f"the domain {_of_size(octets, raw)}, and {_DOMAIN_OCTETS} is the most"
     return Fault(Code.DOMAIN_TOO_LONG, 0, len(raw), what)
 
 
@@ -261,7 +282,7 @@ def _refuse_bad_labels(ascii_domain: str, typed: str) -> None:
                 Code.DOMAIN_LABEL_TOO_LONG,
                 start,
                 end,
-                f"the domain part here takes {len(label)} octets, and {_LABEL_OCTETS} is the most",
+                f"the domain part here {_of_size(len(label), typed_label)}, and {_LABEL_OCTETS} is the most",
             )
         if label.startswith("-"):
             raise Fault(Code.DOMAIN, start, start + 1, "a hyphen at the start of a domain part", "delete it")
@@ -307,19 +328,21 @@ def _ask_email_validator(address: str, raw: str, code: Code, where: str) -> tupl
             check_deliverability=False,
         )
     except EmailNotValidError:
-        start, end, what = _suspect(raw, where)
-        raise Fault(code, start, end, what, "check the address") from None
+        raise _suspect(raw, code, where) from None
     return found.domain, found.ascii_domain or found.domain
 
 
-def _suspect(raw: str, where: str) -> tuple[int, int, str]:
-    """The character most likely at fault in a piece that was refused without a place."""
+def _suspect(raw: str, code: Code, where: str) -> Fault:
+    """The fault of a piece that was refused without a place: of the character most likely at fault."""
     for offset, character in enumerate(raw):
         category = unicodedata.category(character)
         odd = category[0] in ("CZSP" if where == "behind the @" else "CZ") and character not in " .-"
         if odd or (offset == 0 and category[0] == "M"):
-            return offset, offset + 1, f"{shown_character(character)} may not stand {where}"
-    return 0, len(raw), f'"{shown_text(raw)}" may not stand {where}'
+            hint = "delete it" if category[0] in "CMZ" else "check the address"
+            return Fault(
+                code, offset, offset + 1, f"{shown_character(character)} may not stand {where}", hint
+            )
+    return Fault(code, 0, len(raw), f'"{shown_text(raw)}" may not stand {where}', "check the address")
 
 
 def _checked_literal(raw: str) -> str:

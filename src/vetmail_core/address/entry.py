@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.address.addr_spec import QUOTED, checked_address, unescaped
-from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.addr_spec import checked_address, unescaped
+from vetmail_core.address.faults import Fault
 from vetmail_core.address.mailbox import mailbox_of_checked
-from vetmail_core.address.names import CONTROL, INVISIBLE, checked_name, refuse_controls
+from vetmail_core.address.mistakes import Mistakes, outside_quotes
+from vetmail_core.address.names import CONTROL, checked_name, refuse_controls
 from vetmail_core.errors import AddressErrorCode as Code
 
 if TYPE_CHECKING:
@@ -30,12 +31,6 @@ _BARE: Final = re.compile(r'[^ \t"(\[]++|\[')
 _ANGLE: Final = re.compile(r'[^ \t"(\[<>]++|\[')
 """The same between angle brackets."""
 _COMMA: Final = re.compile("[,;\uff0c\uff1b]")
-_QUOTED_PIECES: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
-_UNCLOSED: Final = {
-    '"': (Code.UNCLOSED_QUOTE, "the quotation mark here is never closed", 'add the closing "'),
-    "(": (Code.UNCLOSED_COMMENT, 'the "(" here is never closed', 'add the ")", or put the name in quotes'),
-    "[": (Code.UNCLOSED_LITERAL, 'the "[" here is never closed', 'add the "]"'),
-}
 
 
 def read_entry(nesting: Nesting, start: int, end: int, rules: Rules) -> Mailbox:
@@ -66,13 +61,18 @@ class _Reader:
         self.rules = rules
         self.position = start
 
+    @property
+    def mistakes(self) -> Mistakes:
+        """The words for what is wrong; made when something is."""
+        return Mistakes(self.text, self.start, self.end, self.rules.separator)
+
     def mailbox(self) -> Mailbox:
         """Read it all."""
         if CONTROL.search(self.text, self.start, self.end):
             try:
                 refuse_controls(self.text[self.start : self.end])
             except Fault as fault:
-                raise fault.moved(self.start) from None
+                raise self.mistakes.line_break(fault.moved(self.start)) from None
         name, trouble = self._name()
         if self.position == self.end:
             return self._bare_mailbox()
@@ -118,62 +118,28 @@ class _Reader:
 
     def _own_address_as_name(self, trouble: int, angle: int, key: str) -> str:
         name = self.text[self.start : angle].strip(" \t")
-        if self.rules.own_address:
-            try:
-                if checked_address(name)[1] == key:
-                    return name
-            except Fault:
-                pass
-        raise self._name_fault(trouble, angle)
+        try:
+            same = checked_address(name)[1] == key
+        except Fault:
+            same = False
+        if same and self.rules.own_address:
+            return name
+        if same:
+            raise self.mistakes.address_twice(angle)
+        raise self.mistakes.in_name(trouble, angle)
 
     def _checked_name(self, name: str, start: int, end: int) -> str:
         if not name:
             return ""
-        found = INVISIBLE.search(self.text, start, end)
         try:
             return checked_name(name)
         except Fault as fault:
-            if found is not None:
-                start, end = found.span()
+            if fault.code is Code.NAME_TOO_LONG:
+                end = start + len(self.text[start:end].rstrip(" \t"))
+            else:  # one character, which stands in the text as it stands in the name
+                start = self.text.index(name[fault.start], start, end)
+                end = start + 1
             raise Fault(fault.code, start, end, fault.what, fault.hint) from None
-
-    def _name_fault(self, at: int, angle: int) -> Fault:
-        character = self.text[at]
-        name = self.text[self.start : angle].strip(" \t")
-        quoted = (
-            f'write "{shown_text(name)}" <...>'
-            if '"' not in name and "\\" not in name
-            else "put the name in quotes"
-        )
-        match character:
-            case "@":
-                for other in ",;":
-                    comma = self.text.find(other, at, angle)
-                    if comma >= 0:
-                        return self._other_separator(comma)
-                return Fault(
-                    Code.ADDRESS_IN_NAME,
-                    self.start,
-                    self.start + len(name),
-                    f'"{shown_text(name)}" looks like an address but stands where the name should',
-                    f"if it is the name, {quoted}",
-                )
-            case ":":
-                return Fault(
-                    Code.GROUP,
-                    at,
-                    at + 1,
-                    '":" makes a group of what follows, and groups are not taken',
-                    f"list the addresses alone, or if it is part of the name, {quoted}",
-                )
-            case _:
-                return Fault(
-                    Code.NAME_CHARACTER,
-                    at,
-                    at + 1,
-                    f"{shown_character(character)} is not allowed in a name without quotes",
-                    quoted,
-                )
 
     # The address
 
@@ -189,35 +155,25 @@ class _Reader:
 
     def _angle_mailbox(self, angle: int, name: str, trouble: int | None) -> Mailbox:
         self.position = angle + 1
-        self._skip_blanks()
+        self._skip_blanks_and_comments()
         first = self.position
         if self.text.startswith("@", first, self.end):
-            colon = self.text.find(":", first, self.end)
-            end = self.end if colon < 0 else colon + 1
-            what = "a route stands before the address" if colon >= 0 else "nothing stands before the @"
-            code = Code.ROUTE if colon >= 0 else Code.LOCAL_PART_EMPTY
-            raise Fault(code, first, end, what, "write the address alone, <anna@example.com>")
+            raise self.mistakes.route(first)
         last = self._address_end(first, _ANGLE)
         commented = self.text.startswith("(", last, self.end)
         self.position = last
         self._skip_blanks_and_comments()
         behind = self.position
         if not self.text.startswith(">", behind, self.end):
-            if behind == self.end:
-                raise Fault(
-                    Code.UNCLOSED_ANGLE, angle, angle + 1, 'the "<" here is never closed', 'add the ">"'
-                )
-            if self.text[behind] == "<":
-                raise Fault(
-                    Code.UNCLOSED_ANGLE, behind, behind + 1, 'a second "<" follows the first', "delete it"
-                )
-            raise self._text_behind(first, last, behind, commented=commented)
+            if behind == self.end or self.text[behind] == "<":
+                raise self.mistakes.unclosed_angle(angle, behind)
+            raise self.mistakes.text_behind(first, last, behind, commented=commented)
         self.position = behind + 1
         self._skip_blanks_and_comments()
         if self.position < self.end:
             if trouble is not None:
-                raise self._name_fault(trouble, angle)
-            raise self._text_after(self.position)
+                raise self.mistakes.in_name(trouble, angle)
+            raise self.mistakes.text_after(self.position)
         address, key = self._checked(first, last)
         if trouble is not None:
             name = self._own_address_as_name(trouble, angle, key)
@@ -240,101 +196,25 @@ class _Reader:
 
     def _refuse_other_form(self, first: int, last: int) -> None:
         """Look for what is no bare address at all but something people write instead of one."""
-        text = self.text
-        piece = text[first:last]
-        outside = _QUOTED_PIECES.sub(lambda found: "x" * len(found[0]), piece)
+        text, mistakes = self.text, self.mistakes
+        outside = outside_quotes(text[first:last])
         at = outside.find("@")
         colon = outside.find(":")
         if colon >= 0 and (colon < at or at < 0):
-            if piece[:colon].lower() == "mailto":
-                raise Fault(
-                    Code.GROUP,
-                    first,
-                    first + colon + 1,
-                    "a link stands where the address should",
-                    'delete "mailto:"',
-                )
-            raise _group(first + colon)
+            raise mistakes.colon(first, first + colon)
         if at >= 0:
             comma = _COMMA.search(outside, at)
             if comma is not None:
-                raise self._other_separator(first + comma.start())
+                raise mistakes.other_separator(first + comma.start())
         self.position = last
         self._skip_blanks_and_comments()
-        if self.position == self.end:
-            return
-        if at < 0:
-            whole = text[first : self.end]
-            if "@" in whole and text.startswith("(", last):
-                raise self._text_behind(first, last, self.position, commented=True)
-            if "@" in whole:
-                words = whole.split()
-                name = shown_text(" ".join(words[:-1]))
-                hint = f"put the address in angle brackets, {name} <{shown_text(words[-1])}>"
-                if not words[-1].strip("@").count("@"):
-                    hint = "write one like anna@example.com"
-                raise Fault(
-                    Code.NAME_CHARACTER, first, self.end, "a name stands before the address without < >", hint
-                )
-            raise Fault(
-                Code.NO_ADDRESS,
-                first,
-                self.end,
-                f'"{shown_text(whole)}" is not an address: it has no @',
-                "write one like anna@example.com",
-            )
-        raise self._text_behind(first, last, self.position, commented=text.startswith("(", last, self.end))
-
-    def _text_behind(self, first: int, last: int, behind: int, *, commented: bool) -> Fault:
-        """The fault of text that follows an address within the same brackets or entry."""
-        if commented:
-            return Fault(
-                Code.TEXT_AFTER_COMMENT,
-                behind,
-                self.end,
-                "text goes on behind a comment within the address",
-                "delete the comment, with its parentheses",
-            )
-        if self.text[last - 1 : last] == "@" and first < last:
-            return Fault(
-                Code.DOMAIN_EMPTY, last, behind, "a blank stands where the domain should begin", "delete it"
-            )
-        if "@" in self.text[behind : self.end] and "@" in self.text[first:last]:
-            return Fault(
-                Code.SEVERAL_ADDRESSES,
-                behind,
-                self.end,
-                "a second address follows without anything between them",
-                self._how_to_separate(),
-            )
-        return self._text_after(behind)
-
-    def _text_after(self, at: int) -> Fault:
-        """The fault of text that follows a complete address."""
-        if self.text[at] in ",;":
-            return self._other_separator(at)
-        rest = self.text[at : self.end]
-        if "@" in rest:
-            what, hint = "a second address follows without anything between them", self._how_to_separate()
-            return Fault(Code.SEVERAL_ADDRESSES, at, self.end, what, hint)
-        what = f'"{shown_text(rest)}" follows a complete address'
-        return Fault(Code.TEXT_AFTER_ADDRESS, at, self.end, what, "delete it, or put it before the <")
-
-    def _other_separator(self, at: int) -> Fault:
-        character = self.text[at]
-        if not self.rules.separator:
-            what, hint = (
-                f'"{character}" follows a complete address, and one mailbox alone is expected',
-                "delete the rest",
-            )
-        else:
-            what = f'"{character}" does not separate addresses here'
-            hint = f'write "{self.rules.separator}" between addresses'
-        return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, hint)
-
-    def _how_to_separate(self) -> str:
-        separator = self.rules.separator
-        return f'write "{separator}" between addresses' if separator else "write one address alone"
+        if self.position < self.end:
+            commented = text.startswith("(", last, self.end)
+            if at < 0:
+                raise mistakes.name_instead(first, self.position, commented=commented)
+            raise mistakes.text_behind(first, last, self.position, commented=commented)
+        if at < 0 and first < self.end and not text.startswith('"', first):
+            raise mistakes.without_at(first)
 
     def _trailing_comments(self, last: int) -> tuple[str, int]:
         """The text of the comments behind a bare address, which names it, and where it begins."""
@@ -376,10 +256,4 @@ class _Reader:
         closing = self.nesting.closing(at)
         if closing is not None and closing <= self.end:
             return closing
-        code, what, hint = _UNCLOSED[self.text[at]]
-        raise Fault(code, at, at + 1, what, hint)
-
-
-def _group(colon: int) -> Fault:
-    what, hint = '":" makes a group of what follows, and groups are not taken', "list the addresses alone"
-    return Fault(Code.GROUP, colon, colon + 1, what, hint)
+        raise self.mistakes.unclosed(at)

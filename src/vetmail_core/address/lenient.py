@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from vetmail_core.address.addr_spec import checked_address
 from vetmail_core.address.faults import Fault
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting
@@ -186,9 +187,16 @@ def _unlink(characters: list[str]) -> None:
             AddressErrorCode.MAILTO_QUERY,
             start,
             end,
-            "the mailto link holds something else than one address",
+            "the mailto link does not hold one address and nothing else",
             "write the address alone",
         )
+    if "%" not in link:
+        characters[start : start + 7] = " " * 7
+        return
+    try:
+        checked_address(address)
+    except Fault as fault:  # its place in the decoded text is no place in the input
+        raise Fault(fault.code, start, end, fault.what, fault.hint) from None
     characters[start:end] = address.ljust(end - start)
 
 
