@@ -33,8 +33,8 @@ class Listener(threading.Thread):
         with line:
             line.settimeout(10)
             line.sendall(self._greeting.encode() + b"\r\n")
-            data = b""
-            while not data.startswith(b"QUIT"):
+            data = verb = b""
+            while verb != b"QUIT":
                 while b"\r\n" not in data:
                     data += line.recv(65536)
                 verb, _, data = data.partition(b"\r\n")
@@ -49,7 +49,6 @@ class Listener(threading.Thread):
                     line.sendall(b"250 2.0.0 queued\r\n")
                 else:
                     line.sendall(b"250 2.0.0 ok\r\n")
-            line.sendall(b"221 2.0.0 bye\r\n")
 
 
 def _emails() -> Iterator[Email]:

@@ -58,6 +58,8 @@ class Host:
             if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
                 return ChunkLane(capabilities, window, proved=self.proved, plain=self.plain)
             mode = Pipelining.AUTO
+        if mode is Pipelining.AUTO and not capabilities.ahead:
+            mode = Pipelining.ENVELOPE
         if "PIPELINING" not in capabilities:
             mode = Pipelining.OFF
         return DataLane(capabilities, mode, plain=self.plain)

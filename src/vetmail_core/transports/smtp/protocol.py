@@ -153,12 +153,14 @@ class Capabilities:
         keywords: the extensions, upper case.
         mechanisms: of AUTH, upper case, in the server's order.
         size: octets of the largest message; 0 when it names no limit.
+        ahead: the next envelope may stand behind a body; not announced, but known of the server's software.
     """
 
     name: str = ""
     keywords: frozenset[str] = frozenset()
     mechanisms: tuple[str, ...] = ()
     size: int = 0
+    ahead: bool = True
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.keywords
