@@ -18,11 +18,16 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
+html_css_files = ["wide-tables.css"]
 html_title = f"vetmail_core {version}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# In docstrings a name in single backticks is a link to it where it is documented.
+default_role = "py:obj"
+# Everything public is imported from the top, so the module of a name is noise.
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
