@@ -160,8 +160,10 @@ def test_a_reply_without_words_of_its_own_has_the_usual_ones() -> None:
 def test_builders_are_valid_as_they_are_and_change_by_keyword() -> None:
     """The same call gives the same value."""
     assert a_student() == a_student()
-    assert str(a_student("Zoë", key="C1", marketing=False).mailbox()) == '"Zoë" <zo@example.com>'
+    assert str(a_student("Zoë", key="C1", marketing=False).mailbox()) == '"Zoë" <zoe@example.com>'
     assert a_student("Sam", None).address is None
+    rich = email(html="<p>Hi</p>", attachments=[Attachment("a.txt", b"abc")]).content
+    assert (rich.html, rich.attachments[0].filename) == ("<p>Hi</p>", "a.txt")
     assert a_student("", "x@example.com").mailbox().addr_spec == "x@example.com"
     assert a_student("李").mailbox().addr_spec == "student@example.com"
     assert a_student("").mailbox().addr_spec == "student@example.com"

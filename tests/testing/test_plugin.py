@@ -157,6 +157,35 @@ def test_an_outbox_behind_a_fixture_of_the_hosts_is_strict_too(run: RunOne) -> N
     run(body).assert_outcomes(failed=1)
 
 
+def test_a_test_case_with_the_outbox_is_strict_too(run: RunOne) -> None:
+    """A TestCase that pytest runs; its own failure comes first."""
+    body = """
+    import unittest
+
+    class Test(unittest.TestCase):
+        @pytest.fixture(autouse=True)
+        def _take(self, vetmail_outbox):
+            self.outbox = vetmail_outbox
+
+        def test_unclaimed(self):
+            notify(self.outbox.mailer(), content())
+
+        def test_claimed(self):
+            notify(self.outbox.mailer(), content())
+            self.outbox.assert_sent(to="sam@example.com")
+
+        def test_failing(self):
+            notify(self.outbox.mailer(), content())
+            self.fail("for its own reason")
+"""
+    result = run(body)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines_random(
+        ["*1 email was sent that no assertion looked at:*", "*for its own reason*"]
+    )
+    result.stdout.no_fnmatch_line("*2 emails*")
+
+
 _MANY = (
     """
     @pytest.mark.parametrize("number", range(8))

@@ -141,10 +141,35 @@ def test_a_script_gives_the_same_receipts_on_the_wire(name: str) -> None:
     assert (not in_memory.fired()) is (name == "none")
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
+@pytest.mark.parametrize(
+    "name",
+    [
+        "refuse STARTTLS",
+        "defer STARTTLS",
+        "auth fails",
+        "auth fails for now",
+        "drop after STARTTLS",
+        "drop in the handshake",
+        "drop after AUTH",
+        "office365.basic_retired",
+        "office365.smtp_auth_disabled",
+        "gmail.app_password_needed",
+    ],
 )
+def test_a_server_asks_for_what_the_script_needs_to_fire(name: str) -> None:
+    """A fault at AUTH, STARTTLS or TLS, on a server that was told of neither login nor TLS."""
+    in_memory = SCRIPTS[name](Faults())
+    with LocalSmtpServer() as smtpd:
+        SCRIPTS[name](smtpd.faults)
+        server = smtpd.server_preferences().mail_server
+        with SmtpTransport(server, ssl_context=smtpd.client_context, clock=FakeClock()) as transport:
+            wire = [_told(receipt) for receipt in transport.deliver(_emails())]
+        assert _in_memory(in_memory) == wire
+        assert smtpd.faults.fired() == in_memory.fired() > 0
+        assert smtpd.faults.unused() == ()
+
+
+@settings(max_examples=8, deadline=None)
 @given(script=strategies.faults())
 def test_any_script_gives_the_same_receipts_on_the_wire(script: Faults) -> None:
     """Scripts nobody thought of, too."""

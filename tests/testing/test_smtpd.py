@@ -83,6 +83,16 @@ def test_its_mail_server_asks_for_what_it_checks(
         assert smtpd.mail_server.authentication is kind
 
 
+def test_its_preferences_are_enough_to_log_in_by_token() -> None:
+    """OAuth2 needs a user name, so they hold one."""
+    with (
+        LocalSmtpServer(token="t0ken") as smtpd,
+        Mailer(smtpd.server_preferences(), token=lambda: "t0ken") as mailer,
+    ):
+        assert mailer.send(content(), to="sam@example.com").ok
+        assert smtpd.emails[0].username == "office@example.com"
+
+
 @pytest.mark.parametrize(("given", "ok"), [("t0ken", True), ("stale", False)])
 def test_a_token_is_checked(given: str, ok: bool) -> None:  # noqa: FBT001 - a column of the table
     """XOAUTH2, with the token that it knows and with another."""

@@ -7,6 +7,7 @@ call gives the same value. Its law: what a builder gives would pass everywhere i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
@@ -148,6 +149,8 @@ def email(
     bcc: _People = (),
     subject: str = "Your class moved",
     text: str = "It is in room 7 now.\n",
+    html: str = "",
+    attachments: Iterable[Attachment] = (),
     content: Content | None = None,
     sender: _Who = _SENDER,
     **changes: Unpack[_EmailChanges],
@@ -160,7 +163,9 @@ def email(
         bcc: likewise.
         subject: of the content, unless that is given.
         text: likewise.
-        content: what is read, instead of subject and text.
+        html: likewise.
+        attachments: likewise.
+        content: what is read, instead of the four.
         sender: From.
         **changes: whatever else `Email` takes.
 
@@ -170,7 +175,7 @@ def email(
     return Email(
         sender=Mailbox(sender) if isinstance(sender, str) else sender,
         recipients=Recipients(_listed(to), _listed(cc), _listed(bcc)),
-        content=content or Content(subject, text),
+        content=content or Content(subject, text, html=html, attachments=attachments),
         **changes,
     )
 
@@ -182,7 +187,9 @@ def _listed(people: _People) -> tuple[Mailbox | str, ...]:
 
 
 def _slug(words: str, otherwise: str) -> str:
-    return "-".join(re.findall(r"[a-z0-9]+", words.lower())) or otherwise
+    # Zoë is zoe@, not zo@: accents are taken off their letters.
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.lower())) or otherwise
 
 
 def _address(name: str, address: _Who | None) -> _Who | None:

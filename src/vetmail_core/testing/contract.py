@@ -7,6 +7,7 @@ What it refuses: to know how a transport works inside. Its law: each test is one
 from __future__ import annotations
 
 import itertools
+import unittest
 from typing import TYPE_CHECKING, ClassVar
 
 from vetmail_core.errors import TransportError
@@ -35,15 +36,20 @@ class TransportContract:
             def make_transport(self, faults):
                 return OurTransport(server_that_follows(faults))
 
+    A promise that a transport cannot be held to is skipped, and says why; say True or False to have it held
+    to what you know of it.
+
     Attributes:
         secret: put it in as the password, token or key of the transport; it must not show.
-        answers_faults: False for a transport with no server that could refuse: a folder, a mail program.
-        takes_any_number: False for one that turns a long run away before anything is done.
+        answers_faults: whether there is a server that refuses as the script says: False for a folder or a
+            mail program; None finds out.
+        takes_any_number: whether a run may be endless: False for a transport that turns a long run away
+            before anything is done; None finds out.
     """
 
     secret: ClassVar[str] = "correct-horse-battery-staple"  # noqa: S105 - made up, and looked for
-    answers_faults: ClassVar[bool] = True
-    takes_any_number: ClassVar[bool] = True
+    answers_faults: ClassVar[bool | None] = None
+    takes_any_number: ClassVar[bool | None] = None
 
     def make_transport(self, faults: Faults) -> Transport:
         """Make the transport, fresh for each test.
@@ -55,7 +61,7 @@ class TransportContract:
 
     def sent_bytes(self) -> Iterable[bytes]:
         """The messages that have left, as bytes, so that they can be searched for BCC; override it."""
-        return ()
+        raise unittest.SkipTest("sent_bytes() is not overridden, so the bytes could not be searched for BCC")
 
     def test_it_is_a_transport(self) -> None:
         """It has deliver and close."""
@@ -87,42 +93,42 @@ class TransportContract:
         """An endless run is fine, with receipts while it goes on; or it is turned away at once."""
         transport = self.make_transport(Faults())
         receipts = transport.deliver(_endless())
-        if not self.takes_any_number:
-            try:
-                first = next(receipts)
-            except TransportError:
+        try:
+            next(receipts)
+        except TransportError as error:
+            if self.takes_any_number is False:
                 return
-            raise AssertionError(f"takes_any_number is False, and an endless run began: {first!r}")
-        assert len(list(itertools.islice(receipts, 2))) == 2  # noqa: PLR2004 - a few of an endless run
+            if self.takes_any_number is None:
+                raise unittest.SkipTest(f"a long run is turned away: {error}") from error
+            raise AssertionError(f"takes_any_number is True, and a run was turned away: {error}") from error
+        assert self.takes_any_number is not False, "takes_any_number is False, and an endless run began"
+        next(receipts)
         getattr(receipts, "close", lambda: None)()
         transport.close()
 
     def test_bcc_stays_out_of_the_bytes(self) -> None:
         """No address in BCC stands in what leaves."""
         self._deliver(Faults(), [email(bcc="audit@example.org")])
-        for data in self.sent_bytes():
+        left = tuple(self.sent_bytes())
+        assert left, "sent_bytes() is empty after an email was delivered"
+        for data in left:
             assert b"audit@example.org" not in data.lower(), "BCC stands in the bytes"
 
     def test_a_refusal_does_not_stop_the_rest(self) -> None:
         """The first recipient is refused; that is a result, and the next email goes out."""
         faults = Faults().refuse(times=1)
         first, second = self._deliver(faults, [email("old@example.com"), email("sam@example.com")])
-        if self.answers_faults:
-            assert [mailbox.addr_spec for mailbox in first.refused] == ["old@example.com"]
-        else:
-            assert faults.unused(), "answers_faults is False, and a fault was answered"
         assert second.ok
+        if self._must_have_answered(faults):
+            assert [mailbox.addr_spec for mailbox in first.refused] == ["old@example.com"]
 
     def test_a_line_lost_after_the_dot_is_in_doubt(self) -> None:
         """Nobody knows whether it was taken: UNKNOWN, not sent again, and the next email goes out."""
         faults = Faults().drop(times=1)
         first, second = self._deliver(faults, [email("sam@example.com"), email("pat@example.com")])
-        if self.answers_faults:
-            assert [mailbox.addr_spec for mailbox in first.unknown] == ["sam@example.com"]
-            assert faults.fired() == 1
-        else:
-            assert faults.unused(), "answers_faults is False, and a fault was answered"
         assert second.ok
+        if self._must_have_answered(faults):
+            assert [mailbox.addr_spec for mailbox in first.unknown] == ["sam@example.com"]
 
     def test_closing_twice_is_fine(self) -> None:
         """The second call does nothing."""
@@ -147,6 +153,14 @@ class TransportContract:
         list(transport.deliver([email()]))
         assert self.secret not in repr(transport)
         transport.close()
+
+    def _must_have_answered(self, faults: Faults) -> bool:
+        if self.answers_faults is None and faults.unused():
+            raise unittest.SkipTest("the script was never asked, so there is nobody here who could refuse")
+        assert self.answers_faults is not False or faults.unused(), (
+            "answers_faults is False, and a fault was answered"
+        )
+        return self.answers_faults is not False
 
     def _deliver(self, faults: Faults, emails: list[Email]) -> list[Receipt]:
         transport = self.make_transport(faults)

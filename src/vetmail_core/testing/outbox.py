@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import threading
 from typing import TYPE_CHECKING, Self, Unpack
 
 from vetmail_core.testing.clock import FakeClock
@@ -68,6 +69,7 @@ class Outbox(SentMail):
         self._test_file = _caller() if test_file is None else test_file
         self._size_limit = size_limit
         self._records: list[Record] = []
+        self._lock = threading.Lock()  # a feature may send by several lines, each in a thread of its own
         self._exclusions: list[Exclusion] = []
         self._ignored: list[Sequence[Wish]] = []
         self._line: Line | None = None
@@ -226,8 +228,10 @@ class Outbox(SentMail):
         Returns:
             The same receipt, watched: reading it in the test claims the email.
         """
-        record = Record(Delivery(number=len(self._records) + 1, email=email, receipt=receipt, data=data))
-        self._records.append(record)
+        with self._lock:
+            number = len(self._records) + 1
+            record = Record(Delivery(number=number, email=email, receipt=receipt, data=data))
+            self._records.append(record)
         return WatchedReceipt.of(receipt, record, self._test_file)
 
     def _own_line(self) -> Line:

@@ -75,12 +75,11 @@ def vetmail_smtpd(request: pytest.FixtureRequest) -> Generator[LocalSmtpServer]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Fail a test that passed, when it left mail unclaimed or faults unused."""
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed, of whatever kind, when it left mail unclaimed or faults unused."""
     result = yield
-    stash = pyfuncitem.stash
-    if (_OUTBOX in stash or _SMTPD in stash) and pyfuncitem.config.getini("vetmail_strict"):
-        troubles = _troubles(pyfuncitem)
+    if (_OUTBOX in item.stash or _SMTPD in item.stash) and item.config.getini("vetmail_strict"):
+        troubles = _troubles(item)
         if troubles:
             pytest.fail("\n".join(troubles), pytrace=False)
     return result
@@ -92,7 +91,7 @@ def _item(request: pytest.FixtureRequest) -> pytest.Item:
     return item
 
 
-def _troubles(item: pytest.Function) -> list[str]:
+def _troubles(item: pytest.Item) -> list[str]:
     from vetmail_core.testing.outbox import unused_trouble  # noqa: PLC0415 - a fixture was used
 
     troubles: list[str] = []

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 import trustme
 
 from vetmail_core.address import Mailbox
+from vetmail_core.credentials import Login, PlainSecret
 from vetmail_core.preferences import AuthenticationType, EmailPreferences, MailServer, Settings, TlsMethod
 from vetmail_core.receipts import Phase
 from vetmail_core.testing.fault import FaultKind
@@ -30,19 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from vetmail_core.credentials import Login
     from vetmail_core.testing.smtpd.received import ReceivedEmail
 
 __all__ = ["LocalSmtpServer"]
 
 _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
+_SENDER: Final = "office@example.com"
+_MADE_UP: Final = Login(_SENDER, PlainSecret("made-up"))
 
 
 class LocalSmtpServer:
     """A mail server on a free port of the loopback address, running in a thread of its own.
 
-    A context manager; ``start`` and ``close`` do the same for ``unittest``.
+    A context manager; ``start`` and ``close`` do the same for ``unittest``. Where the script has a fault at
+    AUTH, STARTTLS or TLS, the server asks for a login, or for STARTTLS, even if nobody said so: a script must
+    be able to fire. ``server_preferences`` and ``mail_server`` say what it asks for.
 
     Args:
         tls: NONE, EXPLICIT (STARTTLS, and nothing else before it) or IMPLICIT (TLS from the first byte).
@@ -120,22 +124,22 @@ class LocalSmtpServer:
     @property
     def mail_server(self) -> MailServer:
         """What a client enters on the mail server tab to reach it, the login included."""
-        login = self._login
-        authentication = AuthenticationType.NONE
+        authentication, username, password = AuthenticationType.NONE, "", None
+        login = self._asked_login
         if login is not None:
-            authentication = AuthenticationType.PASSWORD
+            authentication, username, password = AuthenticationType.PASSWORD, login.username, login.secret
         elif self._token is not None:
-            authentication = AuthenticationType.OAUTH2
+            authentication, username = AuthenticationType.OAUTH2, _SENDER
         return MailServer(
             host=_HOST,
             port=self.port,
-            tls=self._tls,
+            tls=self._asked_tls,
             authentication=authentication,
-            username="" if login is None else login.username,
-            password=None if login is None else login.secret,
+            username=username,
+            password=password,
         )
 
-    def server_preferences(self, *, default_from: Mailbox | str = "office@example.com") -> EmailPreferences:
+    def server_preferences(self, *, default_from: Mailbox | str = _SENDER) -> EmailPreferences:
         """Preferences that send by this server.
 
         Args:
@@ -161,18 +165,33 @@ class LocalSmtpServer:
                 raise AssertionError(f"expected {count} emails within {seconds} s, got {len(self._emails)}")
             return tuple(self._emails)
 
+    @property
+    def _asked_login(self) -> Login | None:
+        if self._login is None and self._token is None and self._has_fault_at(Phase.AUTH):
+            return _MADE_UP
+        return self._login
+
+    @property
+    def _asked_tls(self) -> TlsMethod:
+        if self._tls is TlsMethod.NONE and self._has_fault_at(Phase.STARTTLS, Phase.TLS):
+            return TlsMethod.EXPLICIT
+        return self._tls
+
+    def _has_fault_at(self, *phases: Phase) -> bool:
+        return any(fault.phase in phases for fault in self.faults.script)
+
     # -- what a session asks, and writes down ----------------------------------------------------------
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """The SASL mechanisms it offers; none when it asks for no login."""
-        by_password = ("PLAIN", "LOGIN") if self._login is not None else ()
+        by_password = ("PLAIN", "LOGIN") if self._asked_login is not None else ()
         by_token = ("XOAUTH2", "OAUTHBEARER") if self._token is not None else ()
         return (*by_password, *by_token)
 
     def password_is_right(self, username: str, password: str, /) -> bool:
         """Whether this is the login it asks for."""
-        login = self._login
+        login = self._asked_login
         return login is not None and _same(username, login.username) & _same(password, login.secret.reveal())
 
     def token_is_right(self, token: str, /) -> bool:
@@ -232,7 +251,7 @@ class LocalSmtpServer:
 
     def __repr__(self) -> str:
         place = f"{_HOST}:{self._port}" if self._thread is not None else "not running"
-        return f"<LocalSmtpServer {place}, tls {self._tls.value}, {len(self.emails)} emails>"
+        return f"<LocalSmtpServer {place}, tls {self._asked_tls.value}, {len(self.emails)} emails>"
 
     def _run(self, listener: socket.socket, started: threading.Event) -> None:
         with asyncio.Runner() as runner:
@@ -272,7 +291,7 @@ class LocalSmtpServer:
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
             return
-        starttls = self._contexts[0] if self._tls is TlsMethod.EXPLICIT else None
+        starttls = self._contexts[0] if self._asked_tls is TlsMethod.EXPLICIT else None
         self._converse(line, ScriptedSession(self, starttls=starttls, encrypted=False))
 
     async def _encrypt(self, line: asyncio.Transport) -> None:
