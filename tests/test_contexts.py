@@ -105,6 +105,12 @@ def test_a_context_of_ones_own_takes_any_iterable_and_keeps_tuples() -> None:
     assert dict(context.defaults) == {"trainer": RecipientType.BCC}
 
 
+def test_one_role_may_stand_alone() -> None:
+    """A text is one role, and not a role for each of its letters."""
+    context = EmailContext("visit", "Visit", to_roles="client", roles="guardian")
+    assert (context.to_roles, context.roles) == (("client",), ("guardian",))
+
+
 def test_a_context_is_a_value() -> None:
     """It can be compared, hashed, copied and sent to another process."""
     context = STANDARD_CONTEXTS["occurrence_class"]
@@ -123,6 +129,12 @@ def test_a_context_is_a_value() -> None:
         ({"roles": ("guardian", "guardian")}, "stands in it twice"),
         ({"roles": ("client",)}, "stands in it twice"),
         ({"defaults": {"employer": RecipientType.CC}}, 'defaults name "employer"'),
+        ({"key": 5}, "Its key is no text"),
+        ({"roles": (5,)}, "One of its roles is no text"),
+        (
+            {"roles": ("guardian",), "defaults": {"guardian": "cc"}},
+            'default for "guardian" is no RecipientType',
+        ),
         ({"private": True, "roles": ("guardian",)}, "It is private"),
         ({"private": True, "defaults": {"client": RecipientType.CC}}, "It is private"),
     ],

@@ -38,8 +38,16 @@ class RecipientType(enum.Enum):
 _NO_DEFAULTS: Final[Mapping[str, RecipientType]] = MappingProxyType({})
 
 
-def _roles(roles: Iterable[str]) -> tuple[str, ...]:
-    return tuple(roles)
+def _roles(roles: Iterable[str] | str) -> tuple[str, ...]:
+    return (roles,) if isinstance(roles, str) else tuple(roles)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_recipient_type(value: object) -> bool:
+    return isinstance(value, RecipientType)
 
 
 def _read_only(defaults: Mapping[str, RecipientType]) -> Mapping[str, RecipientType]:
@@ -53,15 +61,16 @@ class EmailContext:
     Args:
         key: stable name, used in preferences: "occurrence_class".
         label: what a person reads: "Occurrence Class".
-        to_roles: roles the mail is addressed to.
-        roles: roles that may be added, as CC, BCC or To.
+        to_roles: roles the mail is addressed to, one or several.
+        roles: roles that may be added, as CC, BCC or To; likewise.
         defaults: recipient types in force until the preferences say otherwise; a role that is not named
             is NONE.
         private: mail with a password or personal results in it; nobody may be copied.
 
     Raises:
-        PreferencesError: the key or a role is empty, a role stands twice, a default names a role that is
-            not offered, or a private context offers or copies anybody. All of these at once.
+        PreferencesError: the key or a role is empty or no text, a role stands twice, a default names a
+            role that is not offered or is no recipient type, or a private context offers or copies
+            anybody. All of these at once.
     """
 
     key: str
@@ -76,11 +85,15 @@ class EmailContext:
     def __attrs_post_init__(self) -> None:
         known = (*self.to_roles, *self.roles)
         faults: list[str] = []
-        if not self.key:
+        if not _is_text(self.key):
+            faults.append("Its key is no text.")
+        elif not self.key:
             faults.append("It has no key.")
         if not self.to_roles:
             faults.append("It has no role to write to (to_roles).")
-        if not all(known):
+        if not all(map(_is_text, known)):
+            faults.append("One of its roles is no text.")
+        if "" in known:
             faults.append("One of its roles is an empty text.")
         if len(set(known)) != len(known):
             faults.append("One of its roles stands in it twice.")
@@ -88,6 +101,11 @@ class EmailContext:
             f'Its defaults name "{role}", which is not among its roles.'
             for role in self.defaults
             if role not in known
+        )
+        faults.extend(
+            f'Its default for "{role}" is no RecipientType.'
+            for role, kind in self.defaults.items()
+            if not _is_recipient_type(kind)
         )
         if self.private and (self.roles or self.defaults):
             faults.append("It is private, so it offers no roles to copy and has no defaults.")

@@ -15,32 +15,59 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
-from vetmail_core.errors import AddressError, AddressErrorCode
+from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vetmail_core.credentials import Login
 
-__all__ = ["Person", "Staff", "merge_fields"]
+__all__ = ["Person", "Staff", "as_people", "as_person", "merge_fields"]
 
 _NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
+class _FromAddress(str):
+    """A key that was taken from the address, to be taken anew when ``attrs.evolve`` gives another address."""
+
+    __slots__ = ()
+
+
 def _key(key: str | int | None) -> str:
+    if key is None or isinstance(key, _FromAddress):
+        return ""
     # Hosts number their records: the number's digits are the key that it has in a file or a ledger.
-    return key if isinstance(key, str) else "" if key is None else str(key)
+    return key if isinstance(key, str) else str(key)
+
+
+def _name(name: str | None) -> str:
+    return "" if name is None else name
 
 
 def _read_only(fields: Mapping[str, object]) -> MappingProxyType[str, object]:
     return MappingProxyType(dict(fields)) if fields else _NO_FIELDS
 
 
-def _read_only_related(related: Mapping[str, Iterable[Person]]) -> Mapping[str, tuple[Person, ...]]:
+def _read_only_related(
+    related: Mapping[str, Iterable[Person] | Person],
+) -> Mapping[str, tuple[Person, ...]]:
     if not related:
         return _NO_RELATED
-    return MappingProxyType({role: tuple(people) for role, people in related.items()})
+    return MappingProxyType({role: as_people(people) for role, people in related.items()})
+
+
+def _read(address: object) -> Mailbox:
+    if isinstance(address, Mailbox):
+        return address
+    if isinstance(address, str):
+        return parse_mailbox(address)
+    # Tables and databases mark a missing address in ways of their own, such as a float that is no number.
+    raise AddressError(
+        f"an e-mail address is a text, and here came {type(address).__name__}",
+        code=AddressErrorCode.NO_ADDRESS,
+        text=str(address),
+    )
 
 
 @attrs.frozen
@@ -54,16 +81,20 @@ class Person:
         key: the host's identifier, VETtrak's client code. "" takes it from the address, so two people
             without a key and with one address are one person: give each their own key. A number is
             taken by its digits.
-        name: "Ann Lee" or "Lee, Ann".
+        name: "Ann Lee" or "Lee, Ann"; None means "".
         fields: merge field -> value, over those of `merge_fields`.
-        related: role -> people ("guardian", "employer_contact", ...), who may get copies of their mail.
+        related: role -> people ("guardian", "employer_contact", ...), one or several, who may get copies
+            of their mail.
         active: False for an archived person or an ended relationship: nothing is sent.
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
+
+    Raises:
+        RecipientsError: somebody related is no `Person`.
     """
 
     address: Mailbox | str | None
     key: str = attrs.field(default="", converter=_key, kw_only=True)
-    name: str = attrs.field(default="", kw_only=True)
+    name: str = attrs.field(default="", converter=_name, kw_only=True)
     fields: MappingProxyType[str, object] = attrs.field(
         default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False
     )
@@ -77,25 +108,25 @@ class Person:
 
     def __attrs_post_init__(self) -> None:
         address = self.address
-        if not address:
+        if address is None or address == "":
             return
         own = ""
         try:
-            mailbox = parse_mailbox(address) if isinstance(address, str) else address
+            mailbox = _read(address)
             own = mailbox.address_key
             if self.name and not mailbox.display_name:
                 mailbox = Mailbox(mailbox.addr_spec, self.name)
         except AddressError:
-            own = own or str(address).strip()
+            own = own or (address.strip() if isinstance(address, str) else "")
         else:
             object.__setattr__(self, "_mailbox", mailbox)
         if not self.key:
-            object.__setattr__(self, "key", own)
+            object.__setattr__(self, "key", _FromAddress(own))
 
     @property
     def has_address(self) -> bool:
         """Whether the record holds anything where the address belongs; it may still be a bad one."""
-        return not (self.address is None or (isinstance(self.address, str) and not self.address.strip()))
+        return self.address is not None and str(self.address).strip() != ""
 
     def mailbox(self) -> Mailbox:
         """The address to write to; its display name is the address's own, else `name`.
@@ -106,15 +137,14 @@ class Person:
         """
         if self._mailbox is not None:
             return self._mailbox
-        if self.address is None or not self.has_address:
+        if not self.has_address:
             raise AddressError(
                 f"{self.name or self.key or 'This person'} has no e-mail address; enter one in their record",
                 code=AddressErrorCode.EMPTY,
                 text="",
             )
         # Read again, for the error that says what is wrong and where.
-        mailbox = parse_mailbox(self.address) if isinstance(self.address, str) else self.address
-        return Mailbox(mailbox.addr_spec, self.name)
+        return Mailbox(_read(self.address).addr_spec, self.name)
 
     def __reduce__(self) -> tuple[functools.partial[Person], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
@@ -131,8 +161,31 @@ class Person:
         return plain, ()
 
 
+def as_person(value: object) -> Person:
+    """Make sure that something is a person, where a host handed over people.
+
+    Raises:
+        RecipientsError: it is something else; an address alone is not, as it has no key and no name.
+    """
+    if isinstance(value, Person):
+        return value
+    raise RecipientsError(
+        f"People are Person values, and here came {type(value).__name__}. Make one of each record: "
+        'Person("ann@example.com", key="C1001", name="Ann Lee").'
+    )
+
+
+def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
+    """Take one person or several.
+
+    Raises:
+        RecipientsError: one of them is no person.
+    """
+    return (value,) if isinstance(value, Person) else tuple(as_person(one) for one in value)
+
+
 def _to_mailbox(address: Mailbox | str) -> Mailbox:
-    return parse_mailbox(address) if isinstance(address, str) else address
+    return address if isinstance(address, Mailbox) else parse_mailbox(address)
 
 
 @attrs.frozen
@@ -147,6 +200,7 @@ class Staff:
 
     Raises:
         AddressError: the address, or the name beside it, cannot stand in a header.
+        TypeError: the address is no text.
     """
 
     name: str
@@ -159,7 +213,7 @@ class Staff:
         mailbox = Mailbox(self.address.addr_spec, self.name) if self.name else self.address
         object.__setattr__(self, "_mailbox", mailbox)
         if not self.key:
-            object.__setattr__(self, "key", mailbox.address_key)
+            object.__setattr__(self, "key", _FromAddress(mailbox.address_key))
 
     def mailbox(self) -> Mailbox:
         """The staff member's own address under their name."""

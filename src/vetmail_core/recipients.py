@@ -14,11 +14,11 @@ import attrs
 from vetmail_core.address import Mailbox, parse_mailbox, parse_mailbox_list
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
+from vetmail_core.people import Person, as_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vetmail_core.people import Person
     from vetmail_core.preferences import EmailPreferences
 
 __all__ = [
@@ -39,7 +39,7 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox,
         return (value,)
     if isinstance(value, str):
         return parse_mailbox_list(value)
-    return tuple([parse_mailbox(one) if isinstance(one, str) else one for one in value])
+    return tuple([one if isinstance(one, Mailbox) else parse_mailbox(one) for one in value])
 
 
 @attrs.frozen
@@ -56,6 +56,7 @@ class Recipients:
 
     Raises:
         AddressError: a string that is no mailbox.
+        TypeError: neither a mailbox nor a string.
     """
 
     to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_mailboxes)
@@ -130,6 +131,8 @@ class Recipients:
         return bool(self.to or self.cc or self.bcc)
 
     def __or__(self, other: Recipients) -> Recipients:
+        if not isinstance(other, Recipients):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            return NotImplemented
         if not other:
             return self
         return Recipients(self.to + other.to, self.cc + other.cc, self.bcc + other.bcc)
@@ -218,7 +221,7 @@ class PlacedRoles:
 
 
 def place_roles(
-    people: Mapping[str, Iterable[Person]],
+    people: Mapping[str, Iterable[Person] | Person],
     types: Mapping[str, RecipientType],
     *,
     marketing: bool = False,
@@ -229,6 +232,9 @@ def place_roles(
         people: role -> the people who hold it; a role without a type is left alone.
         types: role -> recipient type, in the order the roles shall stand.
         marketing: whether the mail is marketing.
+
+    Raises:
+        RecipientsError: somebody is no `Person`.
     """
     to: list[Mailbox] = []
     cc: list[Mailbox] = []
@@ -248,7 +254,7 @@ def place_roles(
             case _:
                 assert_never(kind)
         before = len(box)
-        for person in people.get(role, ()):
+        for person in as_people(people.get(role, ())):
             exclusion = why_excluded(person, marketing=marketing)
             if exclusion is None:
                 box.append(person.mailbox())
@@ -261,7 +267,7 @@ def place_roles(
 
 
 def expand_context(
-    context: str, people: Mapping[str, Iterable[Person]], preferences: EmailPreferences
+    context: str, people: Mapping[str, Iterable[Person] | Person], preferences: EmailPreferences
 ) -> Expansion:
     """Turn "who holds which role" into To, CC and BCC of one email, as the preferences say for a context.
 
@@ -270,14 +276,16 @@ def expand_context(
 
     Args:
         context: a context key, "occurrence_class"; one the catalogue does not know is fine.
-        people: role -> the people who hold it; roles that receive nothing may be among them.
+        people: role -> the people who hold it, one or several; roles that receive nothing may be among
+            them.
         preferences: say which role is To, CC, BCC or left out.
 
     Returns:
         The recipients, who was left out and why, and the roles that came to nobody.
 
     Raises:
-        RecipientsError: the context is private and more than one address would read the email.
+        RecipientsError: the context is private and more than one address would read the email; or
+            somebody is no `Person`.
     """
     types = preferences.recipient_types(context)
     placed = place_roles(people, types)

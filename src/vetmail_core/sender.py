@@ -30,7 +30,7 @@ _SCREEN: Final = "File > Global Preferences > Email preferences"
 
 
 def _to_mailbox(value: Mailbox | str) -> Mailbox:
-    return parse_mailbox(value) if isinstance(value, str) else value
+    return value if isinstance(value, Mailbox) else parse_mailbox(value)
 
 
 def _to_mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
@@ -47,6 +47,10 @@ class Sender:
         mailbox: the From.
         reply_to: where replies go when not to the From.
         login: what to log in with; None when the server asks for nothing.
+
+    Raises:
+        AddressError: a text that is no mailbox.
+        TypeError: neither a mailbox nor a text.
     """
 
     mailbox: Mailbox = attrs.field(converter=_to_mailbox)
@@ -132,13 +136,14 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
         return Login(server.username, server.password)
     if server.username and server.authentication is AuthenticationType.OAUTH2:
         return None  # A token stands in for the password, and the transport knows the username.
-    why = "the mail server asks for a login, and there is no shared one"
+    why, instead = "the mail server asks for a login, and there is no shared one", ""
     if server.use_staff_logins:
         why = f"staff members send with their own logins, but no staff member sends this e-mail: {why}"
+        instead = ", or let a staff member send"
     raise _missing(
         "mail_server.username" if not server.username else "mail_server.password",
         f"{why[0].upper()}{why[1:]}.",
-        f"Enter the Email login username and Email login password in {_SCREEN} > Mail server.",
+        f"Enter the Email login username and Email login password in {_SCREEN} > Mail server{instead}.",
     )
 
 

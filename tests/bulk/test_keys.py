@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.bulk import plan_bulk
@@ -58,6 +58,7 @@ def test_different_batches_and_persons_never_come_to_one_key(
     assert emails(*one)[0].message_id != emails(*two)[0].message_id
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     one=st.tuples(st.text(min_size=1), st.text(min_size=1)),
     two=st.tuples(st.text(min_size=1), st.text(min_size=1)),
@@ -126,6 +127,7 @@ people = st.lists(
 )
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     batch=st.text(min_size=1, max_size=20),
     sender=addresses.filter(lambda text: text != "bad@"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.bulk import BulkPlan, plan_bulk
@@ -58,6 +58,7 @@ def plans(draw: st.DrawFn) -> BulkPlan:
     )
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(plan=plans())
 def test_every_person_is_in_exactly_one_of_emails_and_exclusions(plan: BulkPlan) -> None:
     """Law: one step for each person, in order: an email To them first, or an exclusion of them."""
@@ -74,6 +75,7 @@ def test_every_person_is_in_exactly_one_of_emails_and_exclusions(plan: BulkPlan)
     assert len(emails) == len(set(emails))
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(plan=plans())
 def test_to_cc_and_bcc_of_each_email_are_disjoint(plan: BulkPlan) -> None:
     """Law: an address stands once in an email, so nobody is copied on an email that is To them."""
@@ -82,6 +84,7 @@ def test_to_cc_and_bcc_of_each_email_are_disjoint(plan: BulkPlan) -> None:
         assert len(keys) == len(set(keys))
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(plan=plans())
 def test_copies_come_to_what_the_policy_says(plan: BulkPlan) -> None:
     """Law: typed copies with the first email or all, shared likewise, related with their own; no others."""
@@ -106,6 +109,7 @@ def test_copies_come_to_what_the_policy_says(plan: BulkPlan) -> None:
         position += 1
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(plan=plans())
 def test_the_preview_equals_the_run(plan: BulkPlan) -> None:
     """Law: the figures of the summary are those of the emails and exclusions that a run walks."""
@@ -124,6 +128,7 @@ def test_the_preview_equals_the_run(plan: BulkPlan) -> None:
     assert ExclusionReason.ALREADY_SENT not in summary.exclusions
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     people=people,
     held=st.dictionaries(

@@ -10,10 +10,10 @@ import pytest
 from vetmail_core.address import Mailbox
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.contexts import RecipientType
-from vetmail_core.errors import AddressError, MergeError, RecipientsError
+from vetmail_core.errors import AddressError, MergeError, MessageError, RecipientsError
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person, merge_fields
-from vetmail_core.preferences import BulkCopies, EmailPreferences
+from vetmail_core.preferences import BulkCopies, EmailPreferences, Settings
 from vetmail_core.recipients import Exclusion, ExclusionReason
 from vetmail_core.sender import Sender
 
@@ -430,6 +430,24 @@ def test_a_function_gives_each_person_their_content(
     assert email.content.subject == subject
 
 
+def test_what_a_function_raises_says_whose_turn_it_was() -> None:
+    """The host's own error comes through, with a note: one student of 500 has no certificate."""
+    certificates = {"BOB": NOTICE}
+    steps = plan_bulk(lambda person: certificates[person.key], [BOB, ANN], sender="me@example.com").steps()
+    next(steps)
+    with pytest.raises(KeyError) as caught:
+        next(steps)
+    assert caught.value.__notes__ == ["This happened while the e-mail for ANN was made."]
+
+
+@pytest.mark.parametrize("given", [None, "Hello"])
+def test_a_function_that_gives_no_content_is_named_with_the_person(given: Content) -> None:
+    """None is no way of leaving somebody out: that would be an exclusion without a reason."""
+    plan = plan_bulk(lambda _: given, attrs.evolve(ANN, name="Ann Lee"), sender="me@example.com")
+    with pytest.raises(MessageError, match=rf"Ann Lee \(key ANN\).* but {type(given).__name__} came"):
+        plan.summary()
+
+
 def test_a_function_is_not_asked_for_those_who_are_left_out() -> None:
     """A certificate is not drawn up for somebody who cannot get it."""
     asked: list[str] = []
@@ -457,6 +475,61 @@ def test_a_sender_may_be_a_mailbox_or_its_text(sender: Mailbox | str) -> None:
     (email,) = plan_bulk(NOTICE, [ANN], sender=sender)
     assert email.sender == Mailbox("office@example.com")
     assert email.reply_to == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "fault"),
+    [
+        ({"content": "Class on Monday"}, MessageError, "here came str; write Content"),
+        ({"content": None}, MessageError, "here came NoneType"),
+        ({"people": "ann@example.com"}, RecipientsError, "here came str"),
+        ({"people": None}, RecipientsError, "here came NoneType"),
+        ({"copies": "every_recipient"}, RecipientsError, "copies is BulkCopies.* came 'every_recipient'"),
+        ({"context_copies": 1}, RecipientsError, "context_copies is BulkCopies.* came 1"),
+        ({"sender": None}, TypeError, "here came NoneType"),
+        ({"shared": {"class_staff": ["jo@example.com"]}}, RecipientsError, "here came str"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_when_planning(
+    changes: dict[str, object], kind: type[Exception], fault: str
+) -> None:
+    """Not at the first email, and not by doing something else in silence."""
+    given = {"content": NOTICE, "people": [ANN], "sender": "me@example.com", "context": "occurrence_class"}
+    with pytest.raises(kind, match=fault):
+        plan_bulk(**given | changes)  # type: ignore[arg-type]
+
+
+def test_a_stranger_among_the_people_is_refused_at_their_turn() -> None:
+    """The people are a stream, so nobody is looked at before."""
+    steps = plan_bulk(NOTICE, [ANN, "bob@example.com"], sender="me@example.com").steps()  # type: ignore[list-item]
+    assert isinstance(next(steps), Email)
+    with pytest.raises(RecipientsError, match="here came str"):
+        next(steps)
+
+
+def test_one_person_is_as_good_as_a_list_of_one() -> None:
+    """As one mailbox is for a copy."""
+    alone = plan_bulk(
+        NOTICE, ANN, sender="me@example.com", context="occurrence_class", shared={"class_staff": JO}
+    )
+    assert [row(email) for email in alone] == ["ann / jo / -"]
+    assert [row(email) for email in alone] == ["ann / jo / -"]
+
+
+@pytest.mark.parametrize("separator", [";", ","])
+def test_typed_copies_are_split_at_the_preferences_separator(separator: str) -> None:
+    """Whoever hands the preferences over need not split beforehand."""
+    preferences = EmailPreferences(settings=Settings(address_separator=separator))
+    typed = f"jo@example.com{separator} kim@example.com"
+    plan = plan_bulk(NOTICE, ANN, sender="me@example.com", cc=typed, bcc="", preferences=preferences)
+    assert [row(email) for email in plan] == ["ann / jo kim / -"]
+
+
+def test_a_batch_may_be_a_number() -> None:
+    """Hosts number their mailings as they number their records."""
+    numbered, named = (plan_bulk(NOTICE, ANN, sender="me@example.com", batch=name) for name in (17, "17"))
+    assert list(numbered) == list(named)
+    assert numbered.person_key(next(iter(numbered))) == "ANN"
 
 
 def test_a_copy_that_is_no_mailbox_is_refused_when_planning() -> None:

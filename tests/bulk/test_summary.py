@@ -149,9 +149,9 @@ def test_copies_that_cannot_be_made_are_counted_and_named() -> None:
         "1 copy not possible: inactive",
         "2 copies not possible: no address",
         "1 copy not possible: bad address",
-        "nobody is Class Staff",
-        "nobody is Parent/Guardian",
-        "nobody is Employer Contact",
+        "nobody gets a copy as Class Staff",
+        "nobody gets a copy as Parent/Guardian",
+        "nobody gets a copy as Employer Contact",
     ]
     assert [step.person for step in plan.steps() if isinstance(step, Exclusion)] == [people[2]]
 
@@ -169,7 +169,21 @@ def test_a_role_that_one_person_fills_is_not_empty() -> None:
         ),
     )
     assert plan.summary().empty_roles == ("dean",)
-    assert "nobody is dean" in str(plan.summary())
+    assert "nobody gets a copy as dean" in str(plan.summary())
+
+
+def test_a_role_in_to_is_not_missed() -> None:
+    """In a context of the product's own, "client: To" is about the people of the plan."""
+    plan = plan_bulk(
+        NOTICE,
+        CLASS,
+        sender="office@example.com",
+        context="excursion",
+        preferences=EmailPreferences(
+            contexts={"excursion": {"client": RecipientType.TO, "driver": RecipientType.CC}}
+        ),
+    )
+    assert plan.summary().empty_roles == ("driver",)
 
 
 def test_a_summary_cannot_be_changed() -> None:

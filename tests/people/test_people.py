@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
+from vetmail_core.bulk import plan_bulk
 from vetmail_core.credentials import Login, PlainSecret
-from vetmail_core.errors import AddressError, AddressErrorCode
+from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
+from vetmail_core.message import Content
 from vetmail_core.people import Person, Staff, merge_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BAD = ("ann", "ann@", "ann@@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann at example.com")
 
@@ -138,11 +144,59 @@ def test_a_person_travels_to_another_process() -> None:
     assert person.mailbox() == copy.deepcopy(person).mailbox()
 
 
-def test_a_changed_person_has_the_changed_address() -> None:
-    """``attrs.evolve`` reads the new address; the key stays, as it says who the person is."""
-    person = attrs.evolve(Person("ann@example.com"), address="ann.lee@example.com")
-    assert person.mailbox() == Mailbox("ann.lee@example.com")
-    assert person.key == "ann@example.com"
+@pytest.mark.parametrize("kind", [Person, lambda address, **key: Staff("Ann", address, **key)])
+def test_a_changed_person_has_the_changed_address(kind: Callable[..., Person]) -> None:
+    """``attrs.evolve`` reads the new address; a key of the host's stays, one taken from the old does not."""
+    coded = attrs.evolve(kind("ann@example.com", key="C1"), address="ann.lee@example.com")
+    assert coded.mailbox().addr_spec == "ann.lee@example.com"
+    assert coded.key == "C1"
+    assert attrs.evolve(kind("ann@example.com"), address="ann.lee@example.com").key == "ann.lee@example.com"
+    assert pickle.loads(pickle.dumps(kind("ann@example.com"))).key == "ann@example.com"  # noqa: S301 - our own bytes
+
+
+def test_people_made_from_one_by_another_address_are_several() -> None:
+    """A test, or an import, that varies the address of one record writes to all of them."""
+    people = [attrs.evolve(Person("x@example.com", name="Ann"), address=f"{n}@example.com") for n in "abc"]
+    assert plan_bulk(Content("Hello"), people, sender="office@example.com").summary().emails == len(people)
+
+
+@pytest.mark.parametrize("address", [float("nan"), 0, b"ann@example.com", ["ann@example.com"]])
+def test_an_address_that_is_no_text_is_a_bad_address(address: str) -> None:
+    """Tables bring missing addresses in as numbers; the person stands, and is left out with a reason."""
+    person = Person(address)
+    assert person.key == ""
+    assert person.has_address
+    with pytest.raises(AddressError, match=f"is a text, and here came {type(address).__name__}") as caught:
+        person.mailbox()
+    assert caught.value.code is AddressErrorCode.NO_ADDRESS
+    assert caught.value.text == str(address)
+
+
+def test_a_name_that_a_record_leaves_empty_is_no_name() -> None:
+    """None comes from databases; it means the same as an empty text."""
+    assert Person("ann@example.com", name=None) == Person("ann@example.com")
+
+
+def test_related_people_are_one_or_several() -> None:
+    """A student has one guardian, or two, or a query's result."""
+    mum = Person("mum@example.com")
+    assert Person(None, related={"guardian": mum}).related == {"guardian": (mum,)}
+    assert Person(None, related={"guardian": iter([mum])}).related == {"guardian": (mum,)}
+
+
+@pytest.mark.parametrize("related", ["mum@example.com", ["mum@example.com"], [Mailbox("mum@example.com")]])
+def test_related_people_are_persons(related: list[Person]) -> None:
+    """An address has no key and no name; the error shows how to make a person of it."""
+    with pytest.raises(RecipientsError, match=r"here came (str|Mailbox)") as caught:
+        Person(None, related={"guardian": related})
+    assert 'Person("ann@example.com", key="C1001", name="Ann Lee")' in str(caught.value)
+
+
+@pytest.mark.parametrize("address", [None, 5, b"jo@example.com"])
+def test_staff_have_an_address(address: str) -> None:
+    """Who writes is typed into the program, not read from a table of students: it must be right."""
+    with pytest.raises(TypeError, match=f"here came {type(address).__name__}"):
+        Staff("Jo Trainer", address)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +245,7 @@ def test_a_person_without_an_address_has_no_merge_fields() -> None:
         merge_fields(Person(None, name="Ann Lee"))
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(address=st.none() | st.text(), key=st.text(), name=st.text())
 def test_any_record_makes_a_person(address: str | None, key: str, name: str) -> None:
     """Whatever a record holds, the person is made, and the mailbox is there or an AddressError is."""

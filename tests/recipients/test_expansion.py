@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
@@ -212,6 +212,7 @@ people = st.builds(
 roles = st.sampled_from(["client", "class_staff", "guardian", "employer_contact", "dean"])
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(
     held=st.dictionaries(roles, st.lists(people, max_size=4)),
     rules=st.dictionaries(roles, st.sampled_from(RecipientType)),
@@ -236,6 +237,18 @@ def test_everybody_with_a_role_that_receives_is_a_recipient_or_an_exclusion(
             one.mailbox().address_key for role, some in usable.items() if types[role] is kind for one in some
         }
         assert here >= {mailbox.address_key for mailbox in box}
+
+
+def test_one_person_is_as_good_as_several() -> None:
+    """A record's one client is no list."""
+    expansion = expand_context("client", {"client": Person("ann@example.com")}, EmailPreferences())
+    assert boxes(expansion.recipients) == ("ann", "", "")
+
+
+def test_who_is_no_person_is_refused() -> None:
+    """An address alone has no key and no name: nobody could be named if it were bad."""
+    with pytest.raises(RecipientsError, match="here came str"):
+        expand_context("client", {"client": ["ann@example.com"]}, EmailPreferences())  # type: ignore[list-item]
 
 
 def test_a_mailbox_is_as_good_as_a_text() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
@@ -91,11 +91,25 @@ def test_an_address_stands_once_to_over_cc_over_bcc(
     assert (found.to, found.cc, found.bcc) == expected
 
 
+@pytest.mark.parametrize("given", [[5], [None], [A, b"b@example.com"], iter([Recipients()])])
+def test_what_is_no_mailbox_is_refused(given: list[Mailbox]) -> None:
+    """One alone too: recipients that exist are valid."""
+    with pytest.raises(TypeError, match=r"here came (int|NoneType|bytes|Recipients)"):
+        Recipients(given)
+
+
+def test_recipients_unite_with_recipients_only() -> None:
+    """A text beside them may be a list or one mailbox: say which."""
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Recipients(A) | "b@example.com"  # type: ignore[operator]
+
+
 def test_two_recipients_unite() -> None:
     """The union keeps the order, and the law."""
     assert Recipients(to=A, bcc=C) | Recipients(to=B, cc=[A, C]) == Recipients(to=[A, B], cc=[C])
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(one=recipients, two=recipients)
 def test_to_cc_and_bcc_are_disjoint_and_lose_nobody(one: Recipients, two: Recipients) -> None:
     """Law: an address stands once, and every address given stands somewhere."""
@@ -107,6 +121,7 @@ def test_to_cc_and_bcc_are_disjoint_and_lose_nobody(one: Recipients, two: Recipi
     assert bool(both) == (bool(one) or bool(two))
 
 
+@settings(deadline=None)  # a busy machine is not slow code
 @given(found=recipients, mailbox=mailboxes.filter(len).map(lambda many: many[0]))
 def test_somebody_addressed_stands_first_and_is_copied_on_nothing(
     found: Recipients, mailbox: Mailbox

@@ -244,7 +244,11 @@ REFUSALS = (
         promise="staff logins, mail by the system, and no shared login",
         server=MailServer(authentication=AuthenticationType.PASSWORD, use_staff_logins=True),
         setting="mail_server.username",
-        words=("no staff member sends this", "Email login username", "Email preferences > Mail server"),
+        words=(
+            "no staff member sends this",
+            "Email login username",
+            "Email preferences > Mail server, or let a staff member send",
+        ),
     ),
     Refusal(
         promise="a login is asked for, and there is none",
@@ -293,6 +297,8 @@ def test_a_sender_that_is_no_mailbox_is_refused() -> None:
     """A text that is no mailbox raises at once."""
     with pytest.raises(AddressError):
         Sender("office")
+    with pytest.raises(TypeError, match="here came Staff"):
+        Sender(Staff("Kim Lee", "kim@example.com"))  # type: ignore[arg-type]  # resolve_sender takes these
 
 
 def test_a_sender_shows_no_password() -> None:

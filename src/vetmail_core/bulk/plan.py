@@ -8,18 +8,20 @@ each walk gives the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.address import parse_mailbox_list
+from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
-from vetmail_core.errors import MergeError, RecipientsError
+from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import merge_fields
+from vetmail_core.people import Person, as_person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -33,15 +35,14 @@ from vetmail_core.recipients import (
 from vetmail_core.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from vetmail_core.address import Mailbox
-    from vetmail_core.people import Person
 
 __all__ = ["BulkPlan", "plan_bulk"]
 
 _NOBODY: Final = Recipients()
-_NO_ROLES: Final[Mapping[str, Iterable[Person]]] = MappingProxyType({})
+_NO_ROLES: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
 class _ReadOnce:
@@ -67,7 +68,11 @@ class _ReadOnce:
         return self._people
 
 
-def _people(people: Iterable[Person]) -> Iterable[Person]:
+def _people(people: Iterable[Person] | Person) -> Iterable[Person]:
+    if isinstance(people, Person):
+        return (people,)
+    if isinstance(people, str) or not isinstance(people, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        as_person(people)  # says what people are
     return _ReadOnce(people) if isinstance(people, Iterator) else people
 
 
@@ -114,7 +119,8 @@ class BulkPlan:
 
         Raises:
             MergeError: a merge field is unknown, or its value cannot stand in its place; names the person.
-            RecipientsError: the people came from an iterator, and it has been read.
+            MessageError: the function that gives the content gave something else; names the person.
+            RecipientsError: the people came from an iterator, and it has been read; or one is no `Person`.
         """
         return self._walk(None)
 
@@ -122,13 +128,15 @@ class BulkPlan:
         """Count what a run would do, by walking the plan as a run would.
 
         Raises:
-            MergeError: as `steps`; so a summary finds every person whose email cannot be made.
+            MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made.
             RecipientsError: as `steps`.
         """
         tally = Tally(self.shared.exclusions)
         for step in self._walk(tally.add_related):
             tally.add(step)
-        return tally.summary(wanted=self.roles, filled=self.shared.filled)
+        # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
+        copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
+        return tally.summary(wanted=copied, filled=self.shared.filled)
 
     def copy_exclusions(self) -> Iterator[Exclusion]:
         """Who holds a role that is copied, and cannot be written to; a guardian without an address.
@@ -158,11 +166,13 @@ class BulkPlan:
 
     def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
-        marketing, content_for = self.marketing, self._content_for()
+        marketing, content_for = self.marketing, personal(self.content)
         prefix = self._prefix()
         first, every = self._copies()
         copies, seen = first, SeenKeys()
         for person in self.people:
+            if not isinstance(person, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+                as_person(person)
             if person.key and not seen.meet(person.key):
                 yield _met_before(person)
                 continue
@@ -197,32 +207,6 @@ class BulkPlan:
     def _related(self, person: Person) -> PlacedRoles:
         return place_roles(person.related, self.roles, marketing=self.marketing)
 
-    def _content_for(self) -> Callable[[Person], Content]:
-        content = self.content
-        if not isinstance(content, Content):
-            return lambda person: _merged(content(person), person)
-        if _without_fields(content):
-            return lambda _: content
-        return lambda person: _merged(content, person)
-
-
-def _without_fields(content: Content) -> bool:
-    """Whether everybody reads the very same: then one value serves all, and is encoded once."""
-    try:
-        return content.merge({}) == content
-    except MergeError:
-        return False
-
-
-def _merged(content: Content, person: Person) -> Content:
-    try:
-        return content.merge(merge_fields(person))
-    except MergeError as error:
-        who = f"{person.name} (key {person.key})" if person.name else person.key
-        raise MergeError(
-            f"the e-mail for {who} cannot be made: {error}", field=error.field, place=error.place
-        ) from error
-
 
 def _met_before(person: Person) -> Exclusion:
     detail = f"{person.name or person.key} comes again: key {person.key} was met before in this list"
@@ -233,18 +217,18 @@ def _met_before(person: Person) -> Exclusion:
 
 def plan_bulk(
     content: Content | Callable[[Person], Content],
-    people: Iterable[Person],
+    people: Iterable[Person] | Person,
     *,
     sender: Sender | Mailbox | str,
     cc: Iterable[Mailbox | str] | Mailbox | str = (),
     bcc: Iterable[Mailbox | str] | Mailbox | str = (),
     copies: BulkCopies = BulkCopies.FIRST_RECIPIENT,
     context: str | None = None,
-    shared: Mapping[str, Iterable[Person]] = _NO_ROLES,
+    shared: Mapping[str, Iterable[Person] | Person] = _NO_ROLES,
     preferences: EmailPreferences | None = None,
     context_copies: BulkCopies | None = None,
     marketing: bool = False,
-    batch: str = "",
+    batch: str | int = "",
 ) -> BulkPlan:
     """Plan one email for each person.
 
@@ -254,30 +238,47 @@ def plan_bulk(
     Args:
         content: what is read, or a function that gives it for a person. Either way the person's merge fields
             go in; a content that the function has merged itself stays as it is.
-        people: who gets an email, walked lazily; an endless iterator is fine.
+        people: who gets an email, walked lazily; an endless iterator is fine, and so is one person.
         sender: who the emails are from.
-        cc: typed copies ("legacy CC"): an iterable of mailboxes, or one string, a list at ";".
+        cc: typed copies ("legacy CC"): an iterable of mailboxes, or one string, a list at the preferences'
+            address separator, ";" without preferences.
         bcc: typed blind copies, likewise.
         copies: whether the typed copies go with the first email made or with every one; `Mailer.plan_bulk`
             takes the choice from the preferences.
         context: where in the product the mail leaves from, "occurrence_class"; None for nowhere
             in particular. Its related roles go with each person's own email.
-        shared: role -> the people who hold it for the whole mailing, {"class_staff": [...]}. A private
-            context copies none of them.
-        preferences: say which role is To, CC or BCC in the context; None for VETtrak's defaults.
+        shared: role -> the people who hold it for the whole mailing, one or several: {"class_staff":
+            [...]}. A private context copies none of them.
+        preferences: say which role is To, CC or BCC in the context, and what separates typed addresses;
+            None for VETtrak's defaults. The rest of them is for `Mailer.plan_bulk` to hand over.
         context_copies: as `copies`, for the shared roles; None for the same choice as `copies`.
         marketing: whether this is marketing, which leaves out those who opted out of it.
-        batch: the mailing's name, "2026-T1 results". With it, an email has the same key and Message-ID in
-            every run and on every machine; without it, none, as the next mailing would have the same.
+        batch: the mailing's name, "2026-T1 results"; a number is taken by its digits. With it, an email has
+            the same key and Message-ID in every run and on every machine; without it, none, as the next
+            mailing would have the same.
 
     Raises:
         AddressError: the sender or a typed copy is no mailbox.
+        MessageError: the content is neither a `Content` nor a function.
         RecipientsError: typed copies of a private context; shared roles without a context, or of the very
-            role that the context's mail is addressed to.
+            role that the context's mail is addressed to; people who are none; a choice of copies that is no
+            `BulkCopies`.
+        TypeError: the sender is neither a `Sender` nor a mailbox.
     """
-    typed = Recipients(cc=cc, bcc=bcc)
+    if not (isinstance(content, Content) or callable(content)):
+        raise MessageError(
+            f"the content is a Content, or a function that gives one for a person, and here came "
+            f"{type(content).__name__}; write Content(subject, text)"
+        )
+    _check_choice("copies", copies)
+    if context_copies is None:
+        context_copies = copies
+    _check_choice("context_copies", context_copies)
+    preferences = EmailPreferences() if preferences is None else preferences
+    separator = preferences.settings.address_separator
+    typed = Recipients(cc=_typed(cc, separator), bcc=_typed(bcc, separator))
     refuse_private_copies(context, typed)
-    roles = _copied_roles(context, shared, preferences or EmailPreferences())
+    roles = _copied_roles(context, shared, preferences)
     return BulkPlan(
         content=content,
         people=people,
@@ -286,14 +287,27 @@ def plan_bulk(
         copies=copies,
         roles=roles,
         shared=place_roles(shared, roles, marketing=marketing),
-        context_copies=copies if context_copies is None else context_copies,
+        context_copies=context_copies,
         marketing=marketing,
-        batch=batch,
+        batch=str(batch),
     )
 
 
+def _check_choice(name: str, choice: object) -> None:
+    if not isinstance(choice, BulkCopies):
+        raise RecipientsError(
+            f"{name} is BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT, and here came {choice!r}"
+        )
+
+
+def _typed(
+    mailboxes: Iterable[Mailbox | str] | Mailbox | str, separator: str
+) -> Iterable[Mailbox | str] | Mailbox:
+    return parse_mailbox_list(mailboxes, separator=separator) if isinstance(mailboxes, str) else mailboxes
+
+
 def _copied_roles(
-    context: str | None, shared: Mapping[str, Iterable[Person]], preferences: EmailPreferences
+    context: str | None, shared: Mapping[str, object], preferences: EmailPreferences
 ) -> Mapping[str, RecipientType]:
     """The roles that get copies in a context; "the people" hold the role that the mail is addressed to."""
     if context is None:

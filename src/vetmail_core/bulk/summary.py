@@ -79,7 +79,7 @@ class PlanSummary:
             f"{_count(number, 'copy')} not possible: {_words(reason)}"
             for reason, number in self.copy_exclusions.items()
         ]
-        lines += [f"nobody is {ROLE_LABELS.get(role, role)}" for role in self.empty_roles]
+        lines += [f"nobody gets a copy as {ROLE_LABELS.get(role, role)}" for role in self.empty_roles]
         return "\n".join(lines)
 
 
