@@ -37,11 +37,21 @@ def encoded_text(text: str) -> tuple[str, bytes]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text[-1:] != "\n":
         text += "\n"
-    short = len(text) <= _LONGEST_LINE or max(map(len, text.split("\n"))) <= _LONGEST_LINE
     data = text.replace("\n", "\r\n").encode()
-    if short and text.isascii() and "\0" not in text:
+    if text.isascii() and "\0" not in text and _has_short_lines(text):
         return "7bit", data
     return _encoded(data)
+
+
+def _has_short_lines(text: str) -> bool:
+    """Whether every line fits; looks from one line end to the last one within reach, not at every line."""
+    start = 0
+    while len(text) - start > _LONGEST_LINE + 1:
+        end = text.rfind("\n", start, start + _LONGEST_LINE + 1)
+        if end < 0:
+            return False
+        start = end + 1
+    return True
 
 
 def _encoded(data: bytes) -> tuple[str, bytes]:
