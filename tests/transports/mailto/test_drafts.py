@@ -118,16 +118,23 @@ def test_drafts_of_yesterday_are_swept_and_nothing_else(tmp_path: Path) -> None:
     foreign = tmp_path / "letter.eml"
     foreign.write_bytes(b"mine")
     aged(foreign, 100)
-    new = folder.write(b"new")
+    folder.sweep()
     assert not old.exists()
-    assert sorted(tmp_path.iterdir()) == sorted([young, foreign, new])
+    assert sorted(tmp_path.iterdir()) == sorted([young, foreign])
+
+
+def test_a_folder_that_was_never_made_is_swept_already(tmp_path: Path) -> None:
+    """Sweeping makes none."""
+    DraftFolder(tmp_path / "drafts", clock=FakeClock()).sweep()
+    assert not (tmp_path / "drafts").exists()
 
 
 def test_an_old_draft_that_cannot_be_deleted_stops_nothing(tmp_path: Path) -> None:
     """On Windows a mail program may still hold it open; here it is a folder of that name."""
     (tmp_path / "vetmail-draft-held.eml").mkdir()
     os.utime(tmp_path / "vetmail-draft-held.eml", (0, 0))
-    assert DraftFolder(tmp_path, clock=FakeClock()).write(b"new").read_bytes() == b"new"
+    DraftFolder(tmp_path, clock=FakeClock()).sweep()
+    assert (tmp_path / "vetmail-draft-held.eml").exists()
 
 
 def test_a_draft_from_nobody_known_leaves_the_from_to_the_mail_program(

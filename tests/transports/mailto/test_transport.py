@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from email import message_from_bytes, policy
@@ -15,13 +16,17 @@ import pytest
 from vetmail_core import (
     Attachment,
     Cause,
+    EmailPreferences,
+    Mailer,
     MailtoTransport,
     Phase,
+    SqliteLedger,
     Status,
     Transport,
     TransportError,
     mailto_uri,
 )
+from vetmail_core.testing import a_student, content
 from vetmail_core.transports.mailto import HandOverWarning
 from vetmail_core.transports.mailto.opening import WindowsOpener
 
@@ -295,6 +300,59 @@ def test_a_window_opens_when_its_receipt_is_asked_for(
     run = MailtoTransport(open_uri=program).deliver([make_email(), make_email()])
     next(run)
     assert len(program.opened) == 1
+
+
+def test_every_run_sweeps_the_drafts_of_yesterday(
+    make_email: Callable[..., Email],
+    deliver: Callable[..., list[Receipt]],
+    program: MailProgram,
+    tmp_path: Path,
+) -> None:
+    """Also one that writes no draft: they hold personal data."""
+    deliver(make_email(text="x" * 5000))
+    [draft] = (tmp_path / "drafts").iterdir()
+    os.utime(draft, (0, 0))
+    deliver(make_email())
+    assert program.opened[-1].startswith("mailto:")
+    assert not draft.exists()
+
+
+def _mailer(program: MailProgram, tmp_path: Path, *, max_windows: int = 5) -> Mailer:
+    preferences = EmailPreferences(use_built_in_client=False)
+    transport = MailtoTransport(open_uri=program, drafts=tmp_path / "drafts", max_windows=max_windows)
+    return Mailer(preferences, transport=transport)
+
+
+def test_a_ledger_does_not_doubt_what_was_never_opened(tmp_path: Path, program: MailProgram) -> None:
+    """Too many windows, then as many as are allowed: everybody is written to, once."""
+    students = [a_student(f"Student{number}") for number in range(7)]
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    with _mailer(program, tmp_path) as mailer:
+        plan = mailer.plan_bulk(content(), students, batch="moved")
+        with pytest.raises(TransportError, match="More than 5 emails"):
+            mailer.send_bulk(plan, ledger=ledger)
+        assert program.opened == []
+    with _mailer(program, tmp_path, max_windows=7) as mailer:
+        assert mailer.send_bulk(plan, ledger=ledger).handed_over == 7
+        assert mailer.send_bulk(plan, ledger=ledger).emails == 0
+    assert len(program.opened) == 7
+
+
+def test_a_ledger_tries_again_what_a_missing_mail_program_did_not_open(tmp_path: Path) -> None:
+    """What was opened before stays as it is; the rest is opened when there is a program again."""
+    students = [a_student(f"Student{number}") for number in range(3)]
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    missing = OSError(2, "No such file or directory")
+    for fails_at, opened in ((1, 0), (2, 1), (9, 2)):
+        program = MailProgram(fails_at=fails_at, error=missing)
+        with _mailer(program, tmp_path) as mailer:
+            plan = mailer.plan_bulk(content(), students, batch="moved")
+            if fails_at == 1:
+                with pytest.raises(TransportError, match="could not be opened"):
+                    mailer.send_bulk(plan, ledger=ledger)
+            else:
+                assert mailer.send_bulk(plan, ledger=ledger).handed_over == opened
+        assert len(program.opened) == opened
 
 
 def test_an_empty_run_opens_nothing(deliver: Callable[..., list[Receipt]], program: MailProgram) -> None:

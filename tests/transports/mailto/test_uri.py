@@ -272,7 +272,10 @@ def test_a_link_outside_the_alphabet_never_leaves(uri: str) -> None:
     assert "example" not in str(caught.value)
 
 
-LOCAL = st.text("abcXYZ019!#$%&'*+/=?^_`{|}~-ößé名", min_size=1, max_size=12)
+# "=?" begins an encoded word, which no address may hold.
+LOCAL = st.text("abcXYZ019!#$%&'*+/=?^_`{|}~-ößé名", min_size=1, max_size=12).filter(
+    lambda text: "=?" not in text
+)
 MAILBOXES = st.lists(
     st.builds(
         "{}@{}".format,

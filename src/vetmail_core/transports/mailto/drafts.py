@@ -48,7 +48,7 @@ def draft_bytes(email: Email) -> bytes:
 
 
 class DraftFolder:
-    """A private folder of draft files, swept of those older than a day.
+    """A private folder of draft files, which are kept for a day.
 
     Args:
         folder: made when the first draft is written; None is a folder in the user's cache.
@@ -68,9 +68,8 @@ class DraftFolder:
         Raises:
             OSError: it cannot be written.
         """
-        folder = (self._folder or _default_folder()).resolve()
+        folder = self._path()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._sweep(folder)
         descriptor, name = tempfile.mkstemp(suffix=".eml", prefix=_PREFIX, dir=folder)
         path = Path(name)
         try:
@@ -81,14 +80,17 @@ class DraftFolder:
             raise
         return path
 
-    def _sweep(self, folder: Path) -> None:
-        """Delete our own old drafts; whatever else is in the folder is not ours."""
+    def sweep(self) -> None:
+        """Delete our own drafts that are older than a day; whatever else is in the folder is not ours."""
         oldest = (self._clock.now() - _KEPT).timestamp()
-        for path in folder.glob(f"{_PREFIX}*.eml"):
+        for path in self._path().glob(f"{_PREFIX}*.eml"):
             # Another program may hold the file open (Windows), or have swept it first.
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+    def _path(self) -> Path:
+        return (self._folder or _default_folder()).resolve()
 
 
 def _default_folder() -> Path:

@@ -24,7 +24,7 @@ from vetmail_core.transports.mailto.warnings import HandOverWarning
 from vetmail_core.transports.one_thread import OneThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -79,8 +79,8 @@ class MailtoTransport:
         separator: ";" or ",", the preferences' "Email address separator".
         open_uri: opens one `mailto:` or `file:` URI, and raises OSError or TransportError when it cannot;
             None is the system's own way.
-        drafts: folder of the draft files; None is a private one in the user's cache. Files older than 24
-            hours are deleted from it.
+        drafts: folder of the draft files; None is a private one in the user's cache. Each run deletes those
+            that are older than 24 hours.
         max_uri_length: characters, at most 8,000. Windows takes about 2,083.
         max_windows: how many emails one run may open.
         text_without_html: let the text go as a link where there is HTML beside it.
@@ -158,6 +158,11 @@ class MailtoTransport:
 
     def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
         with self._one_thread:
+            # A ledger doubts what was taken and not answered, unless told which emails have left; here all
+            # are taken before the first leaves.
+            announce: Callable[[], Callable[[Email], None]] | None = getattr(emails, "announce", None)
+            opens = None if announce is None else announce()
+            self._drafts.sweep()
             batch = list(islice(emails, self._max_windows + 1))
             if len(batch) > self._max_windows:
                 raise TransportError(
@@ -181,6 +186,8 @@ class MailtoTransport:
                             raise
                         stopped = str(error)
                     else:
+                        if opens is not None:
+                            opens(ready.email)  # not before: what could not be opened may be tried again
                         yield receipt
                         continue
                 yield not_attempted(ready.email, why=stopped)
