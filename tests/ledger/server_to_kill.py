@@ -1,6 +1,8 @@
 """A mail server that can be killed: keeps what it took in a file, one line an email, before it says 250.
 
-Run as ``python server_to_kill.py PORT FILE``; port 0 is any. Prints the port when it listens.
+Run as ``python server_to_kill.py PORT FILE LIMIT``; port 0 is any. Prints the port when it listens. LIMIT is
+a file of eight octets: while FILE is as long as the number in it, the server takes and then keeps silent, so
+that no client gets further than a test wants, however slowly the test is served by a busy machine.
 """
 
 from __future__ import annotations
@@ -10,8 +12,17 @@ import os
 import socket
 import sys
 import threading
+import time
 
 RECORD = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+LIMIT = os.open(sys.argv[3], os.O_RDONLY)
+
+
+def record(recipients: list[bytes]) -> None:
+    """Keep an email for good; return when the client may hear of it."""
+    os.write(RECORD, b",".join(recipients) + b"\n")
+    while os.fstat(RECORD).st_size >= int.from_bytes(os.pread(LIMIT, 8, 0)):
+        time.sleep(0.001)
 
 
 def serve(line: socket.socket) -> None:
@@ -36,13 +47,13 @@ def serve(line: socket.socket) -> None:
                         break
                 else:
                     return
-                os.write(RECORD, b",".join(recipients) + b"\n")
+                record(recipients)
                 recipients = []
             elif verb == b"BDAT":
                 size = int(command.split()[1])
                 if len(said.read(size)) < size:
                     return
-                os.write(RECORD, b",".join(recipients) + b"\n")
+                record(recipients)
                 recipients = []
             elif verb == b"QUIT":
                 answer = b"221 2.0.0 Bye\r\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import socket
 import subprocess
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 _OCTETS = len("p0@example.com\n")  # of a line in the server's file, at least
+_AHEAD = 20 * _OCTETS  # what the program may send beyond the moment at which it should be killed
 
 
 @attrs.frozen(kw_only=True)
@@ -63,14 +65,23 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.record = folder / "received"
+        self._limit = folder / "limit"
+        self.hold(None)
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
+    def hold(self, octets: int | None) -> None:
+        """Answer nobody's email any more once the file is so long; None answers everybody."""
+        file = os.open(self._limit, os.O_WRONLY | os.O_CREAT, 0o600)  # never truncated: the server reads it
+        os.write(file, (2**63 if octets is None else octets).to_bytes(8))
+        os.close(file)
+
     def start(self) -> None:
         """Listen."""
         self._process = subprocess.Popen(
-            [sys.executable, HERE / "server_to_kill.py", str(self.port), self.record], stdout=subprocess.PIPE
+            [sys.executable, HERE / "server_to_kill.py", str(self.port), self.record, self._limit],
+            stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
@@ -167,10 +178,11 @@ def killed(folder: Path, *, kills: int, people: int, mode: str = "AUTO", seed: i
         known = 0
         for number in range(kills):
             before = server.count()
-            running = program(server, ledger, people, mode, heard=False)
             # A random number of emails, which leaves some for the last kill, then a random moment.
             share = (people * _OCTETS - before) // (kills - number)
             some = before + moments.randrange(1, max(2, share))
+            server.hold(some + _AHEAD)
+            running = program(server, ledger, people, mode, heard=False)
             while server.count() < some and running.poll() is None:
                 pass
             time.sleep(moments.random() * 0.0005)
@@ -184,6 +196,7 @@ def killed(folder: Path, *, kills: int, people: int, mode: str = "AUTO", seed: i
                 doubts = len(opened.in_doubt())
             grew.append(doubts - known)
             known = doubts
+        server.hold(None)
         report = finish(program(server, ledger, people, mode))
         assert report["counts"]["unknown"] == known, "everybody in doubt is reported"
         sums(server, ledger, people).check()
