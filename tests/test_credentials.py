@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import json
 import logging
@@ -21,6 +22,7 @@ from keyrings.alt.file import PlaintextKeyring
 
 from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, Login, PlainSecret, Secret
 from vetmail_core.errors import PreferencesError
+from vetmail_core.preferences import MailServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -276,3 +278,22 @@ def test_a_login_refuses_a_bare_password() -> None:
     with pytest.raises(PreferencesError, match=r'is a bare str\. Wrap it.*PlainSecret\("\.\.\."\)') as caught:
         Login("mail@example.com", bare)  # type: ignore[arg-type]  # the slip under test
     assert "hunter2" not in str(caught.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vault:
+    """A host's own secret, written without a thought of its repr."""
+
+    text: str
+
+    def reveal(self) -> str:
+        """The secret."""
+        return self.text
+
+
+def test_a_secret_of_the_hosts_is_shown_by_its_kind_alone() -> None:
+    """Login and preferences keep it out of sight, whatever its own repr says."""
+    assert repr(Login("u", Vault(WORD))) == "Login(username='u', secret=<Vault>)"
+    assert "password=<Vault>" in repr(MailServer(password=Vault(WORD)))
+    assert "password=EnvironmentSecret(name='NAME')" in repr(MailServer(password=EnvironmentSecret("NAME")))
+    assert "password=None" in repr(MailServer())

@@ -17,7 +17,7 @@ import attrs
 
 from vetmail_core.errors import PreferencesError, Problem, Severity
 
-__all__ = ["EnvironmentSecret", "KeyringSecret", "Login", "PlainSecret", "Secret"]
+__all__ = ["EnvironmentSecret", "KeyringSecret", "Login", "PlainSecret", "Secret", "shown_secret"]
 
 _MASK: Final = "********"
 # C0, DEL, C1, the two Unicode line ends and lone surrogates: none of them can be typed into a login.
@@ -207,6 +207,13 @@ class KeyringSecret:
         return text
 
 
+def shown_secret(secret: object) -> str:
+    """A secret as a ``repr`` shows it: the kinds above as they are, a host's own by its class alone."""
+    if secret is None or isinstance(secret, PlainSecret | EnvironmentSecret | KeyringSecret):
+        return repr(secret)
+    return f"<{type(secret).__name__}>"
+
+
 @attrs.frozen
 class Login:
     """A user name and its secret.
@@ -221,7 +228,7 @@ class Login:
     """
 
     username: str
-    secret: Secret
+    secret: Secret = attrs.field(repr=shown_secret)
 
     def __attrs_post_init__(self) -> None:
         fault = _fault(self.username)

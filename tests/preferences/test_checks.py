@@ -156,6 +156,12 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
         [(ERROR, "mail_server.tls"), (ERROR, "mail_server.tls")],
         "start with TLS at once, which None does not",
     ),
+    (
+        "mail in clear at 465",
+        server(port=465, tls=TlsMethod.NONE, authentication=NONE, username="", password=None),
+        [(ERROR, "mail_server.tls")],
+        "start with TLS at once, which None does not",
+    ),
     ("password in clear", server(tls=TlsMethod.NONE), [(ERROR, "mail_server.tls")], "in clear"),
     (
         "password in clear in the own network",
@@ -401,15 +407,14 @@ def test_a_person_is_named_or_else_their_address() -> None:
 
 
 def test_nothing_that_does_not_apply_is_criticised() -> None:
-    """With the built-in client off only the separator matters, and that deserves a hint."""
+    """With the built-in client off only the separator matters; a comma is not for Outlook."""
     off = attrs.evolve(
         server(host="", port=465, tls=TlsMethod.NONE, password=None), use_built_in_client=False
     )
-    assert told(off) == [(HINT, "settings.address_separator")]
-    assert 'Try ","' in check_preferences(off)[0].advice
-    comma = settings(off, address_separator=",")
-    assert told(comma) == [(HINT, "settings.address_separator")]
-    assert 'Try ";"' in check_preferences(comma)[0].advice
+    assert told(off) == []
+    (problem,) = check_preferences(settings(off, address_separator=","))
+    assert (problem.severity, problem.setting) == (Severity.HINT, "settings.address_separator")
+    assert 'Choose ";" where mail is sent through Outlook' in problem.advice
 
 
 @pytest.mark.parametrize("key", PROVIDERS)

@@ -96,15 +96,23 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        (b"", "line 1, column 1: Expecting value"),
+        (b"", "line 1, column 1: the file is empty"),
+        (b"\xef\xbb\xbf \n", "line 1, column 1: the file is empty"),
         (b'{"schema": 1,\n  "settings" {}}', "line 2, column 14: Expecting ':' delimiter"),
         (b'{"schema": 1,\n "mail_server": {"password": {"plain": "hunter2"}', "line 2, column 50"),
         (b'{"schema": 1,\n "x": "\xff"}', "line 2, column 8: this is no UTF-8 text"),
         (b"\xff", "line 1, column 1: this is no UTF-8 text"),
-        (b'{"schema": 1, "schema": 1}', '"schema" stands twice in one group'),
-        (b'{"schema": NaN}', "NaN is not a number"),
+        (
+            b'{"schema": 1,\n "schema": 1}',
+            "line 2, column 2: this name stands in its group for the second time",
+        ),
+        (b'{"schema": 1,\n "x": [{"y": 1}, {"\\u0079": 1, "y" :2}]}', "line 2, column 32: this name"),
+        (
+            b'{"schema": 1,\n "x": ["NaN", -Infinity]}',
+            "line 2, column 15: -Infinity is not a number that JSON",
+        ),
+        (b'{"schema":\n' + b"7" * 5_000 + b", }", "line 2, column 1: this number is too long"),
         (b"[" * 200_000, "nested too deeply"),
-        (b'{"schema": ' + b"1" * 5000 + b"}", "somewhere inside"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_place(file: Path, content: bytes, place: str) -> None:

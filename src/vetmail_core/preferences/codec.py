@@ -20,6 +20,7 @@ from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecr
 from vetmail_core.errors import PreferencesError, Problem
 from vetmail_core.preferences import _rules as rules
 from vetmail_core.preferences.model import (
+    SETTING_NAMES,
     AuthenticationType,
     BulkCopies,
     EmailPreferences,
@@ -102,9 +103,10 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
     if not rules.is_group(data):
         found = f"Expected e-mail preferences, found {rules.shown(data)}."
         return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
-    problems = list(_wrong_schema(data.get("schema")))
-    if problems:
-        # Nothing else is looked at: in another shape the same names may mean something else.
+    schema = data.get("schema")
+    problems = list(_wrong_schema(schema))
+    if problems and isinstance(schema, int) and schema > SCHEMA:
+        # Nothing else is looked at: in a newer shape the same names may mean something else.
         return None, tuple(problems)
     values: dict[str, object] = {}
     unknown = {"": _left_over(data, _TOP)}
@@ -121,14 +123,20 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
     values["contexts"] = _read_contexts(data.get("contexts", {}), problems)
     kept = {name: keys for name, keys in unknown.items() if keys}
     preferences = _build(EmailPreferences, {**values, "unknown": kept}, problems)
-    return (None, tuple(problems)) if problems else (preferences, ())
+    return (None, tuple(sorted(problems, key=_order))) if problems else (preferences, ())
+
+
+def _order(problem: Problem) -> tuple[int, int]:
+    """Where a setting stands on the screen; the rules of the contexts stay as they came."""
+    name = problem.setting
+    return _TOP.index(name.partition(".")[0]), SETTING_NAMES.index(name) if name in SETTING_NAMES else 0
 
 
 def _wrong_schema(schema: object) -> Iterator[Problem]:
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         yield rules.error(
             "schema",
-            f"Expected the number of the shape, 1 to {SCHEMA}, found {rules.shown(schema)}.",
+            f"Expected {SCHEMA}, the number of the shape, found {rules.shown(schema)}.",
             f'Write "schema": {SCHEMA}, if these are e-mail preferences.',
         )
     elif schema > SCHEMA:
@@ -144,17 +152,13 @@ def _read_tab(
     name: str, group: Mapping[str, object], tab: type[_Built], problems: list[Problem]
 ) -> _Built | None:
     values: dict[str, object] = {}
-    bad: list[Problem] = []
     for key, kind in _types(tab).items():
         if key in group:
             try:
                 values[key] = _CONVERTER.structure(group[key], kind)
             except _UnfitError as unfit:
-                bad.append(unfit.problem(f"{name}.{key}"))
-    built = _build(tab, values, bad)
-    order = [f"{name}.{key}" for key in _types(tab)]
-    problems.extend(sorted(bad, key=lambda problem: order.index(problem.setting)))
-    return built
+                problems.append(unfit.problem(f"{name}.{key}"))
+    return _build(tab, values, problems)
 
 
 def _read_contexts(contexts: object, problems: list[Problem]) -> object:

@@ -21,7 +21,7 @@ import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
-from vetmail_core.credentials import Secret  # noqa: TC001 - the codec resolves the types of the fields
+from vetmail_core.credentials import Secret, shown_secret
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import _rules as rules
 
@@ -105,7 +105,7 @@ class MailServer:
     authentication: AuthenticationType = AuthenticationType.NONE
     use_staff_logins: bool = False
     username: str = ""
-    password: Secret | None = None
+    password: Secret | None = attrs.field(default=None, repr=shown_secret)
     wait_between_emails_ms: int = 0
 
     def __attrs_post_init__(self) -> None:

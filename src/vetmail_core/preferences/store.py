@@ -22,6 +22,7 @@ import platformdirs
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, Problem, Severity, StalePreferencesError
+from vetmail_core.preferences._document import read_document
 from vetmail_core.preferences._lock import locked
 from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
 
@@ -62,11 +63,17 @@ def load_preferences(path: str | os.PathLike[str] | None = None) -> EmailPrefere
             line and column); or settings in it cannot stand (all of them are named).
     """
     file = default_preferences_path() if path is None else Path(path)
-    document, revision, fault = _read_document(file)
-    if fault is not None:
-        raise fault
-    preferences, problems = read_preferences(document)
+    data = _read(file)
+    revision = _revision(data)
+    document, damage = read_document(data)
     # A traceback printed with its local variables must not print a password that stands in the file.
+    del data
+    if damage:
+        raise _fault(
+            f"The preferences file {file} is damaged {damage}.",
+            "Put it right there, or restore the file from a copy.",
+        )
+    preferences, problems = read_preferences(document)
     del document
     if preferences is None:
         raise PreferencesError.of(problems, opening=f"The preferences file {file} cannot be used.")
@@ -222,53 +229,19 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _read_document(file: Path) -> tuple[object, str, PreferencesError | None]:
-    """Read and parse. The fault is returned, not raised, as what json raises holds the whole text."""
+def _read(file: Path) -> bytes:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError as error:
-        fault = _fault(
+        raise _fault(
             f"There is no preferences file {file}.",
             "Save the e-mail preferences first, or name the file they are in.",
-        )
-        fault.__cause__ = error
-        return None, "", fault
+        ) from error
     except OSError as error:
-        fault = _fault(
+        raise _fault(
             f"The preferences file {file} cannot be read: {_reason(error)}.",
             "Let the program that sends the mail read it.",
-        )
-        fault.__cause__ = error
-        return None, "", fault
-    try:
-        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        what = f"at line {error.lineno}, column {error.colno}: {error.msg}"
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        what = f"at line {line}, column {column}: this is no UTF-8 text"
-    except RecursionError:
-        what = "somewhere inside: its groups are nested too deeply"
-    except ValueError as error:
-        what = f"somewhere inside: {error}"
-    else:
-        return document, _revision(data), None
-    advice = "Put it right there, or restore the file from a copy."
-    return None, "", _fault(f"The preferences file {file} is damaged {what}.", advice)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    group = dict(pairs)
-    if len(group) < len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'"{twice}" stands twice in one group')
-    return group
-
-
-def _no_number(word: str) -> object:
-    raise ValueError(f"{word} is not a number that JSON knows")
+        ) from error
 
 
 def _reason(error: OSError) -> str:

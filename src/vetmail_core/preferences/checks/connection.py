@@ -91,7 +91,7 @@ def in_clear(case: Case) -> Iterator[Problem]:
             f"{provider.name} takes no mail on a connection in clear.",
             f"Choose {_METHOD[provider.tls]} and enter port {provider.ports[0]}.",
         )
-    else:
+    elif server.port not in _IMPLICIT_PORTS:  # nothing at all gets through there, as is said above
         yield hint(
             "mail_server.tls",
             f"Mail crosses the network to {server.host} in clear, where others can read it.",

@@ -89,7 +89,8 @@ def default_from(case: Case) -> Iterator[Problem]:
         yield warning(
             "settings.default_from",
             f"Staff send with their own logins, but a default from address is set ({default.addr_spec}).",
-            "Clear the default from address; each staff member's own address is used then.",
+            "Clear the default from address, unless mail that no staff member sends, such as portal "
+            "notifications, needs it.",
         )
     elif default is None and not case.server.use_staff_logins and not case.from_is_login:
         yield hint(
@@ -123,20 +124,14 @@ def bulk_copies(case: Case) -> Iterator[Problem]:
 
 
 def separator(case: Case) -> Iterator[Problem]:
-    """A mail program splits the list of addresses its own way."""
-    character = case.settings.address_separator
-    if character == ";":
-        advice = 'Try "," if the mail program shows several addresses as one, as Apple Mail and Evolution do.'
-        known = "Outlook understands"
-    else:
-        advice = 'Try ";" if the mail program shows several addresses as one, as Outlook does by default.'
-        known = "Apple Mail and most programs but Outlook understand"
-    yield hint(
-        "settings.address_separator",
-        f'Several addresses are handed to the mail program with "{character}" '
-        f"between them, which {known}; no separator suits every program.",
-        advice,
-    )
+    """Outlook splits a list of addresses at semicolons, unless Windows is told otherwise."""
+    if case.settings.address_separator == ",":
+        yield hint(
+            "settings.address_separator",
+            'Several addresses are handed to the mail program with "," between them, which Outlook, as it '
+            "comes, takes for one long address.",
+            'Choose ";" where mail is sent through Outlook; most other programs want ",".',
+        )
 
 
 def context_rules(case: Case) -> Iterator[Problem]:
