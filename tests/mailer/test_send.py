@@ -24,7 +24,10 @@ from vetmail_core import (
     PreferencesError,
     RecipientsError,
     RecipientType,
+    RedirectAll,
+    Retrying,
     Settings,
+    SmtpTransport,
     Staff,
     Status,
 )
@@ -33,6 +36,8 @@ from vetmail_core.testing import FakeClock, LocalSmtpServer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from vetmail_core import Transport
 
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
 HELLO = Content("Your class moved", "It is in room 4 now.")
@@ -250,15 +255,33 @@ def test_the_connection_is_made_when_it_is_needed_and_kept_between_emails(smtpd:
     assert smtpd.verbs.count("EHLO") == 1
 
 
-def test_closing_closes_the_transport_that_was_handed_in(
+def test_a_transport_that_was_handed_in_is_its_owners_to_close(
     preferences: EmailPreferences, counting: Make
 ) -> None:
-    """The mailer is its keeper; and a mailer that never opened one has nothing to close."""
+    """Several mailers may share one; and a mailer that never opened one has nothing to close."""
     transport = counting()
-    with Mailer(preferences, transport=transport):
-        pass
-    assert transport.closed == 1
+    for _ in range(2):
+        with Mailer(preferences, transport=transport) as mailer:
+            mailer.send(HELLO, to="ann@example.com")
+    assert (transport.count, transport.closed) == (2, 0)
     Mailer(preferences).close()
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [lambda inner: inner, lambda inner: Retrying(RedirectAll(inner, "test@example.com"), delays=[])],
+)
+def test_the_connection_of_a_transport_that_was_handed_in_is_ended_politely(
+    preferences: EmailPreferences, smtpd: LocalSmtpServer, wrapped: Callable[[Transport], Transport]
+) -> None:
+    """QUIT when the mailer is left, inside wrappers too, and the next mailer connects again."""
+    transport = wrapped(SmtpTransport(smtpd.mail_server))
+    for _ in range(2):
+        with Mailer(preferences, transport=transport) as mailer:
+            mailer.send(HELLO, to="ann@example.com")
+        mailer.close()
+        assert smtpd.verbs[-1] == "QUIT"
+    assert smtpd.verbs.count("QUIT") == 2
 
 
 def test_every_wait_goes_through_the_clock(waiting: Callable[[int], EmailPreferences]) -> None:

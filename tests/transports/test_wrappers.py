@@ -15,6 +15,7 @@ from vetmail_core import (
     Email,
     Mailbox,
     Outcome,
+    Pipelining,
     Receipt,
     Recipients,
     RedirectAll,
@@ -190,6 +191,18 @@ def test_what_became_of_the_one_copy_counts_for_each_recipient() -> None:
     assert receipt.queue_id == "Q1"
 
 
+def test_an_email_that_was_redirected_once_already_can_be_redirected_again() -> None:
+    """However its headers are spelt; they tell of the last redirection."""
+    server = Server()
+    email = attrs.evolve(
+        an_email("ann@example.com"), headers={"x-original-to": "old@example.com", "X-Class": "7"}
+    )
+    (receipt,) = RedirectAll(server, "test@example.com").deliver([email])
+    assert receipt.ok
+    (got,) = server.got
+    assert dict(got.headers) == {"X-Class": "7", "X-Original-To": "ann@example.com"}
+
+
 def test_the_one_address_has_to_be_one() -> None:
     """A mistake shows before anything is sent."""
     with pytest.raises(AddressError):
@@ -279,11 +292,25 @@ def test_an_interrupted_wait_loses_no_answer() -> None:
     assert statuses == [Status.ACCEPTED, Status.DEFERRED, Status.ACCEPTED]
 
 
-@pytest.mark.parametrize("delay", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("delay", [-1.0, float("nan"), float("inf"), "5", None])
 def test_a_delay_is_a_number_of_seconds(delay: float) -> None:
     """A mistake shows when the transport is made."""
     with pytest.raises(TransportError, match="zero or more"):
         Retrying(Server(), delays=[1, delay])
+
+
+@pytest.mark.parametrize("mode", Pipelining)
+def test_each_try_counts_once_and_goes_over_the_same_connection(mode: Pipelining) -> None:
+    """The server is told that the envelope which came to nothing is over; another try needs no new login."""
+    clock = FakeClock()
+    with LocalSmtpServer() as smtpd:
+        smtpd.faults.defer("ann@example.com", code=451, enhanced="4.7.1", times=2)
+        inner = SmtpTransport(smtpd.mail_server, pipelining=mode, clock=clock)
+        with Retrying(inner, delays=(seconds for seconds in (1, 2)), clock=clock) as transport:
+            (receipt,) = transport.deliver([an_email("ann@example.com")])
+        assert smtpd.verbs.count("EHLO") == 1
+    assert receipt.ok
+    assert receipt.attempts == 3
 
 
 def test_greylisting_over_a_real_connection_ends_well() -> None:

@@ -30,6 +30,7 @@ from vetmail_core.recipients import (
 )
 from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
+from vetmail_core.transports.base import HangsUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,7 +66,8 @@ class RunInterrupted(KeyboardInterrupt):
 class Mailer:
     """Sends under an organisation's preferences.
 
-    A context manager; leaving it closes the transport, also one that was handed in.
+    A context manager; leaving it closes the transport that it made. One that was handed in stays its owner's
+    to close; the connection that it may still hold is ended politely, and it can be used again.
 
     With the built-in client off the default mail program knows who sends, where replies go and how to log in:
     for it only the address separator of the preferences counts.
@@ -252,12 +254,15 @@ class Mailer:
         return self.last_report
 
     def close(self) -> None:
-        """End the connection politely. A second call does nothing."""
-        if self._transport is not None:
+        """End the connection politely. A second call does nothing; the next send connects again."""
+        if self._transport is None:
+            return
+        if self._own:
             self._transport.close()
-            if self._own:
-                self._transport = None
-                self._ended = self._clock.monotonic()
+            self._transport = None
+            self._ended = self._clock.monotonic()
+        elif isinstance(self._transport, HangsUp):
+            self._transport.hang_up()
 
     def __enter__(self) -> Self:
         return self

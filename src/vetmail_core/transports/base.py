@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["Transport"]
+__all__ = ["HangsUp", "Transport"]
 
 
 @runtime_checkable
@@ -37,4 +37,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End politely. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class HangsUp(Protocol):
+    """A transport that keeps its connection open between runs, and can end it without being closed."""
+
+    def hang_up(self) -> None:
+        """End the connection politely; the next run connects again."""
         ...

@@ -20,6 +20,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
+from vetmail_core.transports.base import HangsUp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +40,11 @@ class _Wrapper:
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
+
+    def hang_up(self) -> None:
+        """End a connection that the transport inside keeps open; the next run connects again."""
+        if isinstance(self._inner, HangsUp):
+            self._inner.hang_up()
 
     def close(self) -> None:
         """Close the transport inside. A second call does nothing."""
@@ -97,7 +103,11 @@ class RedirectAll(_Wrapper):
 
     def _redirected(self, email: Email) -> Email:
         recipients = email.recipients
-        headers = dict(email.headers)
+        headers = {
+            name: value
+            for name, value in email.headers.items()
+            if not name.casefold().startswith("x-original-")
+        }
         for name, mailboxes in (("X-Original-To", recipients.to), ("X-Original-Cc", recipients.cc)):
             if mailboxes:
                 headers[name] = ", ".join(mailbox.addr_spec for mailbox in mailboxes)
@@ -145,7 +155,7 @@ class Retrying(_Wrapper):
         self._delays = tuple(delays)
         self._clock = SystemClock() if clock is None else clock
         for delay in self._delays:
-            if not (math.isfinite(delay) and delay >= 0):
+            if not (isinstance(delay, int | float) and math.isfinite(delay) and delay >= 0):
                 raise TransportError(
                     f"Delays are seconds, zero or more; {delay!r} came among {self._delays!r}. Correct it."
                 )

@@ -113,6 +113,9 @@ class DataLane:
         capabilities: what the server announced.
         mode: one of the three.
         plain: leave DSN parameters out.
+
+    Attributes:
+        needs_reset: the server still has an envelope open that came to nothing; RSET goes first.
     """
 
     def __init__(self, capabilities: Capabilities, mode: Pipelining, *, plain: bool = False) -> None:
@@ -127,7 +130,7 @@ class DataLane:
         self._sending: Transaction | None = None
         self._taken_by_all = False
         self._lone_dot = False
-        self._needs_reset = False
+        self.needs_reset = False
         self._given = 0
         self._proved = Pipelining.OFF
         self._fault: Lost | None = None
@@ -202,8 +205,8 @@ class DataLane:
 
     def _envelope(self, transaction: Transaction, octets: list[bytes], shown: list[bytes]) -> None:
         lockstep = self._mode is Pipelining.OFF
-        if self._needs_reset:
-            self._needs_reset = False
+        if self.needs_reset:
+            self.needs_reset = False
             self._say(b"RSET\r\n", None, Phase.MAIL, octets, shown)
             if lockstep:
                 return
@@ -318,7 +321,7 @@ class DataLane:
             transaction.out_of_step(raw, phase)
             self._finish(transaction)
         elif phase is Phase.DATA:
-            self._needs_reset = True
+            self.needs_reset = True
             transaction.conclude(raw, Phase.DATA)
             self._finish(transaction)
         elif self._mode is Pipelining.OFF:
@@ -328,7 +331,7 @@ class DataLane:
         """In lockstep: whether it makes sense to go on."""
         refused_all = not self._commands and not transaction.rcpt_taken
         if not transaction.mail_taken or refused_all:
-            self._needs_reset = transaction.mail_taken
+            self.needs_reset = transaction.mail_taken
             self._commands.clear()
             self._next = None
             transaction.conclude(b"", Phase.DATA)
@@ -343,7 +346,7 @@ class DataLane:
         if transaction.rcpt_taken:
             self.over = True
         else:
-            self._lone_dot = self._needs_reset = True
+            self._lone_dot = self.needs_reset = True
         transaction.conclude(b"", Phase.DATA)
         self._finish(transaction)
 

@@ -16,6 +16,7 @@ from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost
 from vetmail_core.transports.smtp.pace import Backoff
+from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
 from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
 
@@ -255,6 +256,8 @@ class Run:
         if self._session is None and host.session is not None:
             self._session, host.session = host.session, None
             self._lane = host.lane(self._session.capabilities, self._limits.chunking_window)
+            if isinstance(self._lane, DataLane):
+                self._lane.needs_reset = self._session.needs_reset
             self._base = self._session.connection.sent
         session, lane = self._session, self._lane
         if session is not None and lane is not None:
@@ -426,4 +429,5 @@ class Run:
         elif host.closed or host.session is not None or self._stop is not None:
             connection.quit()
         else:
+            session.needs_reset = isinstance(lane, DataLane) and lane.needs_reset
             host.session = session

@@ -44,6 +44,7 @@ class Session:
         messages: how many went over it.
         opened: when, by the run's clock.
         used: when it was last used, by the run's clock.
+        needs_reset: the last run left an envelope open that came to nothing.
     """
 
     connection: Connection
@@ -53,6 +54,7 @@ class Session:
     messages: int = 0
     opened: float = 0.0
     used: float = 0.0
+    needs_reset: bool = False
 
 
 class Opener:
@@ -175,8 +177,9 @@ class Opener:
         """
         return connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
 
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._context is None and self.server.tls is not TlsMethod.NONE:
+            # Reading the computer's certificate store takes a while; it is done once, and where it is needed.
             self._context = ssl.create_default_context()
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         return self._context

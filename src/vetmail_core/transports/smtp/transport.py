@@ -165,10 +165,14 @@ class SmtpTransport:
         session = self._host.session
         return () if session is None else session.connection.transcript
 
-    def close(self) -> None:
-        """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
+    def hang_up(self) -> None:
+        """Say goodbye to the server; the next run connects again. Nothing happens during a run."""
         host = self._host
-        host.closed = True
         session, host.session = host.session, None
         if session is not None:
             session.connection.quit()
+
+    def close(self) -> None:
+        """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
+        self._host.closed = True
+        self.hang_up()
