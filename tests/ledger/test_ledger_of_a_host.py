@@ -165,3 +165,17 @@ def test_without_any_ledger_a_broken_transport_is_still_answered_for(email: Make
     (receipt,) = delivery.unfinished
     assert isinstance(receipt, Receipt)
     assert receipt.unknown
+
+
+def test_a_host_may_keep_the_states_as_text(postbox: Make, email: Make) -> None:
+    """As a column of a table does; every end state is still an end."""
+
+    class Texts(Table):
+        def state(self, key: str, /) -> Any:  # noqa: ANN401 - text where the protocol says LedgerState
+            state = super().state(key)
+            return None if state is None else str(state)
+
+    table, box = Texts(), postbox({"lee@example.com": Status.REFUSED})
+    emails = [email("ann@example.com"), email("lee@example.com")]
+    assert len(list(deliver_once(table, box, emails))) == 2
+    assert list(deliver_once(table, box, emails)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
@@ -249,14 +250,42 @@ def test_a_later_versions_file_is_left_alone(path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(path: Path) -> None:
     """The sentence says which file and what to do."""
     path.write_text("Dear class, " * 200, encoding="utf-8")
-    with pytest.raises(LedgerError, match=r"sent\.ledger cannot be opened"):
+    with pytest.raises(
+        LedgerError, match=r"sent\.ledger cannot be opened: .*give the ledger a file of its own"
+    ):
         SqliteLedger(path)
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """Before anything is tried."""
-    with pytest.raises(LedgerError, match="cannot be opened"):
-        SqliteLedger(tmp_path / "missing" / "sent.ledger")
+def test_a_damaged_ledger_sends_nothing(path: Path, postbox: Make, email: Make) -> None:
+    """Who has been sent to cannot be known any more; the sentence says what to do."""
+    with SqliteLedger(path) as ledger:
+        list(deliver_once(ledger, postbox(), [email(f"p{n}@example.com") for n in range(500)]))
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xaa" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match="damaged: restore it from a copy"):
+        SqliteLedger(path)
+
+
+@pytest.mark.parametrize("name", ["missing/sent.ledger", "."])
+def test_a_path_that_can_hold_no_file_is_an_error(tmp_path: Path, name: str) -> None:
+    """A folder that is not there, or is where the file should be; before anything is tried."""
+    with pytest.raises(LedgerError, match=r"cannot be opened: .*Name a file, in a folder that is there"):
+        SqliteLedger(tmp_path / name)
+
+
+def test_a_ledger_in_memory_is_gone_with_the_object(postbox: Make, email: Make) -> None:
+    """For a test, as SQLite calls it; it remembers like any other meanwhile."""
+    ledger = SqliteLedger(":memory:")
+    folder = ledger.path.parent
+    box = postbox()
+    for _ in range(2):
+        list(deliver_once(ledger, box, [email("ann@example.com")]))
+    assert box.to("ann@example.com") == 1
+    ledger.close()
+    del ledger
+    gc.collect()
+    assert not folder.exists()
 
 
 def test_a_closed_ledger_starts_no_run(path: Path, postbox: Make, email: Make) -> None:
@@ -266,6 +295,8 @@ def test_a_closed_ledger_starts_no_run(path: Path, postbox: Make, email: Make) -
     ledger.close()
     with pytest.raises(LedgerError, match="has been closed"):
         list(deliver_once(ledger, postbox(), [email("ann@example.com")]))
+    with pytest.raises(LedgerError, match="has been closed; open it again"):
+        ledger.state("ann")
 
 
 def test_closing_in_the_middle_of_a_run_loses_nothing(path: Path, postbox: Make, email: Make) -> None:

@@ -68,7 +68,8 @@ class OneByOne:
         return [self._claim(email, retry_unknown=retry_unknown) for email in emails]
 
     def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
-        state = self._ledger.state(email.key)
+        known = self._ledger.state(email.key)
+        state = None if known is None else LedgerState(known)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
             return Standing(Verdict.DONE, state=state)
         standing = NEW if state is None else stand(email, state, None, 0, retry_unknown=retry_unknown)

@@ -13,6 +13,9 @@ The file has to be on a disk of this machine: SQLite's WAL mode does not work on
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
@@ -54,7 +57,8 @@ class SqliteLedger:
     ends without closing it loses nothing.
 
     Args:
-        path: the file, on a disk of this machine; its folder must be there.
+        path: the file, on a disk of this machine; its folder must be there. ``":memory:"``, as SQLite calls
+            it, is a ledger for a test: it is gone with this object.
         clock: tells when something was written down.
 
     Raises:
@@ -62,6 +66,11 @@ class SqliteLedger:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
+        if path == ":memory:":
+            # In a file all the same, which the marks of a run can stand beside.
+            folder = Path(tempfile.mkdtemp(prefix="vetmail-ledger-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            path = folder / "ledger"
         self._store = Store(Path(path).absolute(), SystemClock() if clock is None else clock)
         self._runs: list[SqliteRun] = []
         self._direct: SqliteRun | None = None

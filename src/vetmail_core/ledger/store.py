@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from vetmail_core.errors import LedgerError
@@ -27,6 +28,7 @@ __all__ = ["Row", "Store"]
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
 _SCHEMA: Final = 1
 _BUSY_SECONDS: Final = 30.0
+_PRIMARY: Final = 0xFF  # of an extended result code
 _TABLE: Final = """
 CREATE TABLE emails (
     id INTEGER PRIMARY KEY,
@@ -39,6 +41,20 @@ CREATE TABLE emails (
     prior TEXT
 )
 """
+_WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        sqlite3.SQLITE_NOTADB: "It is a file of another kind: give the ledger a file of its own.",
+        sqlite3.SQLITE_CORRUPT: (
+            "The file is damaged: restore it from a copy, because only the ledger knows who has been sent to."
+        ),
+        sqlite3.SQLITE_CANTOPEN: ("Name a file, in a folder that is there and where this program may write."),
+        sqlite3.SQLITE_BUSY: "Another program has held it for half a minute: let that end, then start again.",
+    }
+)
+_NO_ROOM: Final = (
+    "Nothing is sent that cannot be written down: make room on the disk, or give this program the right to"
+    " write there, then start the run again."
+)
 _SETTLE: Final = "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
 _BACK: Final = "UPDATE emails SET state=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
 
@@ -118,10 +134,10 @@ class Store:
 
     def error(self, what: str, error: Exception) -> LedgerError:
         """The error for a file that cannot be used."""
-        return LedgerError(
-            f"The ledger {self.path} {what}: {error}. Nothing is sent that cannot be written down:"
-            " make room on the disk, or give this program the right to write there, then start the run again."
-        )
+        if isinstance(error, sqlite3.ProgrammingError):
+            return LedgerError(f"The ledger {self.path} has been closed; open it again.")
+        kind = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        return LedgerError(f"The ledger {self.path} {what}: {error}. {_WHAT_TO_DO.get(kind, _NO_ROOM)}")
 
     @contextlib.contextmanager
     def guard(self, what: str) -> Generator[None]:
