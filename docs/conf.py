@@ -18,11 +18,13 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["wide-tables.css"]
+html_css_files = ["pages.css"]
 html_title = f"vetmail_core {version}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+# Prose quotes texts of programs: "" is an empty one.
+smartquotes = False
 
 # In docstrings a name in single backticks is a link to it where it is documented.
 default_role = "py:obj"
