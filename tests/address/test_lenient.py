@@ -72,6 +72,8 @@ def test_a_repair_gives_the_mailbox_that_was_meant(text: str, name: str, address
         ("“” <anna@example.com>", ""),
         ("“ <anna@example.com>", "“"),
         # what the strict reading knows already is left alone
+        ('"<mailto:a?b" <anna@example.com>', "<mailto:a?b"),
+        ('"a <<b" <anna@example.com>', "a <<b"),
         ("'Anna' <anna@example.com>", "'Anna'"),
         ('"“Anna”" <anna@example.com>', "“Anna”"),
         ("Anna Berg <anna@example.com>", "Anna Berg"),
@@ -113,6 +115,8 @@ REFUSED = [
     ("'Anna'", Code.NO_ADDRESS),
     ("''", Code.NO_ADDRESS),
     (r"A\B <anna@example.com>", Code.NAME_CHARACTER),
+    ('"a <<b" <anna@example.com>>', Code.TEXT_AFTER_ADDRESS),
+    ("Anna <mailto:anna@exa..mple.com>", Code.DOMAIN),
     ("user@good.example(x)evil.example", Code.TEXT_AFTER_COMMENT),
 ]
 
@@ -125,6 +129,33 @@ def test_what_could_change_who_gets_the_mail_stays_an_error(text: str, code: Cod
     assert caught.value.code == code
     assert 0 <= caught.value.start <= caught.value.end <= len(text)
     assert caught.value.text == text
+
+
+@pytest.mark.parametrize(
+    "text", ['<"<mailto:a?b>"@example.com>', '<"a<<b>>"@example.com>', '"a@b."@example.com']
+)
+def test_what_stands_in_quotes_is_never_repaired(text: str) -> None:
+    """Neither a link, nor doubled brackets, nor a final dot."""
+    assert parse_mailbox(text, lenient=True) == parse_mailbox(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("Anna <mailto:anna@exa..mple.com>", ".."),
+        ("mailto:anna@exa_mple.com", "_"),
+        # what percent signs stand for has no place of its own in the input: the link is shown
+        ("Anna <mailto:anna%2e%2eberg@example.com>", "mailto:anna%2e%2eberg@example.com"),
+        ("\u00a0“Anna” <<anna@exa_mple.com>>", "_"),
+        ("👩\u200d🏫 <anna@exa_mple.com.>", "_"),
+    ],
+)
+def test_a_repair_keeps_every_place(text: str, piece: str) -> None:
+    """The error shows the piece of the input, not of the repaired text."""
+    for read in (parse_mailbox, parse_mailbox_list):
+        with pytest.raises(AddressError) as caught:
+            read(text, lenient=True)
+        assert text[caught.value.start : caught.value.end] == piece
 
 
 LISTS = [

@@ -257,6 +257,11 @@ def test_a_domain_is_measured_after_composing_it() -> None:
             ('the name\'s word "\u0420aypal" mixes Latin and Cyrillic letters',),
         ),
         (
+            "a\u200d@bank.example",
+            "a@example.com",
+            ('the name holds another address, "a<U+200D>@bank.example", than the mailbox itself',),
+        ),
+        (
             "Anna\uff1c",
             "a@example.com",
             ('the name holds the full-width "\uff1c", which separates nothing',),

@@ -41,6 +41,7 @@ ACCEPTED = [
     ("Anna (note) Berg <anna@example.com>", "Anna Berg", "anna@example.com"),
     ("Anna <anna@example.com> (note (nested))", "Anna", "anna@example.com"),
     ("Anna <anna@example.com (note)>", "Anna", "anna@example.com"),
+    ("Anna <(note) anna@example.com>", "Anna", "anna@example.com"),
     # local parts
     ("a+b.c@example.com", "", "a+b.c@example.com"),
     ("!#$%&'*+/=?^_`{|}~-@example.com", "", "!#$%&'*+/=?^_`{|}~-@example.com"),
@@ -126,6 +127,8 @@ REFUSED = [
     ("Team: a@example.com;", Code.GROUP, ":"),
     ("Team: <a@example.com>", Code.GROUP, ":"),
     ("Team:;", Code.GROUP, ":"),
+    ("Team One: a@example.com;", Code.GROUP, ":"),
+    ("https://example.com", Code.GROUP, "https://"),
     ("mailto:anna@example.com", Code.GROUP, "mailto:"),
     ("<@relay.example:a@example.com>", Code.ROUTE, "@relay.example:"),
     ("<@example.com>", Code.LOCAL_PART_EMPTY, "@example.com>"),
@@ -152,6 +155,7 @@ REFUSED = [
     ("<a@example.com(x)y>", Code.TEXT_AFTER_COMMENT, "y>"),
     # local parts
     ("@example.com", Code.LOCAL_PART_EMPTY, "@"),
+    ("Anna Berg @example.com", Code.LOCAL_PART, " "),
     ('""@example.com', Code.LOCAL_PART_EMPTY, '""'),
     (".a@example.com", Code.LOCAL_PART, "."),
     ("a.@example.com", Code.LOCAL_PART, "."),

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core.address.addr_spec import checked_address, unescaped
 from vetmail_core.address.faults import Fault
 from vetmail_core.address.mailbox import mailbox_of_checked
-from vetmail_core.address.mistakes import Mistakes, outside_quotes
+from vetmail_core.address.mistakes import Mistakes
 from vetmail_core.address.names import CONTROL, checked_name, refuse_controls
+from vetmail_core.address.nesting import outside_quotes
 from vetmail_core.errors import AddressErrorCode as Code
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from vetmail_core.address.addr_spec import checked_address
 from vetmail_core.address.faults import Fault
 from vetmail_core.address.names import NAME_LIMIT
-from vetmail_core.address.nesting import Nesting
+from vetmail_core.address.nesting import Nesting, outside_quotes
 from vetmail_core.errors import AddressErrorCode
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _unlink(characters: list[str]) -> None:
     """Make ``mailto:anna%40example.com`` the address it links to."""
     text = "".join(characters)
     start, end = _span(characters)
-    opening = text.rfind("<", 0, end)
+    opening = outside_quotes(text).rfind("<", 0, end)
     if opening >= 0 and text.endswith(">", 0, end):
         start, end = opening + 1, end - 1
     link = text[start:end]
@@ -202,7 +202,7 @@ def _unlink(characters: list[str]) -> None:
 
 def _undouble(characters: list[str]) -> None:
     """Make ``<<anna@example.com>>`` single."""
-    text = "".join(characters)
+    text = outside_quotes("".join(characters))
     _, end = _span(characters)
     opening = text.find("<<")
     if opening >= 0 and text.endswith(">>", 0, end):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from vetmail_core.address.addr_spec import QUOTED, without_at
+from vetmail_core.address.addr_spec import without_at
 from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.nesting import outside_quotes
 from vetmail_core.errors import AddressErrorCode as Code
 
-__all__ = ["Mistakes", "outside_quotes"]
+__all__ = ["Mistakes"]
 
 _ONE_LIKE: Final = "write one like anna@example.com"
-_QUOTED_PIECES: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r'[^"()<>@:\\\[\],;]*+')
 """A name that needs no quotes, wherever it stands."""
 _REST_OF_DOMAIN: Final = re.compile(r"[A-Za-z0-9\-]*+\.[A-Za-z0-9.\-]*+")
@@ -32,11 +32,6 @@ _UNCLOSED: Final = {
     "(": (Code.UNCLOSED_COMMENT, 'the "(" here is never closed', 'add the ")" or put the name in quotes'),
     "[": (Code.UNCLOSED_LITERAL, 'the "[" here is never closed', 'add the "]"'),
 }
-
-
-def outside_quotes(piece: str) -> str:
-    """A piece of input with its quoted strings and brackets crossed out, each as long as before."""
-    return _QUOTED_PIECES.sub(lambda found: "x" * len(found[0]), piece)
 
 
 class Mistakes:
@@ -111,9 +106,14 @@ class Mistakes:
         name, _, address = whole.replace("\t", " ").rpartition(" ")
         name = name.strip(" ,;")
         hint = _ONE_LIKE
-        if len(whole) <= 2 * _WRITTEN_OUT and address.strip("@").count("@") == 1 and '"' not in address:
+        if (
+            whole.isprintable()
+            and len(whole) <= 2 * _WRITTEN_OUT
+            and address.strip("@").count("@") == 1
+            and '"' not in address
+        ):
             written = name if _PLAIN_NAME.fullmatch(name) or '"' in name else f'"{name}"'
-            hint = f"put the address in angle brackets, {written} <{shown_text(address)}>"
+            hint = f"put the address in angle brackets, {written} <{address}>"
         what = "a name stands before the address without < >"
         return Fault(Code.NAME_CHARACTER, first, self.end, what, hint)
 
@@ -220,9 +220,9 @@ class Mistakes:
 
 def _in_quotes(name: str) -> str:
     """How to write a name in quotes: the name itself where that is short and clear."""
-    if len(name) > _WRITTEN_OUT or '"' in name or "\\" in name:
+    if not name.isprintable() or len(name) > _WRITTEN_OUT or '"' in name or "\\" in name:
         return "put the name in quotes"
-    return f'write "{shown_text(name)}" <...>'
+    return f'write "{name}" <...>'
 
 
 def _group(colon: int, hint: str = "list the addresses alone") -> Fault:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
-from vetmail_core.address.faults import Fault, shown_character
+from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.errors import AddressErrorCode
 
 __all__ = ["CONTROL", "INVISIBLE", "NAME_LIMIT", "checked_name", "name_warnings", "refuse_controls"]
@@ -104,7 +104,7 @@ def name_warnings(name: str, address: str) -> tuple[str, ...]:
     own = address.casefold()
     for found in _ADDRESS_WITHIN.findall(name):
         if found.rstrip(".").casefold() != own:
-            warnings.append(f'the name holds another address, "{found}", than the mailbox itself')
+            warnings.append(f'the name holds another address, "{shown_text(found)}", than the mailbox itself')
             break
     if not name.isascii():
         for word in _WORD.findall(name):

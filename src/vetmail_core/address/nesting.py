@@ -13,16 +13,22 @@ from typing import Final
 
 from vetmail_core.address.addr_spec import QUOTED
 
-__all__ = ["LITERAL", "Nesting"]
+__all__ = ["LITERAL", "Nesting", "outside_quotes"]
 
 LITERAL: Final = re.compile(r"\[[^\[\]@<>]*+\]")
 """A closed domain literal. No address and no other bracket fits into one, so none is looked for beyond."""
 
+_CROSSED_OUT: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
 _PARENTHESIS: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _STOPS: Final = {
     ";": re.compile(r'[\\"(\[;]'),
     ",": re.compile(r'[\\"(\[,]'),
 }
+
+
+def outside_quotes(piece: str) -> str:
+    """A piece of input with its quoted strings and brackets crossed out, each as long as before."""
+    return _CROSSED_OUT.sub(lambda found: "x" * len(found[0]), piece)
 
 
 class Nesting:
