@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, EmailContext, RecipientType
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, EmailContext, RecipientType, find_context
 from vetmail_core.errors import PreferencesError
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def test_a_context_is_a_value() -> None:
         ({"roles": ("guardian", "guardian")}, "stands in it twice"),
         ({"roles": ("client",)}, "stands in it twice"),
         ({"defaults": {"employer": RecipientType.CC}}, 'defaults name "employer"'),
+        ({"key": "account"}, "so it is private"),
+        ({"key": "portal_notification"}, "so it is private"),
         ({"key": 5}, "Its key is no text"),
         ({"roles": (5,)}, "One of its roles is no text"),
         (
@@ -152,3 +154,11 @@ def test_all_contradictions_are_named_together() -> None:
     with pytest.raises(PreferencesError) as caught:
         EmailContext("", "", to_roles=(), roles=("", ""), defaults={"x": RecipientType.CC}, private=True)
     assert len(caught.value.problems) == 6
+
+
+def test_a_context_is_found_by_its_key_or_is_itself() -> None:
+    """A host's own needs no place in the catalogue."""
+    visit = EmailContext("visit", "Visit", to_roles="client")
+    assert find_context("client") is STANDARD_CONTEXTS["client"]
+    assert find_context(visit) is visit
+    assert find_context("visit") is None

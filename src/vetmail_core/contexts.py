@@ -23,7 +23,7 @@ from vetmail_core.errors import PreferencesError, Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ROLE_LABELS", "STANDARD_CONTEXTS", "EmailContext", "RecipientType"]
+__all__ = ["ROLE_LABELS", "STANDARD_CONTEXTS", "EmailContext", "RecipientType", "find_context"]
 
 
 class RecipientType(enum.Enum):
@@ -35,6 +35,7 @@ class RecipientType(enum.Enum):
     NONE = "none"
 
 
+_ALWAYS_PRIVATE: Final = frozenset({"account", "portal_notification"})
 _NO_DEFAULTS: Final[Mapping[str, RecipientType]] = MappingProxyType({})
 
 
@@ -58,6 +59,8 @@ def _read_only(defaults: Mapping[str, RecipientType]) -> Mapping[str, RecipientT
 class EmailContext:
     """One place in the product that mail leaves from.
 
+    A host's own can stand wherever a context's key can: in a plan, an expansion, `recipient_types`.
+
     Args:
         key: stable name, used in preferences: "occurrence_class".
         label: what a person reads: "Occurrence Class".
@@ -65,12 +68,13 @@ class EmailContext:
         roles: roles that may be added, as CC, BCC or To; likewise.
         defaults: recipient types in force until the preferences say otherwise; a role that is not named
             is NONE.
-        private: mail with a password or personal results in it; nobody may be copied.
+        private: mail with a password or personal results in it; nobody may be copied. "account" and
+            "portal_notification" are.
 
     Raises:
         PreferencesError: the key or a role is empty or no text, a role stands twice, a default names a
-            role that is not offered or is no recipient type, or a private context offers or copies
-            anybody. All of these at once.
+            role that is not offered or is no recipient type, a private context offers or copies
+            anybody, or one that must be private is not. All of these at once.
     """
 
     key: str
@@ -109,6 +113,8 @@ class EmailContext:
         )
         if self.private and (self.roles or self.defaults):
             faults.append("It is private, so it offers no roles to copy and has no defaults.")
+        if self.key in _ALWAYS_PRIVATE and not self.private:
+            faults.append("Its e-mail carries passwords or personal results, so it is private.")
         if faults:
             setting = f"contexts.{self.key}"
             raise PreferencesError(
@@ -224,3 +230,12 @@ STANDARD_CONTEXTS: Final[Mapping[str, EmailContext]] = _catalogue(
     EmailContext("account", "Account and Password", to_roles=("client", "staff"), private=True),
 )
 """The contexts known here, by key. The product may have more; preferences keep rules for those too."""
+
+
+def find_context(context: EmailContext | str) -> EmailContext | None:
+    """Find a context by its key; a host's own is itself.
+
+    Returns:
+        The context, or None for a key that is not in the catalogue.
+    """
+    return context if isinstance(context, EmailContext) else STANDARD_CONTEXTS.get(context)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, assert_never
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox, parse_mailbox_list
-from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 from vetmail_core.people import Person, as_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from vetmail_core.contexts import EmailContext
     from vetmail_core.preferences import EmailPreferences
 
 __all__ = [
@@ -267,7 +268,9 @@ def place_roles(
 
 
 def expand_context(
-    context: str, people: Mapping[str, Iterable[Person] | Person], preferences: EmailPreferences
+    context: EmailContext | str,
+    people: Mapping[str, Iterable[Person] | Person],
+    preferences: EmailPreferences,
 ) -> Expansion:
     """Turn "who holds which role" into To, CC and BCC of one email, as the preferences say for a context.
 
@@ -275,7 +278,8 @@ def expand_context(
     error, never a copy.
 
     Args:
-        context: a context key, "occurrence_class"; one the catalogue does not know is fine.
+        context: a context key, "occurrence_class", or a host's own context; a key that the catalogue does
+            not know is fine.
         people: role -> the people who hold it, one or several; roles that receive nothing may be among
             them.
         preferences: say which role is To, CC, BCC or left out.
@@ -290,8 +294,8 @@ def expand_context(
     types = preferences.recipient_types(context)
     placed = place_roles(people, types)
     refuse_private_copies(context, placed.recipients)
-    standard = STANDARD_CONTEXTS.get(context)
-    to_roles = () if standard is None else standard.to_roles
+    known = find_context(context)
+    to_roles = () if known is None else known.to_roles
     addressed = any(role in placed.filled for role in to_roles)
     empty_roles = [
         role
@@ -304,24 +308,24 @@ def expand_context(
     return Expansion(recipients=placed.recipients, exclusions=placed.exclusions, empty_roles=empty_roles)
 
 
-def refuse_private_copies(context: str | None, recipients: Recipients) -> None:
+def refuse_private_copies(context: EmailContext | str | None, recipients: Recipients) -> None:
     """Make sure that a private email (passwords, personal results) is for one address, and for no copies.
 
     Args:
-        context: a context key, or None for none.
+        context: a context or its key, or None for none.
         recipients: of one email, or the CC and BCC typed for many.
 
     Raises:
         RecipientsError: the context is private, and somebody stands in CC or BCC or second in To.
     """
-    standard = STANDARD_CONTEXTS.get(context) if context is not None else None
-    if standard is None or not standard.private:
+    known = None if context is None else find_context(context)
+    if known is None or not known.private:
         return
     copies = recipients.to[1:] + recipients.cc + recipients.bcc
     if copies:
         others = ", ".join(one.addr_spec for one in copies)
         raise RecipientsError(
-            f'"{standard.label}" e-mail carries passwords or personal results, so it is for one address and '
+            f'"{known.label}" e-mail carries passwords or personal results, so it is for one address and '
             f"is never copied, but it would also go to {others}. Take them out, or send each person an "
             "email of their own: plan_bulk does so."
         )

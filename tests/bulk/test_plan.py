@@ -9,7 +9,7 @@ import pytest
 
 from vetmail_core.address import Mailbox
 from vetmail_core.bulk import BulkPlan, plan_bulk
-from vetmail_core.contexts import RecipientType
+from vetmail_core.contexts import EmailContext, RecipientType
 from vetmail_core.errors import AddressError, MergeError, MessageError, RecipientsError
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person, merge_fields
@@ -559,6 +559,22 @@ def test_the_people_of_a_class_are_not_a_shared_role() -> None:
         plan_bulk(
             NOTICE, [ANN], sender="office@example.com", context="occurrence_class", shared={"client": [BOB]}
         )
+
+
+def test_a_host_s_own_context_makes_copies() -> None:
+    """As one of the catalogue does: its To roles are the people's, a private one copies nobody."""
+    excursion = EmailContext(
+        "excursion", "Excursion", to_roles="client", roles="driver", defaults={"driver": CC}
+    )
+    plan = plan_bulk(NOTICE, ANN, sender="me@example.com", context=excursion, shared={"driver": JO})
+    assert [row(email) for email in plan] == ["ann / jo / -"]
+    with pytest.raises(RecipientsError, match='"Excursion" e-mail is addressed to the role Client'):
+        plan_bulk(NOTICE, ANN, sender="me@example.com", context=excursion, shared={"client": JO})
+    secret = EmailContext("exam", "Exam Results", to_roles="client", private=True)
+    plan = plan_bulk(NOTICE, ANN, sender="me@example.com", context=secret, shared={"driver": JO})
+    assert [row(email) for email in plan] == ["ann / - / -"]
+    with pytest.raises(RecipientsError, match="never copied"):
+        plan_bulk(NOTICE, ANN, sender="me@example.com", context=secret, cc="jo@example.com")
 
 
 def test_shared_people_may_come_from_a_generator() -> None:

@@ -127,6 +127,31 @@ def test_whom_a_context_does_not_reach_is_in_the_receipts_warnings(
     assert f"nobody to write to as {ROLE_LABELS['class_staff']}" in receipt.warnings
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"to": "ann@example.com", "cc": "kim@example.com"},
+        {"to": "ann@example.com", "bcc": ["kim@example.com"]},
+        {"to": "ann@example.com; kim@example.com"},
+        {"cc": "kim@example.com", "people": {"client": [Person("ann@example.com")]}},
+        {"to": "kim@example.com", "people": {"client": [Person("ann@example.com")]}},
+    ],
+)
+def test_a_private_email_is_copied_to_nobody(
+    preferences: EmailPreferences, counting: Make, given: dict[str, Any]
+) -> None:
+    """A password goes to one address, whether the others were typed or hold a role; nothing is sent."""
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer:
+        with pytest.raises(
+            RecipientsError, match=r"never copied, but it would also go to (kim|ann)@example\.com"
+        ):
+            mailer.send(HELLO, context="account", **given)
+        assert transport.count == 0
+        people = {"client": [Person("ann@example.com")]}
+        assert mailer.send(HELLO, to="ann@example.com", context="account", people=people).ok
+
+
 def test_the_sender_is_the_staff_member_under_the_preferences(
     preferences: EmailPreferences, counting: Make
 ) -> None:

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from vetmail_core.address import Mailbox
-from vetmail_core.contexts import RecipientType
+from vetmail_core.contexts import EmailContext, RecipientType
 from vetmail_core.credentials import EnvironmentSecret, PlainSecret
 from vetmail_core.errors import PreferencesError, StalePreferencesError
 from vetmail_core.preferences import (
@@ -303,6 +303,23 @@ def test_a_setting_that_does_not_exist_is_an_error(name: str, advice: str) -> No
     """A slip in a host's code is not answered with False."""
     with pytest.raises(PreferencesError, match=advice):
         EmailPreferences().applies(name)
+
+
+def test_a_host_s_own_context_has_recipient_types_like_one_of_the_catalogue() -> None:
+    """Its roles as To, its defaults, and over both the preferences' rules under its key."""
+    excursion = EmailContext(
+        "excursion",
+        "Excursion",
+        to_roles="client",
+        roles=("driver", "guardian"),
+        defaults={"driver": RecipientType.CC},
+    )
+    preferences = EmailPreferences(contexts={"excursion": {"guardian": RecipientType.BCC}})
+    assert preferences.recipient_types(excursion) == {
+        "client": RecipientType.TO,
+        "driver": RecipientType.CC,
+        "guardian": RecipientType.BCC,
+    }
 
 
 def test_recipient_types_overlay_catalogue_and_preferences() -> None:

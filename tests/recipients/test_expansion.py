@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
-from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
 from vetmail_core.errors import RecipientsError
 from vetmail_core.people import Person
 from vetmail_core.preferences import EmailPreferences
@@ -237,6 +237,18 @@ def test_everybody_with_a_role_that_receives_is_a_recipient_or_an_exclusion(
             one.mailbox().address_key for role, some in usable.items() if types[role] is kind for one in some
         }
         assert here >= {mailbox.address_key for mailbox in box}
+
+
+def test_a_host_s_own_context_expands() -> None:
+    """With the roles and defaults it brings; a private one is for one address."""
+    people = {"client": Person("ann@example.com"), "driver": Person("dan@example.com")}
+    excursion = EmailContext(
+        "excursion", "Excursion", to_roles="client", roles="driver", defaults={"driver": CC}
+    )
+    assert boxes(expand_context(excursion, people, EmailPreferences()).recipients) == ("ann", "dan", "")
+    secret = EmailContext("exam", "Exam Results", to_roles=("client", "driver"), private=True)
+    with pytest.raises(RecipientsError, match=r'"Exam Results" e-mail .* never copied'):
+        expand_context(secret, people, EmailPreferences())
 
 
 def test_one_person_is_as_good_as_several() -> None:

@@ -18,7 +18,7 @@ from vetmail_core.address import parse_mailbox_list
 from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
-from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person, as_person
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vetmail_core.address import Mailbox
+    from vetmail_core.contexts import EmailContext
 
 __all__ = ["BulkPlan", "plan_bulk"]
 
@@ -223,7 +224,7 @@ def plan_bulk(
     cc: Iterable[Mailbox | str] | Mailbox | str = (),
     bcc: Iterable[Mailbox | str] | Mailbox | str = (),
     copies: BulkCopies = BulkCopies.FIRST_RECIPIENT,
-    context: str | None = None,
+    context: EmailContext | str | None = None,
     shared: Mapping[str, Iterable[Person] | Person] = _NO_ROLES,
     preferences: EmailPreferences | None = None,
     context_copies: BulkCopies | None = None,
@@ -245,8 +246,8 @@ def plan_bulk(
         bcc: typed blind copies, likewise.
         copies: whether the typed copies go with the first email made or with every one; `Mailer.plan_bulk`
             takes the choice from the preferences.
-        context: where in the product the mail leaves from, "occurrence_class"; None for nowhere
-            in particular. Its related roles go with each person's own email.
+        context: where in the product the mail leaves from, "occurrence_class" or a host's own context;
+            None for nowhere in particular. Its related roles go with each person's own email.
         shared: role -> the people who hold it for the whole mailing, one or several: {"class_staff":
             [...]}. A private context copies none of them.
         preferences: say which role is To, CC or BCC in the context, and what separates typed addresses;
@@ -307,7 +308,7 @@ def _typed(
 
 
 def _copied_roles(
-    context: str | None, shared: Mapping[str, object], preferences: EmailPreferences
+    context: EmailContext | str | None, shared: Mapping[str, object], preferences: EmailPreferences
 ) -> Mapping[str, RecipientType]:
     """The roles that get copies in a context; "the people" hold the role that the mail is addressed to."""
     if context is None:
@@ -317,16 +318,16 @@ def _copied_roles(
                 'BCC. Name one, such as context="occurrence_class", or use cc and bcc.'
             )
         return {}
-    standard = STANDARD_CONTEXTS.get(context)
-    if standard is not None and standard.private:
-        return {}
     types = preferences.recipient_types(context)
-    to_roles = () if standard is None else standard.to_roles
-    addressed = {role for role in to_roles if types[role] is RecipientType.TO}
-    for role in shared:
-        if role in addressed:
+    known = find_context(context)
+    addressed: set[str] = set()
+    if known is not None:
+        if known.private:
+            return {}
+        addressed = {role for role in known.to_roles if types[role] is RecipientType.TO}
+        for role in addressed.intersection(shared):
             raise RecipientsError(
-                f'"{context}" e-mail is addressed to the role {ROLE_LABELS.get(role, role)}: its people '
+                f'"{known.label}" e-mail is addressed to the role {ROLE_LABELS.get(role, role)}: its people '
                 "belong in `people`, one email each. As a shared role they would all stand in one To and see "
                 "each other."
             )

@@ -27,6 +27,7 @@ from vetmail_core.recipients import (
     ExclusionReason,
     Recipients,
     expand_context,
+    refuse_private_copies,
 )
 from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from vetmail_core.contexts import EmailContext
     from vetmail_core.ledger import Ledger
     from vetmail_core.message import Content
     from vetmail_core.people import Staff
@@ -108,7 +110,7 @@ class Mailer:
         to: str | Iterable[Mailbox | str] = (),
         cc: str | Iterable[Mailbox | str] = (),
         bcc: str | Iterable[Mailbox | str] = (),
-        context: str | None = None,
+        context: EmailContext | str | None = None,
         people: Mapping[str, Iterable[Person]] | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Receipt:
@@ -119,7 +121,7 @@ class Mailer:
             to: mailboxes; a string is split at the preferences' address separator.
             cc: likewise.
             bcc: likewise.
-            context: an email context, whose roles are added to the recipients.
+            context: an email context or its key; its roles are added to the recipients.
             people: role -> the people who hold it; needs a context.
             headers: further headers.
 
@@ -140,6 +142,7 @@ class Mailer:
             expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
             left_out = _left_out(expansion, context, self.preferences, typed=bool(recipients.to))
             recipients |= expansion.recipients
+            refuse_private_copies(context, recipients)
         sender = self._sender()
         email = Email(
             sender=sender.mailbox,
@@ -162,7 +165,7 @@ class Mailer:
         *,
         cc: str | Iterable[Mailbox | str] = (),
         bcc: str | Iterable[Mailbox | str] = (),
-        context: str | None = None,
+        context: EmailContext | str | None = None,
         shared: Mapping[str, Iterable[Person]] = _NOBODY,
         marketing: bool = False,
         batch: str = "",
@@ -341,7 +344,7 @@ def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
 
 
 def _left_out(
-    expansion: Expansion, context: str, preferences: EmailPreferences, *, typed: bool
+    expansion: Expansion, context: EmailContext | str, preferences: EmailPreferences, *, typed: bool
 ) -> tuple[str, ...]:
     """Whom a context does not reach, for the receipt's warnings; the email itself goes all the same."""
     types = preferences.recipient_types(context)

@@ -20,7 +20,7 @@ from typing import Final, TypeVar, cast
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
-from vetmail_core.contexts import STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import EmailContext, RecipientType, find_context
 from vetmail_core.credentials import Secret, shown_secret
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import _rules as rules
@@ -260,22 +260,22 @@ class EmailPreferences:
             )
         )
 
-    def recipient_types(self, context: str) -> Mapping[str, RecipientType]:
+    def recipient_types(self, context: EmailContext | str) -> Mapping[str, RecipientType]:
         """Who is written to and copied in a context.
 
         Args:
-            context: a context's key; one that is not in the catalogue is fine.
+            context: a context's key, or a host's own context; a key that is not in the catalogue is fine.
 
         Returns:
             Role -> recipient type. The context's own roles are TO; over them come its defaults, and over
             those these preferences. A role that none of them names reads as NONE.
         """
         types = _RecipientTypes()
-        known = STANDARD_CONTEXTS.get(context)
+        known = find_context(context)
         if known is not None:
             types.update(dict.fromkeys(known.to_roles, RecipientType.TO))
             types.update(known.defaults)
-        types.update(self.contexts.get(context, {}))
+        types.update(self.contexts.get(context.key if isinstance(context, EmailContext) else context, {}))
         return MappingProxyType(types)
 
     def applies(self, setting: str) -> bool:
