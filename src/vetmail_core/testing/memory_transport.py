@@ -75,7 +75,7 @@ class _Opener(Opener):
 
 
 class _Line(Connection):
-    def __init__(self, memory: MemorySocket, *, deadlines: Deadlines, context: ssl.SSLContext) -> None:
+    def __init__(self, memory: MemorySocket, *, deadlines: Deadlines, context: ssl.SSLContext | None) -> None:
         super().__init__(
             cast("socket.socket", memory), host=_SERVER.host, deadlines=deadlines, context=context
         )

@@ -14,10 +14,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.settings import Pipelining
 
 if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.opening import Lost
     from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.transaction import Transaction
 
@@ -48,8 +48,9 @@ class ChunkLane:
         self._replies: list[bytes] = []
         self._given = 0
         self._answered = 0
-        self._fault: Lost | None = None
         self._full = False
+        # What this server says to an envelope and not to a message: heard instead, the answers have drifted.
+        self._envelope_words: frozenset[bytes] = frozenset()
         self._put: list[Transaction] = []
         self.bodies: list[Transaction] = []
         self.flight: deque[Transaction] = deque()
@@ -134,6 +135,8 @@ class ChunkLane:
         replies = self._replies + replies if self._replies else replies
         at = 0
         flight = self.flight
+        # When one of them answers nothing, no yes can be told what it answers.
+        too_many = len(replies) > self.outstanding
         while flight:
             transaction = flight[0]
             end = at + len(transaction.mailboxes) + 3
@@ -143,21 +146,23 @@ class ChunkLane:
             at = end
             self.outstanding -= len(group)
             self._answered = transaction.end
-            for raw in group:
-                if raw[0] != _YES:
-                    self._look_at(transaction, group)
-                    break
+            last = group[-1]
+            if last[0] == _YES and (too_many or last in self._envelope_words):
+                self._full = True
+                transaction.contradiction()
             else:
-                transaction.accept(group[-1])
-                self.trying = None
+                for raw in group:
+                    if raw[0] != _YES:
+                        self._look_at(transaction, group)
+                        break
+                else:
+                    transaction.accept(last)
+                    self.trying = None
+                    if not self._envelope_words:
+                        self._envelope_words = frozenset(group[:-1]) - {last}
             self.done.append(flight.popleft())
         self._replies = replies[at:]
-        if self._replies and not flight:
-            self._fault = Lost(
-                "the server said more than it was asked", phase=Phase.MAIL, cause=Cause.PROTOCOL
-            )
-            self.over = True
-        if (self._full or self.leaving) and not flight:
+        if (self._full or self.leaving or self._replies) and not flight:
             self.over = True
 
     def _look_at(self, transaction: Transaction, group: list[bytes]) -> None:
@@ -166,10 +171,12 @@ class ChunkLane:
         for number, raw in enumerate(group):
             if raw.startswith(b"421"):
                 self.leaving = True
+                if last.startswith(b"2"):
+                    break  # it has taken the message all the same, for those it had not refused
                 transaction.closing(raw, _phase(number, len(group)))
                 return
         # Nothing new goes this way any more; what is on the way already gets its answers.
-        self._full = not reset.startswith(b"2")
+        self._full = self._full or not reset.startswith(b"2")
         if last.startswith(b"3"):
             self._full = True
             transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
@@ -183,17 +190,19 @@ class ChunkLane:
     def abandon(self, sent: int, lost: Lost | None) -> None:
         """Finish what is on the way, because the connection is given up."""
         self.over = True
-        blame = lost or self._fault
+        blame = lost
         said_goodbye = self.leaving
         while self.flight:
+            assert lost is not None  # noqa: S101 - a lane given up in order has nothing on the way
             transaction = self.flight.popleft()
             replies, self._replies = self._replies, []
             transaction.replies = replies[1:]
-            goodbye = next((raw for raw in replies if raw.startswith(b"421")), None)
-            if goodbye is not None:
-                transaction.closing(goodbye, _phase(len(replies) - 1, len(transaction.mailboxes) + 3))
+            goodbye = next((at for at, raw in enumerate(replies) if raw.startswith(b"421")), None)
+            unsent = transaction.end > sent
+            if goodbye is not None and (unsent or lost.closed or not transaction.may_arrive):
+                transaction.closing(replies[goodbye], _phase(goodbye, len(transaction.mailboxes) + 3))
                 said_goodbye, blame = True, None
-            elif transaction.end > sent or lost is None:
+            elif unsent:
                 transaction.interrupted(blame)
                 blame = None
             elif said_goodbye and lost.closed:

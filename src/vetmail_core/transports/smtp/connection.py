@@ -50,7 +50,7 @@ class Connection:
         sock: connected.
         host: the server's name, which its certificate must bear.
         deadlines: how long each answer may take.
-        context: for TLS; it verifies certificates and names.
+        context: for TLS; it verifies certificates and names. None in the clear.
 
     Attributes:
         sent: octets that have left this program since the line was opened.
@@ -58,7 +58,7 @@ class Connection:
     """
 
     def __init__(
-        self, sock: socket.socket, *, host: str, deadlines: Deadlines, context: ssl.SSLContext
+        self, sock: socket.socket, *, host: str, deadlines: Deadlines, context: ssl.SSLContext | None
     ) -> None:
         sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
         with contextlib.suppress(OSError):
@@ -375,14 +375,15 @@ class Connection:
                 phase=Phase.STARTTLS,
                 cause=Cause.TLS,
             )
+        assert self._context is not None  # noqa: S101 - there is one wherever TLS was asked for
         deadline = _monotonic() + self._deadlines.tls
         self._selector.unregister(self._socket)
-        self._socket = self._context.wrap_socket(
-            self._socket, server_hostname=self._host, do_handshake_on_connect=False
-        )
-        self._events = selectors.EVENT_READ
-        self._selector.register(self._socket, self._events)
         try:
+            self._socket = self._context.wrap_socket(
+                self._socket, server_hostname=self._host, do_handshake_on_connect=False
+            )
+            self._events = selectors.EVENT_READ
+            self._selector.register(self._socket, self._events)
             while not self._shake_hands(self._socket, deadline):
                 pass
         except ssl.SSLCertVerificationError as error:

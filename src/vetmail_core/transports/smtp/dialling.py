@@ -30,14 +30,14 @@ _Place = tuple[int, tuple[str | int | bytes, ...]]
 
 
 def connect(
-    server: MailServer, *, deadlines: Deadlines, context: ssl.SSLContext, known: bool = False
+    server: MailServer, *, deadlines: Deadlines, context: ssl.SSLContext | None, known: bool = False
 ) -> Connection:
     """Open a line; for IMPLICIT with TLS on it.
 
     Args:
         server: where to.
         deadlines: ``connect`` covers the name server and all addresses of the host together.
-        context: for TLS.
+        context: for TLS; None in the clear.
         known: the host has been reached before, so a name server's silence will pass.
 
     Raises:

@@ -221,6 +221,13 @@ class Transaction:
         """Whether at least one RCPT was answered with yes."""
         return any(raw.startswith(b"2") for raw in self._rcpts)
 
+    @property
+    def may_arrive(self) -> bool:
+        """Whether somebody may get it, after the answers so far: not refused, or not asked yet."""
+        rcpts = self._rcpts
+        refused = bool(self.replies) and not self.mail_taken
+        return not refused and (self.rcpt_taken or len(rcpts) < len(self.mailboxes))
+
     def conclude(self, last: bytes, phase: Phase) -> None:
         """Make the outcomes of a whole set of replies, or decide to send again.
 
@@ -246,7 +253,7 @@ class Transaction:
         if taken and last.startswith(b"2"):
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
-            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _takes_fewer(raw)]
+            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _asks_again(raw)]
         elif taken:
             self._refuse(taken, last, phase)
         kept = set(map(id, self.left))
@@ -357,9 +364,17 @@ def in_order(outcomes: list[Outcome], mailboxes: Sequence[Mailbox]) -> None:
     outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
 
 
-def _takes_fewer(raw: bytes) -> bool:
-    """Whether a recipient was turned away only because there were others (RFC 5321, 4.5.3.1.10)."""
-    return raw.startswith(b"452") and meaning(read_reply(raw), Phase.RCPT).cause is Cause.TOO_MANY_RECIPIENTS
+def _asks_again(raw: bytes) -> bool:
+    """Whether a recipient among others deserves a message of their own.
+
+    They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about the
+    session, which says nothing about them.
+    """
+    if raw.startswith(b"2"):
+        return False
+    meant = meaning(read_reply(raw), Phase.RCPT)
+    fewer = raw.startswith(b"452") and meant.cause is Cause.TOO_MANY_RECIPIENTS
+    return fewer or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
 
 
 def wire_path(mailbox: Mailbox) -> str:
