@@ -292,6 +292,25 @@ def test_a_transport_that_was_handed_in_is_its_owners_to_close(
     Mailer(preferences).close()
 
 
+def test_a_context_that_comes_to_nobody_says_who_was_left_out(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """The one person has no address, and nobody is class staff."""
+    mailer = Mailer(preferences, transport=counting())
+    with pytest.raises(RecipientsError, match=r"comes to nobody: .*Ann has no e-mail address.*Class Staff"):
+        mailer.send(HELLO, context="occurrence_class", people={"client": [Person(None, name="Ann")]})
+
+
+def test_people_without_a_context_are_not_passed_over(preferences: EmailPreferences, counting: Make) -> None:
+    """Nothing says whether they are To, CC or BCC; so nothing goes."""
+    transport = counting()
+    with pytest.raises(RecipientsError, match="no context says which of them is To"):
+        Mailer(preferences, transport=transport).send(
+            HELLO, to="ann@example.com", people={"class_staff": [Person("kim@example.com")]}
+        )
+    assert transport.count == 0
+
+
 @pytest.mark.parametrize(
     "wrapped",
     [lambda inner: inner, lambda inner: Retrying(RedirectAll(inner, "test@example.com"), delays=[])],

@@ -174,10 +174,9 @@ def test_cancelling_stops_between_two_emails_with_quit(smtpd: LocalSmtpServer, t
     seen: list[Receipt] = []
     transport = SmtpTransport(smtpd.mail_server)
     with SqliteLedger(tmp_path / "ledger") as ledger:
-        with Mailer(smtpd.server_preferences(), transport=transport) as mailer:
-            report = mailer.send_bulk(
-                emails(50), ledger=ledger, progress=seen.append, cancel=lambda: len(seen) >= 5
-            )
+        report = Mailer(smtpd.server_preferences(), transport=transport).send_bulk(
+            emails(50), ledger=ledger, progress=seen.append, cancel=lambda: len(seen) >= 5
+        )
         assert ledger.in_doubt() == ()
         assert ledger.counts() == {LedgerState.ACCEPTED: len(smtpd.emails)}
     assert smtpd.verbs[-1] == "QUIT"
@@ -264,6 +263,42 @@ def test_a_wait_can_be_cancelled(
     assert len(smtpd.emails) == 1
     assert (report.accepted, report.not_attempted, report.cancelled) == (1, 4, True)
     assert smtpd.verbs[-1] == "QUIT"
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["with a ledger", "without"])
+def test_whoever_was_waited_for_is_not_in_doubt(
+    waiting: Callable[[int], EmailPreferences], smtpd: LocalSmtpServer, *, remembered: bool
+) -> None:
+    """The email whose wait was ended had not begun to leave, and that is known without a ledger too."""
+    clock = FakeClock()
+    ledger = SqliteLedger(":memory:") if remembered else None
+    with Mailer(waiting(600_000), clock=clock) as mailer:
+        report = mailer.send_bulk(list(emails(5)), ledger=ledger, cancel=lambda: sum(clock.slept) > 30)
+    assert (report.accepted, report.unknown, report.not_attempted) == (1, 0, 4)
+    assert len(smtpd.emails) == 1
+
+
+def test_an_interrupt_leaves_nobody_of_a_list_out_of_the_report(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """As after a cancel; whoever presses the keys once more does not wait for that."""
+
+    def interrupt(_: Receipt) -> None:
+        raise KeyboardInterrupt
+
+    class Impatient(list[Email]):
+        def __iter__(self) -> Iterator[Email]:
+            for number, email in enumerate(super().__iter__()):
+                if number == 5:
+                    raise KeyboardInterrupt
+                yield email
+
+    for kind, listed in ((list[Email], 9), (Impatient, 5)):
+        mailer = Mailer(preferences, transport=counting())
+        with pytest.raises(RunInterrupted) as caught:
+            mailer.send_bulk(kind(emails(9)), progress=interrupt)
+        assert (caught.value.report.emails, caught.value.report.accepted) == (listed, 1)
+        assert mailer.last_report == caught.value.report
 
 
 @pytest.mark.parametrize("where", ["progress", "transport"])

@@ -205,10 +205,14 @@ class Delivery:
     def _may_begin(self, entry: Sending) -> bool:
         try:
             if not self._feed.announced:
-                self._run.begin(entry.email)
+                self._begin(entry)
         except LedgerError as error:
             self._broken = error
         return self._broken is None
+
+    def _begin(self, entry: Sending) -> None:
+        self._run.begin(entry.email)
+        entry.begun = True
 
     def _unwritten(self, email: Email) -> Receipt:
         return not_attempted(email, Cause.OTHER, reply=Reply(0, "", str(self._broken)))
@@ -226,6 +230,7 @@ class Delivery:
         if self._stopping():
             self._ahead.append(entry)
             return None
+        entry.begun = not self._feed.announced
         self._passed.append(entry)
         return email
 
@@ -233,7 +238,7 @@ class Delivery:
         """The transport begins to send this email's text."""
         for entry in reversed(self._passed):
             if isinstance(entry, Sending) and entry.sent is sent:
-                self._run.begin(entry.email)
+                self._begin(entry)
                 return
 
     def _stopping(self) -> bool:
@@ -324,10 +329,8 @@ class Delivery:
         while self._passed:
             entry = self._passed.popleft()
             if isinstance(entry, Sending):
-                begun = self._run.has_begun(entry.email)
-                entry = entry.answer(
-                    in_doubt(entry.sent) if begun else not_attempted(entry.sent, Cause.CANCELLED)
-                )
+                sent = entry.sent
+                entry = entry.answer(in_doubt(sent) if entry.begun else not_attempted(sent, Cause.CANCELLED))
                 self._settle(entry)
             unfinished.append(entry)
         self.unfinished = (*unfinished, *self._not_handed_over())

@@ -42,7 +42,7 @@ class AlreadySent:
     detail: str
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Sending:
     """An email to hand over.
 
@@ -50,11 +50,15 @@ class Sending:
         email: the caller's.
         sent: the same, to those who still need it.
         standing: what is known of the others.
+
+    Attributes:
+        begun: it may have left; the one thing here that changes.
     """
 
     email: Email
     sent: Email
     standing: Standing
+    begun: bool = attrs.field(default=False, init=False)
 
     def answer(self, receipt: Receipt) -> Receipt:
         """The receipt for the caller's own email.

@@ -31,10 +31,6 @@ class Run(Protocol):
         """Mark that an email may leave from now on."""
         ...
 
-    def has_begun(self, email: Email) -> bool:
-        """Whether an email may have left."""
-        ...
-
     def settle(self, receipt: Receipt) -> None:
         """Take down what became of an email."""
         ...
@@ -82,11 +78,6 @@ class OneByOne:
     def begin(self, email: Email) -> None:
         """Nothing more to write down."""
 
-    def has_begun(self, email: Email) -> bool:
-        """Once handed over, it may have."""
-        del email
-        return True
-
     def settle(self, receipt: Receipt) -> None:
         """Pass it on."""
         self._ledger.settle(receipt)
@@ -105,11 +96,6 @@ class Unremembered:
 
     def begin(self, email: Email) -> None:
         """Nothing to write down."""
-
-    def has_begun(self, email: Email) -> bool:
-        """Once handed over, it may have."""
-        del email
-        return True
 
     def settle(self, receipt: Receipt) -> None:
         """Nothing to write down."""

@@ -325,10 +325,6 @@ class SqliteRun:
             )
         self._mark(self._claims[email.key][1], Mark.BEGUN)
 
-    def has_begun(self, email: Email) -> bool:
-        """Whether an email may have left; also when that cannot be told."""
-        return self.closed or self._marked(self._claims[email.key][1]) is not Mark.CLAIMED
-
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)
 

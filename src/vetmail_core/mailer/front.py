@@ -16,7 +16,7 @@ from vetmail_core.address import Mailbox, parse_mailbox_list
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError
+from vetmail_core.errors import DeliveryError, RecipientsError
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.message import Email
@@ -131,17 +131,27 @@ class Mailer:
 
         Raises:
             DeliveryError: nobody was accepted; its `receipt` says why.
-            RecipientsError: there is nobody to send to, or the context is private and more than one address
-                would read the email.
+            RecipientsError: there is nobody to send to, the context is private and more than one address
+                would read the email, or there are people without a context.
             AddressError: a mailbox that is none.
             PreferencesError: no sender or no login can be worked out.
         """
         recipients = Recipients(self._split(to), self._split(cc), self._split(bcc))
         left_out: tuple[str, ...] = ()
+        if context is None and people:
+            raise RecipientsError(
+                f"people holds the roles {', '.join(people)}, but no context says which of them is To, CC or"
+                ' BCC. Name one, such as context="occurrence_class", or use to, cc and bcc.'
+            )
         if context is not None:
             expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
             left_out = _left_out(expansion, context, self.preferences, typed=bool(recipients.to))
             recipients |= expansion.recipients
+            if not recipients:
+                raise RecipientsError(
+                    f'The email "{content.subject}" comes to nobody: {"; ".join(left_out)}. Give it people'
+                    " with an address, or to, cc or bcc."
+                )
             refuse_private_copies(context, recipients)
         sender = self._sender()
         email = Email(
@@ -206,8 +216,8 @@ class Mailer:
             ledger: what has been sent; with it a run can be started again.
             progress: called with each receipt; see `Progress`.
             cancel: asked before each email, and while a transport of the mailer's own waits; once it says
-                True no more are sent, a connection of the mailer's own is ended with QUIT, and whoever is
-                left in a plan or a list is reported as not attempted.
+                True no more are sent, the connection is ended with QUIT, and whoever is left in a plan or
+                a list is reported as not attempted.
             retry_unknown: send again to those in doubt from an earlier run.
 
         Returns:
@@ -215,7 +225,7 @@ class Mailer:
 
         Raises:
             LedgerError: the ledger cannot be opened, or an email has no key.
-            RunInterrupted: from the keyboard; holds the report.
+            RunInterrupted: from the keyboard; holds the report, which is complete as after a cancel.
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
         tally = Tally()
@@ -223,6 +233,7 @@ class Mailer:
         transport = self._opened()
         stop = cancel or _never
         delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
+        interrupt: KeyboardInterrupt | None = None
         self._clock.stop = cancel
         try:
             with contextlib.closing(delivery.steps()) as steps:
@@ -230,30 +241,31 @@ class Mailer:
                     _count(tally, step, plan=plan)
                     if progress is not None and isinstance(step, Receipt):
                         progress(step)
-        except Stopped:
+        except BaseException as error:
             tally.cancel()
             _count(tally, *delivery.unfinished, plan=plan)
-        except KeyboardInterrupt as interrupt:
-            tally.cancel()
-            _count(tally, *delivery.unfinished, plan=plan)
-            raise RunInterrupted(tally.report()) from interrupt
-        except BaseException:
-            tally.cancel()
-            _count(tally, *delivery.unfinished, plan=plan)
-            raise
+            if isinstance(error, KeyboardInterrupt):
+                interrupt = error
+            elif not isinstance(error, Stopped):
+                raise
         else:
             if delivery.stopped:
                 tally.cancel()
         finally:
             self._clock.stop = None
             self.last_report = tally.report()
-            if self._own:
+            if self._own or tally.cancelled:
                 self.close()
         if tally.cancelled and isinstance(plan, BulkPlan | Collection):
-            _answer_for_the_rest(
-                tally, plan, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
-            )
+            try:
+                _answer_for_the_rest(
+                    tally, plan, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
+                )
+            except KeyboardInterrupt as error:  # a second one, of somebody who will not wait for the list
+                interrupt = error
             self.last_report = tally.report()
+        if interrupt is not None:
+            raise RunInterrupted(self.last_report) from interrupt
         return self.last_report
 
     def close(self) -> None:
