@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 _settings = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
 _project = _settings["project"]
@@ -26,10 +31,11 @@ myst_heading_anchors = 3
 # Prose quotes texts of programs: "" is an empty one.
 smartquotes = False
 
-# In docstrings a name in single backticks is a link to it where it is documented.
-default_role = "py:obj"
+# In docstrings, single backticks are code.
+default_role = "literal"
 # Everything public is imported from the top, so the module of a name is noise.
 add_module_names = False
+python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -38,3 +44,20 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Types are named in signatures; links to every foreign one would need the network to build.
 nitpicky = False
+
+
+def _show_choices(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    member: object,
+    skipped: bool,  # noqa: FBT001 - Sphinx hands it over like this
+    _options: object,
+) -> bool | None:
+    """Show every choice of an enumeration, also one whose name says it all."""
+    return False if skipped and isinstance(member, enum.Enum) else None
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-skip-member", _show_choices)
