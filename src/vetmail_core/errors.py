@@ -76,7 +76,7 @@ class AddressErrorCode(enum.Enum):
     CONTROL_CHARACTER = "control_character"
     """A line break, NUL or another control character, a lone surrogate, U+2028 or U+2029."""
     INVISIBLE_CHARACTER = "invisible_character"
-    """A character nobody sees: zero-width, direction mark, soft hyphen, tag."""
+    """A character nobody sees, such as a zero-width one, a direction mark, a soft hyphen or a tag."""
     UNCLOSED_QUOTE = "unclosed_quote"
     """A quotation mark without its partner."""
     UNCLOSED_COMMENT = "unclosed_comment"

@@ -98,7 +98,7 @@ class SqliteLedger:
         """Write down that these are about to be sent; on the disk when it returns.
 
         Returns:
-            Those that are the caller's to send: without those that have been accepted or handed over, and
+            Those that are the caller's to send, without those that have been accepted or handed over, and
             those that a run holds at this moment.
 
         Raises:

@@ -67,7 +67,7 @@ class Outcome:
 
     @property
     def advice(self) -> str:
-        """What to do about it: the cause's advice, "" when all went well."""
+        """The cause's advice on what to do about it, "" when all went well."""
         return "" if self.cause is None else self.cause.advice
 
 
@@ -164,7 +164,7 @@ class Receipt:
 
     @property
     def unknown(self) -> tuple[Mailbox, ...]:
-        """Those in doubt: the message may have gone through."""
+        """Those in doubt, to whom the message may have gone through."""
         return self._with(Status.UNKNOWN)
 
     @property

@@ -101,7 +101,7 @@ class Fault:
 
     @property
     def occasion(self) -> Phase:
-        """The phase whose answer it replaces: a refusing greeting is what a client gets for connecting."""
+        """The phase whose answer it replaces; a refusing greeting is what a client gets for connecting."""
         if self.kind is FaultKind.REPLY and self.phase is Phase.GREETING:
             return Phase.CONNECT
         return self.phase

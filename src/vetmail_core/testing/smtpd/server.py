@@ -112,7 +112,7 @@ class LocalSmtpServer:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """The commands it heard, over all connections, in order: "EHLO", "MAIL", "RCPT" ..."""
+        """The commands it heard, over all connections, in order, such as "EHLO", "MAIL", "RCPT"."""
         with self._news:
             return tuple(self._verbs)
 
