@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -173,6 +174,24 @@ def package(session: nox.Session) -> None:
     """Wheel and sdist into dist/: complete, well described, the same bytes when built twice, with an SBOM."""
     session.install(*_group("package"))
     scratch = Path(session.create_tmp())
+    wheel, sdist = _built_twice(session, scratch)
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+    session.run("check-wheel-contents", str(wheel))
+    unpacked = _complete_sdist(session, sdist, scratch / "unpacked")
+    dist = HERE / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    dist.mkdir()
+    for made in (wheel, sdist):
+        shutil.copy(made, dist)
+    _bill_of_materials(session, scratch / "user", wheel, dist)
+    # Last, as the checkers above are no dependencies of the tests: what a distributor does with the sdist.
+    session.install(f"vetmail_core[testing,keyring,truststore] @ {wheel.as_uri()}", *_group("tests"))
+    with session.chdir(unpacked):
+        session.run("python", "-m", "pytest", "README.md", "tests/test_public_names.py", "tests/preferences")
+
+
+def _built_twice(session: nox.Session, scratch: Path) -> tuple[Path, Path]:
+    """Build sdist and, from it, the wheel; twice, and compare."""
     env = {"SOURCE_DATE_EPOCH": "1767225600"}  # a fixed day: the archive must not tell when it was packed
     sums = []
     for turn in ("first", "second"):
@@ -181,16 +200,35 @@ def package(session: nox.Session) -> None:
         sums.append({made.name: made.read_bytes() for made in sorted((scratch / turn).iterdir())})
     if sums[0] != sums[1]:
         session.error("two builds of the same commit differ")
-    made = sorted((scratch / "first").iterdir())
-    session.run("twine", "check", "--strict", *map(str, made))
-    session.run("check-wheel-contents", *(str(path) for path in made if path.suffix == ".whl"))
-    dist = HERE / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    shutil.copytree(scratch / "first", dist)
-    user = scratch / "user"
-    session.run("python", "-m", "venv", "--clear", str(user))
+    [wheel] = (scratch / "first").glob("*.whl")
+    [sdist] = (scratch / "first").glob("*.tar.gz")
+    return wheel.resolve(), sdist.resolve()
+
+
+def _complete_sdist(session: nox.Session, sdist: Path, folder: Path) -> Path:
+    """Unpack the sdist; it holds every file that git keeps, and nothing that git does not."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    [top] = folder.iterdir()
+    if (HERE / ".git").exists():
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=HERE, capture_output=True, check=True).stdout
+        kept = {name for name in listed.decode().split("\0") if name and (HERE / name).exists()}
+        packed = {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
+        if kept ^ (packed - {"PKG-INFO"}):
+            session.error(f"git and sdist differ: {sorted(kept ^ (packed - {'PKG-INFO'}))}")
+    return top
+
+
+def _bill_of_materials(session: nox.Session, user: Path, wheel: Path, dist: Path) -> None:
+    """What a user has after installing: the library and its dependencies, without pip and without paths."""
+    version = PROJECT["project"]["version"]
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(user))
     python = str(user / ("Scripts" if os.name == "nt" else "bin") / "python")
-    wheel = next(str(path) for path in made if path.suffix == ".whl")
-    session.run(python, "-m", "pip", "install", "--quiet", wheel, external=True)
-    bill = dist / f"vetmail_core-{PROJECT['project']['version']}.cdx.json"
-    session.run("cyclonedx-py", "environment", "--output-reproducible", "--output-file", str(bill), python)
+    install = ["python", "-m", "pip", "--python", python, "install", "--quiet"]
+    session.run(*install, *PROJECT["project"]["dependencies"])
+    # By name, so that no path of this machine is written down as where it came from.
+    session.run(*install, "--no-index", "--find-links", str(wheel.parent), f"vetmail_core=={version}")
+    bill = dist / f"vetmail_core-{version}.cdx.json"
+    options = ["--pyproject", "pyproject.toml", "--mc-type", "library", "--output-reproducible"]
+    session.run("cyclonedx-py", "environment", *options, "--output-file", str(bill), python)
