@@ -507,6 +507,15 @@ def test_a_stranger_among_the_people_is_refused_at_their_turn() -> None:
         next(steps)
 
 
+def test_a_list_that_changes_does_not_change_the_plan() -> None:
+    """The run writes to whom the preview showed."""
+    people = [ANN]
+    plan = plan_bulk(NOTICE, people, sender="me@example.com")
+    assert plan.summary().emails == 1
+    people.append(BOB)
+    assert len(list(plan)) == 1
+
+
 def test_one_person_is_as_good_as_a_list_of_one() -> None:
     """As one mailbox is for a copy."""
     alone = plan_bulk(

@@ -100,6 +100,9 @@ def test_an_unknown_field_is_named_with_its_place(content: Content, place: str, 
 
 def test_an_unknown_field_without_a_likely_name_lists_what_there_is() -> None:
     """No guess is made where none is near, and no fields at all is said plainly."""
+    many = {f"field {number:03}": "" for number in range(100)}
+    with pytest.raises(MergeError, match=r"the fields are: field 000, .*, field 029 and 70 more$"):
+        Content("${x}").merge(many)
     with pytest.raises(MergeError, match=r"which was not given; the fields are: none$"):
         Content("${x}").merge({})
     with pytest.raises(MergeError, match='asks for the field "" in line 1, character 1'):

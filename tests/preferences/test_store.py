@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,13 +10,16 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
+import vetmail_core
 from vetmail_core.clock import Clock
 from vetmail_core.credentials import EnvironmentSecret, PlainSecret
 from vetmail_core.errors import PreferencesError, StalePreferencesError
@@ -29,7 +33,11 @@ from vetmail_core.preferences import (
     save_preferences,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
 HERE = Path(__file__).parent
+LIBRARY = str(Path(vetmail_core.__file__).parent)  # not merely the name: the checkout may be called so too
 PREFERENCES = EmailPreferences(
     use_built_in_client=True,
     mail_server=MailServer(host="smtp.example.com", password=EnvironmentSecret("VETMAIL_PASSWORD")),
@@ -125,7 +133,7 @@ def test_a_damaged_file_is_named_with_the_place(file: Path, content: bytes, plac
     assert place in message
     assert caught.value.__context__ is None
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
-    assert "hunter2" not in repr([frame.locals for frame in frames if "vetmail_core" in frame.filename])
+    assert "hunter2" not in repr([frame.locals for frame in frames if frame.filename.startswith(LIBRARY)])
 
 
 def test_a_byte_order_mark_is_no_damage(file: Path) -> None:
@@ -357,6 +365,51 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("", encoding="utf-8")
     with pytest.raises(PreferencesError, match=r"cannot be written: (Not a directory|File exists)"):
         save_preferences(PREFERENCES, tmp_path / "plain" / "preferences.json")
+
+
+@contextlib.contextmanager
+def somebody_without_privileges() -> Generator[None]:
+    """Whoever runs the tests, but never the superuser, for whom no file is closed."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """A folder that everybody can reach; pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def test_a_folder_that_is_closed_can_be_loaded_from(shared_folder: Path) -> None:
+    """The Trainer Portal needs no more; a save is refused by name, and leaves the file."""
+    file = shared_folder / "preferences.json"
+    saved = save_preferences(PREFERENCES, file)
+    for path in (file, file.with_name(".preferences.json.lock"), shared_folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with somebody_without_privileges():
+        assert load_preferences(file) == PREFERENCES
+        with pytest.raises(PreferencesError, match="cannot be written: Permission denied"):
+            save_preferences(with_host(saved, "new.example.com"), file)
+        with pytest.raises(PreferencesError, match="cannot be written: Permission denied"):
+            save_preferences(PREFERENCES, file.with_name("other.json"))
+    assert load_preferences(file) == PREFERENCES
+
+
+def test_another_user_of_an_open_folder_can_save(shared_folder: Path) -> None:
+    """The lock that the first one left can be read, and that is enough to hold it."""
+    file = shared_folder / "preferences.json"
+    saved = save_preferences(PREFERENCES, file)
+    file.with_name(".preferences.json.lock").chmod(0o444)
+    with somebody_without_privileges():
+        saved = save_preferences(with_host(saved, "new.example.com"), file)
+        assert load_preferences(file) == saved
 
 
 def test_a_plain_password_is_saved_only_when_asked_for(file: Path) -> None:

@@ -74,6 +74,8 @@ def _people(people: Iterable[Person] | Person) -> Iterable[Person]:
         return (people,)
     if isinstance(people, str) or not isinstance(people, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         as_person(people)  # says what people are
+    if isinstance(people, list):
+        return tuple(people)  # so that the run finds whom the preview found
     return _ReadOnce(people) if isinstance(people, Iterator) else people
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Template"]
 
 _MARK: Final = re.compile(r"\$\$\{|\$\{([^{}\r\n]*)(\}?)")
+_MOST_LISTED: Final = 30  # fields in an error sentence
 _SUBTYPES: Final = {"text": "plain", "html": "html"}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -135,9 +136,11 @@ class Template:
         known = sorted(str(field) for field in fields)
         near = get_close_matches(name, known, n=1)
         guess = f'did you mean "{near[0]}"? The fields are' if near else "the fields are"
+        listed = ", ".join(known[:_MOST_LISTED]) or "none"
+        more = f" and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
         return MergeError(
             f'the {self.place} asks for the field "{name}" {self._place_of(name)}, which was not given; '
-            f"{guess}: {', '.join(known) or 'none'}",
+            f"{guess}: {listed}{more}",
             field=name,
             place=self.place,
         )

@@ -36,7 +36,7 @@ def locked(path: Path, *, clock: Clock) -> Generator[None]:
         TimeoutError: somebody else held it for 10 seconds.
         OSError: the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = _open(path)
     try:
         give_up = clock.monotonic() + _PATIENCE
         while not _try_lock(descriptor):
@@ -46,6 +46,16 @@ def locked(path: Path, *, clock: Clock) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        # Made by another user who may save here too: whoever can read it can lock it.
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
 
 
 if sys.platform == "win32":  # pragma: no cover - runs on Windows only
