@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -28,17 +28,18 @@ class Table:
 
 @attrs.frozen(kw_only=True)
 class Chart:
-    """A chart: ``bars`` (one series, categories on x) or ``lines`` (x values on a log scale)."""
+    """A chart: ``bars`` (categories on x), ``ranking`` (categories down the page) or ``lines``."""
 
-    name: str  # file name stem in docs/benchmarks/
+    name: str  # the stem of its file names
     title: str
-    kind: str  # "bars" | "lines"
+    kind: Literal["bars", "ranking", "lines"]
     x_label: str
     y_label: str
     x: Sequence[str] | Sequence[float]
     series: Mapping[str, Sequence[float]]
     log_x: bool = False
     log_y: bool = False
+    least_y: float | None = None  # lines: the y axis goes from 0 to this at least
 
 
 @attrs.frozen(kw_only=True)

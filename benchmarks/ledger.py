@@ -5,8 +5,6 @@ usage: python benchmarks/ledger.py [--quick]
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +14,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.harness import Section, Table, seconds_each
+from benchmarks.smtp import sink
 
 from vetmail_core import (
     Content,
@@ -40,19 +39,6 @@ def _emails(count: int) -> Iterator[Email]:
     for number in range(count):
         to = Recipients(Mailbox(f"p{number}@example.com"))
         yield Email(sender=sender, recipients=to, content=content, key=f"class/C{number:07}")
-
-
-@contextlib.contextmanager
-def _sink(round_trip_ms: int) -> Iterator[int]:
-    command = [sys.executable, str(Path(__file__).with_name("smtp_sink.py")), str(round_trip_ms)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
-            process.terminate()
 
 
 def _runs(port: int, count: int, folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -84,7 +70,7 @@ def run(*, quick: bool) -> Section:
     raw: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         for round_trip_ms, count in ((0, 1000 if quick else 10_000), (10, 50 if quick else 300)):
-            with _sink(round_trip_ms) as port:
+            with sink(round_trip_ms) as port:
                 without, remembered = _runs(port, count, Path(folder))
                 seconds = seconds_each({"without": without, "with": remembered}, rounds=3 if quick else 9)
             plain, kept = seconds["without"] / count, seconds["with"] / count

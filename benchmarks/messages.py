@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import tracemalloc
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.harness import Chart, Section, Table, seconds_each
+from benchmarks.node import nodemailer_folder, nodemailer_version
 
 from vetmail_core.address import Mailbox
 from vetmail_core.message import Attachment, Content, Email, HeaderFields, wire_bytes
@@ -190,22 +189,6 @@ async function turn() {
 """
 
 
-def _node_folder() -> Path | None:
-    """A folder with nodemailer in it, kept between runs; None where Node or the package is not to be had."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        return None
-    folder = Path(tempfile.gettempdir()) / "vetmail-bench-nodemailer"
-    if not (folder / "node_modules" / "nodemailer").exists():
-        folder.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [npm, "install", "--silent", "nodemailer"], cwd=folder, check=False, timeout=300
-        )
-        if done.returncode:
-            return None
-    return folder
-
-
 def _node_seconds(
     folder: Path, people: list[dict[str, str]], *, html: bool, file: bytes | None, rounds: int
 ) -> float:
@@ -311,12 +294,11 @@ def run(*, quick: bool) -> Section:
     """Measure everything; ``quick`` with fewer emails and turns."""
     made = {STANDARD: _standard, "Django": _django(), "Red Mail": _red_mail()}
     rivals: dict[str, Rival] = {name: rival for name, rival in made.items() if rival is not None}
-    node = _node_folder()
+    node = nodemailer_folder()
     absent = [name for name, rival in made.items() if rival is None] + ([] if node else ["nodemailer"])
     note = f"Not installed, so left out: {', '.join(absent)}." if absent else ""
     if node is not None:
-        installed = json.loads((node / "node_modules" / "nodemailer" / "package.json").read_text())
-        said = f"nodemailer {installed['version']} runs in Node, right after the others, by its MailComposer."
+        said = f"nodemailer {nodemailer_version()} runs right after the others, by its MailComposer."
         note = f"{said} {note}".rstrip()
     count, rounds = (60, 3) if quick else (300, 7)
     plain = _each(rivals, node, html=False, file=None, count=count, rounds=rounds)

@@ -1,7 +1,8 @@
 """A mail server that throws mail away, in a process of its own, with a line as long as wanted.
 
 It speaks PIPELINING and CHUNKING and answers each group in one write. The round trip is made by holding
-back whatever arrives for so long: the same for every client, and without rights on the machine.
+back whatever arrives for so long: the same for every client, and without rights on the machine. Without one
+it is a plain loop of recv and send for each connection, so that it is never what a client waits for.
 
 usage: python smtp_sink.py ROUND_TRIP_MS     (prints its port; ends with its standard input)
 """
@@ -9,49 +10,45 @@ usage: python smtp_sink.py ROUND_TRIP_MS     (prints its port; ends with its sta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
+import threading
+from typing import Final
 
-_HELLO = b"250-sink.example.com\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250 HELP\r\n"
-_OK = b"250 2.0.0 Ok\r\n"
-_QUEUED = b"250 2.0.0 Ok: queued as 4C0FFEE\r\n"
+_GREETING: Final = b"220 sink.example.com ESMTP\r\n"
+_HELLO: Final = (
+    b"250-sink.example.com\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
+    b"250-SMTPUTF8\r\n250-CHUNKING\r\n250 HELP\r\n"
+)
+_OK: Final = b"250 2.0.0 Ok\r\n"
+_QUEUED: Final = b"250 2.0.0 Ok: queued as 4C0FFEE\r\n"
+_READ_OCTETS: Final = 1 << 20
 
 
-class Sink(asyncio.Protocol):
-    """One connection."""
+class Ear:
+    """What one connection has heard.
 
-    def __init__(self, round_trip: float) -> None:
-        self._round_trip = round_trip
-        self._buffer = bytearray()
+    Attributes:
+        over: the client has said goodbye.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
         self._in_body = False
-        self._transport: asyncio.Transport | None = None
+        self.over = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._answer(b"220 sink.example.com ESMTP\r\n")
-
-    def data_received(self, data: bytes) -> None:
-        """Hear, one round trip later."""
-        if self._round_trip:
-            asyncio.get_running_loop().call_later(self._round_trip, self._hear, data)
-        else:
-            self._hear(data)
-
-    def _answer(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def _hear(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
+    def hear(self, data: bytes) -> bytes:
+        """Take octets in, and give the answers to what is complete."""
+        buffer = self._buffer + data if self._buffer else data
         answers: list[bytes] = []
         at = 0
-        while True:
+        while not self.over:
             if self._in_body:
-                end = buffer.find(b"\r\n.\r\n", max(at - 2, 0))
+                end = buffer.find(b"\r\n.\r\n", at)
                 if end < 0:
+                    # The last octets may be the beginning of a body's end.
+                    at = max(at, len(buffer) - 4)
                     break
                 self._in_body = False
                 answers.append(_QUEUED)
@@ -60,7 +57,7 @@ class Sink(asyncio.Protocol):
             end = buffer.find(b"\r\n", at)
             if end < 0:
                 break
-            verb = bytes(buffer[at : at + 4]).upper()
+            verb = buffer[at : at + 4].upper()
             if verb == b"BDAT":
                 after = end + 2 + int(buffer[at:end].split()[1])
                 if after > len(buffer):
@@ -75,28 +72,85 @@ class Sink(asyncio.Protocol):
             elif verb == b"EHLO":
                 answers.append(_HELLO)
             elif verb == b"QUIT":
-                self._answer(b"".join(answers) + b"221 2.0.0 Bye\r\n")
-                assert self._transport is not None
-                self._transport.close()
-                return
+                answers.append(b"221 2.0.0 Bye\r\n")
+                self.over = True
             else:
                 answers.append(_OK)
-        # The last two octets of a body's end may be needed to recognise it.
-        keep = max(at - 2, 0) if self._in_body else at
-        del buffer[:keep]
-        if answers:
-            self._answer(b"".join(answers))
+        self._buffer = buffer[at:]
+        return b"".join(answers)
 
 
-async def main(round_trip: float) -> None:
-    """Serve until standard input ends."""
+def _listen_on(connection: socket.socket) -> None:
+    """Serve one connection without a delay."""
+    ear = Ear()
+    with connection, contextlib.suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(_GREETING)
+        while not ear.over:
+            data = connection.recv(_READ_OCTETS)
+            if not data:
+                break
+            answer = ear.hear(data)
+            if answer:
+                connection.sendall(answer)
+
+
+def _accept_from(listener: socket.socket) -> None:
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_listen_on, args=(connection,), daemon=True).start()
+
+
+class Far(asyncio.Protocol):
+    """One connection from far away."""
+
+    def __init__(self, round_trip: float) -> None:
+        self._round_trip = round_trip
+        self._ear = Ear()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(_GREETING)
+
+    def data_received(self, data: bytes) -> None:
+        """Hear, one round trip later."""
+        asyncio.get_running_loop().call_later(self._round_trip, self._hear, data)
+
+    def _hear(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        answer = self._ear.hear(data)
+        if answer:
+            transport.write(answer)
+        if self._ear.over:
+            transport.close()
+
+
+async def _serve_far(listener: socket.socket, round_trip: float) -> None:
     loop = asyncio.get_running_loop()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-    print(listener.getsockname()[1], flush=True)
-    server = await loop.create_server(lambda: Sink(round_trip), sock=listener)
+    server = await loop.create_server(lambda: Far(round_trip), sock=listener)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
+def main(round_trip: float) -> None:
+    """Serve until standard input ends.
+
+    Args:
+        round_trip: seconds.
+    """
+    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+    print(listener.getsockname()[1], flush=True)
+    if round_trip:
+        asyncio.run(_serve_far(listener, round_trip))
+    else:
+        threading.Thread(target=_accept_from, args=(listener,), daemon=True).start()
+        sys.stdin.read()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) / 1000))
+    main(float(sys.argv[1]) / 1000)
