@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import vetmail_core
-from vetmail_core import transports
+from vetmail_core import testing, transports
 
 TOP = Path(__file__).parent.parent
 
@@ -62,6 +62,19 @@ HEAVY = (
     "trustme",
 )
 PINNED = {name for names in NAMES.values() for name in names.split()}
+TEST_KIT = {
+    "clock": "FakeClock",
+    "fault": "Fault FaultKind",
+    "faults": "Faults",
+    "smtpd": "LocalSmtpServer ReceivedEmail",
+    "matching": "Matcher any_of contains matches",
+    "outbox": "Outbox capture",
+    "records": "Record",
+    "contract": "TransportContract",
+    "builders": "a_staff_member a_student an_employer content email preferences",
+    "snapshots": "approve normalise render",
+}
+KIT_NAMES = {"strategies", *(name for names in TEST_KIT.values() for name in names.split())}
 
 
 @pytest.mark.parametrize(("module", "names"), NAMES.items())
@@ -77,6 +90,15 @@ def test_the_top_has_exactly_the_pinned_names() -> None:
     assert set(vetmail_core.__all__) == PINNED
     assert set(dir(vetmail_core)) == PINNED
     assert set(transports.__all__) <= PINNED
+
+
+def test_the_test_kit_has_exactly_the_pinned_names() -> None:
+    """Tests of other features are written against these."""
+    assert set(testing.__all__) == KIT_NAMES
+    for module, names in TEST_KIT.items():
+        room = importlib.import_module(f"vetmail_core.testing.{module}")
+        for name in names.split():
+            assert getattr(room, name) is getattr(testing, name)
 
 
 def test_a_name_nobody_offers_is_an_attribute_error() -> None:
