@@ -73,7 +73,7 @@ class Mailbox:
 
     @property
     def local_part(self) -> str:
-        """What stands before the @, as it is written: in quotes where it must be."""
+        """What stands before the @, as it is written, in quotes where it must be."""
         return self.addr_spec.rpartition("@")[0]
 
     @property
@@ -83,13 +83,13 @@ class Mailbox:
 
     @property
     def ascii_domain(self) -> str:
-        """The domain as it goes onto the wire: A-labels (IDNA 2008, UTS 46)."""
+        """The domain as it goes onto the wire, in A-labels (IDNA 2008, UTS 46)."""
         domain = self.addr_spec.rpartition("@")[2]
         return domain if domain.isascii() else self.address_key.rpartition("@")[2]
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a server with SMTPUTF8 (RFC 6531) can carry it: a non-ASCII local part."""
+        """Whether its local part is not ASCII, so that only a server with SMTPUTF8 (RFC 6531) can carry it."""
         return not self.local_part.isascii()
 
     @property
@@ -109,7 +109,7 @@ class Mailbox:
             smtputf8: the message will travel with SMTPUTF8 (RFC 6531), so UTF-8 may stay as it is.
 
         Returns:
-            ASCII unless ``smtputf8``; the domain in A-labels. A long one is folded: lines joined by
+            ASCII unless ``smtputf8``; the domain in A-labels. A long one is folded, in lines joined by
             ``"\r\n "``, at most 78 characters each where the text allows it, the first leaving room for
             the field name.
 

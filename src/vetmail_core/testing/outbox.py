@@ -226,7 +226,7 @@ class Outbox(SentMail):
             data: its bytes.
 
         Returns:
-            The same receipt, watched: reading it in the test claims the email.
+            The same receipt, watched; reading it in the test claims the email.
         """
         with self._lock:
             number = len(self._records) + 1

@@ -40,7 +40,7 @@ class SentMail(ABC):
     @property
     @abstractmethod
     def exclusions(self) -> tuple[Exclusion, ...]:
-        """People whom a plan or context left out, as far as they are known here: for the hints."""
+        """People whom a plan or context left out, as far as they are known here, for the hints."""
 
     def __len__(self) -> int:
         """How many emails were handed over."""

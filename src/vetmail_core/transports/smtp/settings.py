@@ -26,9 +26,9 @@ class Pipelining(enum.Enum):
     ENVELOPE = "envelope"
     """MAIL, RCPT and DATA in one group (RFC 2920)."""
     AUTO = "auto"
-    """Also the next envelope behind the body: one round trip a message, one body in doubt at most."""
+    """Also the next envelope behind the body; one round trip a message, one body in doubt at most."""
     CHUNKING = "chunking"
-    """Whole messages behind one another (RFC 3030): no waiting, a window of messages in doubt at most."""
+    """Whole messages behind one another (RFC 3030); no waiting, a window of messages in doubt at most."""
 
 
 def _seconds(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
