@@ -89,7 +89,7 @@ class Mailbox:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether its local part is not ASCII, so that only a server with SMTPUTF8 (RFC 6531) can carry it."""
+        """Whether its local part is not ASCII, so that only a server with SMTPUTF8 (RFC 6531) takes it."""
         return not self.local_part.isascii()
 
     @property
