@@ -94,7 +94,7 @@ def test_the_top_has_exactly_the_pinned_names() -> None:
 
 def test_the_test_kit_has_exactly_the_pinned_names() -> None:
     """Tests of other features are written against these."""
-    assert set(testing.__all__) == KIT_NAMES
+    assert set(testing.__all__) == set(dir(testing)) == KIT_NAMES
     for module, names in TEST_KIT.items():
         room = importlib.import_module(f"vetmail_core.testing.{module}")
         for name in names.split():
@@ -105,6 +105,15 @@ def test_a_name_nobody_offers_is_an_attribute_error() -> None:
     """A slip of the pen gets Python's own answer."""
     with pytest.raises(AttributeError, match="module 'vetmail_core' has no attribute 'Postman'"):
         _ = vetmail_core.Postman
+
+
+def test_a_module_among_the_names_comes_as_late_as_the_others() -> None:
+    """`testing.strategies` works without an import of its own, as its type says."""
+    code = (
+        "from vetmail_core import testing; print(testing.strategies.__name__, 'strategies' in dir(testing))"
+    )
+    said = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["vetmail_core.testing.strategies", "True"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ def late(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object
 
     Args:
         package: the package's dotted name.
-        homes: public name -> the module that defines it, relative to the package (".address").
+        homes: public name -> the module that defines it, relative to the package (".address"). A name
+            that is its module's own (``"strategies": ".strategies"``) is the module.
 
     Returns:
         The two functions to assign at module level.
@@ -29,7 +30,8 @@ def late(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object
         home = homes.get(name)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(home, package), name)
+        module = importlib.import_module(home, package)
+        return module if home == f".{name}" else getattr(module, name)
 
     def __dir__() -> list[str]:  # noqa: N807 - PEP 562 gives the name
         return sorted(homes)

@@ -90,6 +90,7 @@ _HOMES: Final = {
     "normalise": ".snapshots",
     "preferences": ".builders",
     "render": ".snapshots",
+    "strategies": ".strategies",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)
