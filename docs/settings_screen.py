@@ -134,7 +134,8 @@ def control(setting: SettingDescription, value: object, *, enabled: bool) -> str
             shown = "entered" if value is not None else "none"
             return f'<input type="password" {state} placeholder="{shown}" autocomplete="new-password">'
         case SettingKind.NUMBER:
-            return f'<input type="number" {state} value="{value}">'
+            least, most = setting.bounds or ("", "")
+            return f'<input type="number" {state} min="{least}" max="{most}" value="{value}">'
         case _:
             text = "" if value is None else str(value)
             return f'<input type="text" {state} value="{escape(text)}">'

@@ -35,7 +35,9 @@ __all__ = [
 ]
 
 
-def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
+def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[Mailbox, ...]:
+    if value is None:
+        return ()
     if isinstance(value, Mailbox):
         return (value,)
     if isinstance(value, str):
@@ -50,8 +52,8 @@ class Recipients:
     An address given twice stands once, where it is seen best: To over CC over BCC, under its first name.
 
     Attributes:
-        to: mailboxes: an iterable of them, or one string, a list at ";"; "" is nobody. `parse` takes
-            another separator.
+        to: mailboxes: an iterable of them, or one string, a list at ";"; "" and None are nobody. `parse`
+            takes another separator.
         cc: likewise.
         bcc: likewise; these never appear in the bytes of the message.
 

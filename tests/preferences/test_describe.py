@@ -6,11 +6,13 @@ import enum
 import typing
 
 import attrs
+import pytest
 
 from vetmail_core.contexts import RecipientType
 from vetmail_core.preferences import (
     EmailPreferences,
     MailServer,
+    PreferencesError,
     SettingDescription,
     SettingKind,
     Settings,
@@ -81,6 +83,21 @@ def test_each_choice_is_offered_once() -> None:
         else:
             assert choices == [], name
         assert all(choice.label for choice in DESCRIBED[name].choices)
+
+
+def test_a_number_has_the_bounds_of_the_model() -> None:
+    """What the screen lets through the constructor takes, and nothing beyond."""
+    for name, description in DESCRIBED.items():
+        assert (description.bounds is not None) is (description.kind is SettingKind.NUMBER), name
+        if description.bounds is None:
+            continue
+        least, most = description.bounds
+        field = name.removeprefix("mail_server.")
+        for value in (least, most):
+            assert getattr(MailServer(**{field: value}), field) == value  # type: ignore[arg-type]
+        for value in (least - 1, most + 1):
+            with pytest.raises(PreferencesError, match=f"from {least} to {most}"):
+                MailServer(**{field: value})  # type: ignore[arg-type]
 
 
 def test_each_setting_has_words_for_people() -> None:

@@ -44,7 +44,7 @@ def test_mailboxes_come_as_one_or_as_any_iterable(given: str) -> None:
     assert Recipients(to=A).to == (A,)
 
 
-@pytest.mark.parametrize("nobody", ["", "  ", (), []])
+@pytest.mark.parametrize("nobody", ["", "  ", (), [], None])
 def test_nothing_is_nobody(nobody: str) -> None:
     """An empty box of a compose screen adds nobody, and recipients without anybody are false."""
     assert not Recipients(to=nobody, cc=nobody, bcc=nobody)

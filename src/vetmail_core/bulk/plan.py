@@ -223,8 +223,8 @@ def plan_bulk(
     people: Iterable[Person] | Person,
     *,
     sender: Sender | Mailbox | str,
-    cc: Iterable[Mailbox | str] | Mailbox | str = (),
-    bcc: Iterable[Mailbox | str] | Mailbox | str = (),
+    cc: Iterable[Mailbox | str] | Mailbox | str | None = (),
+    bcc: Iterable[Mailbox | str] | Mailbox | str | None = (),
     copies: BulkCopies = BulkCopies.FIRST_RECIPIENT,
     context: EmailContext | str | None = None,
     shared: Mapping[str, Iterable[Person] | Person] = _NO_ROLES,
@@ -304,8 +304,8 @@ def _check_choice(name: str, choice: object) -> None:
 
 
 def _typed(
-    mailboxes: Iterable[Mailbox | str] | Mailbox | str, separator: str
-) -> Iterable[Mailbox | str] | Mailbox:
+    mailboxes: Iterable[Mailbox | str] | Mailbox | str | None, separator: str
+) -> Iterable[Mailbox | str] | Mailbox | None:
     return parse_mailbox_list(mailboxes, separator=separator) if isinstance(mailboxes, str) else mailboxes
 
 

@@ -101,8 +101,11 @@ def switch(setting: str, value: object) -> Iterator[Problem]:
         )
 
 
-def whole_number(setting: str, value: object, *, least: int, most: int, unit: str = "") -> Iterator[Problem]:
-    """A whole number in a range; true is none, although Python counts with it."""
+def whole_number(
+    setting: str, value: object, bounds: tuple[int, int], *, unit: str = ""
+) -> Iterator[Problem]:
+    """A whole number within its bounds; true is none, although Python counts with it."""
+    least, most = bounds
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         yield error(
             setting,

@@ -14,6 +14,8 @@ import attrs
 
 from vetmail_core.contexts import RecipientType
 from vetmail_core.preferences.model import (
+    PORTS,
+    WAITS_MS,
     AuthenticationType,
     BulkCopies,
     EmailPreferences,
@@ -61,6 +63,7 @@ class SettingDescription:
         help: what it does, in a sentence or two.
         kind: which control fits.
         choices: the values to choose from; empty when it is not a choice.
+        bounds: the least and the most of a number; None when it is not a number.
         default: the model's default.
         applies: in words, when it has an effect; ``EmailPreferences.applies(name)`` decides.
     """
@@ -71,6 +74,7 @@ class SettingDescription:
     help: str
     kind: SettingKind
     choices: tuple[Choice, ...] = ()
+    bounds: tuple[int, int] | None = None
     default: object
     applies: str
 
@@ -106,6 +110,7 @@ _DESCRIPTIONS: Final = (
         label="Email port",
         help="587 for Explicit, 465 for Implicit, 25 for a server in your own network.",
         kind=SettingKind.NUMBER,
+        bounds=PORTS,
         default=_DEFAULTS.mail_server.port,
         applies=_BUILT_IN,
     ),
@@ -171,6 +176,7 @@ _DESCRIPTIONS: Final = (
         label="Wait time between emails",
         help="In milliseconds. Microsoft 365 takes 30 emails a minute, so 2000 suits it.",
         kind=SettingKind.NUMBER,
+        bounds=WAITS_MS,
         default=_DEFAULTS.mail_server.wait_between_emails_ms,
         applies=_BUILT_IN,
     ),

@@ -35,6 +35,11 @@ __all__ = [
     "TlsMethod",
 ]
 
+PORTS: Final = (1, 65_535)
+"""The least and the most of an email port."""
+WAITS_MS: Final = (0, 86_400_000)
+"""The least and the most of a wait between emails: none, and a day."""
+
 
 class TlsMethod(enum.Enum):
     """**SSL/TLS connection method**: how the connection to the mail server is made private."""
@@ -112,7 +117,7 @@ class MailServer:
         rules.raise_if_any(
             (
                 *rules.host("mail_server.host", self.host),
-                *rules.whole_number("mail_server.port", self.port, least=1, most=65_535),
+                *rules.whole_number("mail_server.port", self.port, PORTS),
                 *rules.one_of("mail_server.tls", self.tls, TlsMethod),
                 *rules.one_of("mail_server.authentication", self.authentication, AuthenticationType),
                 *rules.switch("mail_server.use_staff_logins", self.use_staff_logins),
@@ -121,15 +126,11 @@ class MailServer:
                 *rules.whole_number(
                     "mail_server.wait_between_emails_ms",
                     self.wait_between_emails_ms,
-                    least=0,
-                    most=_DAY_MS,
+                    WAITS_MS,
                     unit=" of milliseconds",
                 ),
             )
         )
-
-
-_DAY_MS: Final = 86_400_000
 
 
 @attrs.frozen(kw_only=True)
@@ -209,12 +210,12 @@ def _frozen_unknown(
     return _frozen(unknown)
 
 
-def _thawed(mapping: Mapping[str, Mapping[str, _Value]]) -> dict[str, dict[str, _Value]]:
-    return {key: dict(inner) for key, inner in mapping.items()}
-
-
 def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping)
+
+
+def _thawed(mapping: Mapping[str, Mapping[str, _Value]]) -> dict[str, dict[str, _Value]]:
+    return {key: dict(inner) for key, inner in mapping.items()}
 
 
 @attrs.frozen(kw_only=True)
