@@ -379,6 +379,7 @@ class Connection:
         deadline = _monotonic() + self._deadlines.tls
         self._selector.unregister(self._socket)
         try:
+            self._socket.getpeername()  # a line that is gone already would leave a half-made socket behind
             self._socket = self._context.wrap_socket(
                 self._socket, server_hostname=self._host, do_handshake_on_connect=False
             )

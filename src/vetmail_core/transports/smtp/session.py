@@ -159,6 +159,8 @@ class Opener:
             name = self._ehlo_name or connection.own_literal
             greeting, capabilities = connection.run(start(name, self.server.tls))
             mechanism = self._log_in(connection, capabilities)
+            # What came too much would be taken for the answers to the first message.
+            connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
         except BaseException:
             connection.close()
             raise
