@@ -29,7 +29,7 @@ def test_every_recipient_floods_the_trainer_and_the_summary_says_so() -> None:
     assert summary.emails == 10
     assert summary.copies == {TRAINER: 10}
     assert summary.exclusions == {}
-    assert str(summary) == "10 e-mails\ntrainer@example.com gets 10 copies"
+    assert str(summary) == "10 emails\ntrainer@example.com gets 10 copies"
 
 
 def test_the_first_email_is_there_in_full() -> None:
@@ -48,7 +48,7 @@ def test_a_plan_for_nobody_has_no_first_email() -> None:
     """Nobody is a figure too."""
     summary = plan_bulk(NOTICE, [], sender="office@example.com").summary()
     assert (summary.emails, summary.first, summary.copies, summary.exclusions) == (0, None, {}, {})
-    assert str(summary) == "0 e-mails"
+    assert str(summary) == "0 emails"
 
 
 def test_copies_are_counted_by_address_with_the_most_first() -> None:
@@ -93,7 +93,7 @@ def test_exclusions_are_counted_by_reason() -> None:
     }
     assert summary.exclusions[ExclusionReason.ALREADY_SENT] == 0
     assert str(summary).splitlines() == [
-        "1 e-mail",
+        "1 email",
         "2 people left out: duplicate person",
         "1 person left out: inactive",
         "1 person left out: marketing opt out",
@@ -144,7 +144,7 @@ def test_copies_that_cannot_be_made_are_counted_and_named() -> None:
     }
     assert summary.empty_roles == ("class_staff", "guardian", "employer_contact")
     assert str(summary).splitlines() == [
-        "3 e-mails",
+        "3 emails",
         "1 person left out: inactive",
         "1 copy not possible: inactive",
         "2 copies not possible: no address",

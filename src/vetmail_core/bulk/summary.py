@@ -69,7 +69,7 @@ class PlanSummary:
         return plain, ()
 
     def __str__(self) -> str:
-        lines = [_count(self.emails, "e-mail")]
+        lines = [_count(self.emails, "email")]
         lines += [f"{address} gets {_count(number, 'copy')}" for address, number in self.copies.items()]
         lines += [
             f"{_count(number, 'person')} left out: {_words(reason)}"
@@ -83,7 +83,7 @@ class PlanSummary:
         return "\n".join(lines)
 
 
-_PLURALS = {"e-mail": "e-mails", "copy": "copies", "person": "people"}
+_PLURALS = {"email": "emails", "copy": "copies", "person": "people"}
 
 
 def _count(number: int, noun: str) -> str:
