@@ -196,7 +196,7 @@ class Severity(enum.Enum):
     HINT = "hint"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Problem:
     """One thing that is wrong, or unwise, about the settings.
 

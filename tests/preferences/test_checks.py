@@ -226,6 +226,18 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
         'the word "apikey"',
     ),
     (
+        "blank behind the user name",
+        server(username="office@example.com "),
+        [(WARNING, "mail_server.username")],
+        "begins or ends with a blank",
+    ),
+    (
+        "another address as alias",
+        settings(default_from='"office@example.org" <office@example.com>'),
+        [(WARNING, "settings.default_from")],
+        'the name holds another address, "office@example.org"',
+    ),
+    (
         "login never used",
         server(authentication=NONE),
         [(HINT, "mail_server.authentication")],

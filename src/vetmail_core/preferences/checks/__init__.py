@@ -35,6 +35,7 @@ _BUILT_IN_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (
     sending.wait,
     sending.from_is_login,
     sending.default_from,
+    sending.misleading_name,
     sending.reply_to,
     sending.bulk_copies,
     sending.context_rules,

@@ -78,6 +78,12 @@ def shared_login(case: Case) -> Iterator[Problem]:
             "The mail server asks for a login, and no user name is entered.",
             "Enter the user name your mail provider gave you, at most providers the whole e-mail address.",
         )
+    elif server.username != server.username.strip():
+        yield warning(
+            "mail_server.username",
+            "The user name begins or ends with a blank, which is nearly always a slip of copy and paste.",
+            "Type it again.",
+        )
     elif provider is not None and provider.fixed_username not in {"", server.username}:
         yield error(
             "mail_server.username",
