@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vetmail_core.credentials import Login
 
-__all__ = ["Person", "Staff", "as_people", "as_person", "merge_fields"]
+__all__ = ["Person", "Staff", "as_people", "merge_fields", "no_person"]
 
 _NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
@@ -161,15 +161,9 @@ class Person:
         return plain, ()
 
 
-def as_person(value: object) -> Person:
-    """Make sure that something is a person, where a host handed over people.
-
-    Raises:
-        RecipientsError: it is something else; an address alone is not, as it has no key and no name.
-    """
-    if isinstance(value, Person):
-        return value
-    raise RecipientsError(
+def no_person(value: object) -> RecipientsError:
+    """Make the error for something that is no person; an address alone is none, having no key and no name."""
+    return RecipientsError(
         f"People are Person values, and here came {type(value).__name__}. Make one of each record: "
         'Person("ann@example.com", key="C1001", name="Ann Lee").'
     )
@@ -181,7 +175,13 @@ def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
     Raises:
         RecipientsError: one of them is no person.
     """
-    return (value,) if isinstance(value, Person) else tuple(as_person(one) for one in value)
+    if isinstance(value, Person):
+        return (value,)
+    people = tuple(value)
+    for one in people:
+        if not isinstance(one, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise no_person(one)
+    return people
 
 
 def _to_mailbox(address: Mailbox | str) -> Mailbox:

@@ -21,7 +21,7 @@ from vetmail_core.bulk.summary import PlanSummary, Tally
 from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import Person, as_person
+from vetmail_core.people import Person, no_person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -73,7 +73,7 @@ def _people(people: Iterable[Person] | Person) -> Iterable[Person]:
     if isinstance(people, Person):
         return (people,)
     if isinstance(people, str) or not isinstance(people, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        as_person(people)  # says what people are
+        raise no_person(people)
     if isinstance(people, list):
         return tuple(people)  # so that the run finds whom the preview found
     return _ReadOnce(people) if isinstance(people, Iterator) else people
@@ -175,7 +175,7 @@ class BulkPlan:
         copies, seen = first, SeenKeys()
         for person in self.people:
             if not isinstance(person, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-                as_person(person)
+                raise no_person(person)
             if person.key and not seen.meet(person.key):
                 yield _met_before(person)
                 continue
