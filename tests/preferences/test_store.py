@@ -382,7 +382,7 @@ def somebody_without_privileges() -> Generator[None]:
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
     """A folder that everybody can reach; pytest's own are closed to other users."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - TMPDIR may be one of those
         Path(folder).chmod(0o777)
         yield Path(folder)
 
