@@ -381,8 +381,8 @@ def somebody_without_privileges() -> Generator[None]:
 
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
-    """A folder that everybody can reach; pytest's own are closed to other users."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - TMPDIR may be one of those
+    """A folder that everybody can reach; pytest's own, and TMPDIR, may be closed to other users."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
 

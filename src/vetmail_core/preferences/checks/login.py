@@ -117,5 +117,6 @@ def staff_logins(case: Case) -> Iterator[Problem]:
         yield hint(
             "mail_server.username",
             "Mail that no staff member sends, such as portal notifications, has no login.",
-            "Choose a staff member to send notification emails from, or enter a shared login.",
+            "Choose a staff member to send notification emails from, or enter a shared login while the "
+            "individual logins are unticked.",
         )
