@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks.harness import Section, Table, seconds_each
 
 _EMAILS = 200
 
 
-def _pytest(folder: str, *options: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, folder]
+# What other plugins do at the start and end of a run would drown what is measured.
+_ALONE = [f"-pno:{name}" for name in ("cacheprovider", "hypothesispytest", "xdist", "randomly", "sybil")]
+
+
+def _cpu_seconds_of_pytest(folder: str, *options: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "pytest", "-q", *_ALONE, *options, folder]
     subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _whole_runs(rounds: int) -> tuple[float, float]:
+    """Median CPU seconds of a run without the plugin and of one with it, measured in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+        Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        pairs = [
+            (_cpu_seconds_of_pytest(folder, "-pno:vetmail_core"), _cpu_seconds_of_pytest(folder))
+            for _ in range(rounds)
+        ]
+    without, with_it = zip(*pairs, strict=True)
+    return median(without), median(with_it)
 
 
 def _through_the_outbox() -> None:
@@ -43,21 +64,14 @@ def _import_seconds(times: int) -> float:
 
 
 def run(*, quick: bool) -> Section:
-    """Time whole pytest runs with and without the plugin, in turn."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
-        Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        whole = seconds_each(
-            {
-                "pytest without the plugin": partial(_pytest, folder, "-p", "no:vetmail_core"),
-                "pytest with the plugin": partial(_pytest, folder),
-            },
-            rounds=5 if quick else 25,
-        )
+    """Time whole pytest runs with and without the plugin, and an email through the outbox."""
+    without, with_it = _whole_runs(7 if quick else 25)
     _through_the_outbox()
     outbox = seconds_each({"outbox": _through_the_outbox}, rounds=3 if quick else 10)["outbox"]
-    without, with_it = whole.values()
-    rows = [(name, f"{1000 * seconds:.0f} ms") for name, seconds in whole.items()]
+    rows = [
+        ("pytest without the plugin", f"{1000 * without:.0f} ms"),
+        ("pytest with the plugin", f"{1000 * with_it:.0f} ms"),
+    ]
     alone = _import_seconds(5 if quick else 25)
     rows.append(("importing the plugin, pytest being loaded", f"{1000 * alone:.1f} ms"))
     rows.append(("one email through the outbox", f"{1e6 * outbox / _EMAILS:.0f} µs"))
@@ -66,10 +80,17 @@ def run(*, quick: bool) -> Section:
         title="The test kit",
         prose=(
             f"Importing the plugin takes {1000 * alone:.1f} ms; whole runs that do not use it differ by"
-            f" {1000 * (with_it - without):.1f} ms (target: below 15 ms)."
+            f" {1000 * (with_it - without):.1f} ms of CPU time (target: below 15 ms)."
         ),
-        tables=[Table(title="A whole pytest run of one empty test", columns=("what", "median"), rows=rows)],
-        raw={"whole_seconds": whole, "outbox_seconds_each": outbox / _EMAILS},
+        tables=[
+            Table(
+                title="A whole pytest run of one empty test, CPU time", columns=("what", "median"), rows=rows
+            )
+        ],
+        raw={
+            "whole_cpu_seconds": {"without": without, "with": with_it},
+            "outbox_seconds_each": outbox / _EMAILS,
+        },
     )
 
 
