@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ from vetmail_core.errors import PreferencesError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "contexts.md"
 KEYS = [
     "occurrence_class",
     "occurrence",
@@ -162,3 +165,22 @@ def test_a_context_is_found_by_its_key_or_is_itself() -> None:
     assert find_context("client") is STANDARD_CONTEXTS["client"]
     assert find_context(visit) is visit
     assert find_context("visit") is None
+
+
+def test_the_reference_gives_evidence_for_every_context_and_role() -> None:
+    """A new one comes with the page it is from, or with the word that it is ours."""
+    text = REFERENCE.read_text(encoding="utf-8")
+    evidence = text[text.index("| context | evidence |") : text.index("## Signatures")]
+    contexts, _, roles = evidence.partition("| role | evidence |")
+    assert set(re.findall("`([a-z_]+)`", contexts)) == set(STANDARD_CONTEXTS)
+    assert set(re.findall("`([a-z_]+)`", roles)) == set(ROLE_LABELS)
+    assert set(re.findall(r"\]\[([a-z-]+)\]", evidence)) == set(
+        re.findall(r"(?m)^\[([a-z-]+)\]: https://", evidence)
+    )
+
+
+def test_the_reference_lists_whom_each_context_writes_to() -> None:
+    """The table a reader looks up is the catalogue itself."""
+    rows = re.findall(r"(?m)^\| `([a-z_]+)` \| ([a-z, ]+) \|", REFERENCE.read_text(encoding="utf-8"))
+    written_to = {key: tuple(roles.split(", ")) for key, roles in rows}
+    assert written_to == {key: context.to_roles for key, context in STANDARD_CONTEXTS.items()}

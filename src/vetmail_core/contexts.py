@@ -6,7 +6,8 @@ refuses: nothing that is merely unknown, as the list of contexts and roles is th
 grows. Its law: a private context (passwords, personal results) is never copied to anybody.
 
 The names are VETtrak's where its pages show one: "Occurrence Class", "Class Staff", CC
-(https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences).
+(https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences). The reference,
+docs/reference/contexts.md, says of each context and role which page it is from, or that it is our reading.
 """
 
 from __future__ import annotations
