@@ -190,6 +190,8 @@ LISTS = [
     ('"x@y, z" <a@example.com>, b@example.com', ",", ['"x@y, z" <a@example.com>', "b@example.com"]),
     ('"Doe, Jane <a@example.com>", b@example.com', ",", ['"Doe, Jane" <a@example.com>', "b@example.com"]),
     ('"a@example.com","b@example.com"', ",", ["a@example.com", "b@example.com"]),
+    ('"a@example.com" \r\n"b@example.com"', ";", ["a@example.com", "b@example.com"]),
+    ('"x@y" <a\uff0cb@example.com>', ";", ['"x@y" <a\uff0cb@example.com>']),
     ("“Doe; Jane” <a@example.com>; b@example.com", ";", ['"Doe; Jane" <a@example.com>', "b@example.com"]),
     ("a@example.com (x, y), b@example.com", ",", ['"x, y" <a@example.com>', "b@example.com"]),
     ("a@[192.0.2.1], b@example.com", ",", ["a@[192.0.2.1]", "b@example.com"]),

@@ -191,6 +191,10 @@ def _lenient_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
 
 
 def _read_lenient(text: str, start: int, end: int) -> Mailbox:
+    found = _FAST_ONE.fullmatch(text, start, end)
+    made = None if found is None else _made_fast(found)
+    if made is not None:  # nothing to repair
+        return made
     piece = repaired(text[start:end])
     try:
         first, last = _trimmed(piece, 0, len(piece), _BLANKS)
