@@ -106,12 +106,14 @@ def whole_number(
 ) -> Iterator[Problem]:
     """A whole number within its bounds; true is none, although Python counts with it."""
     least, most = bounds
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        yield error(
-            setting,
-            f"Expected a whole number{unit} from {least} to {most}, found {shown(value)}.",
-            "Write the number alone, without quotes.",
-        )
+    advice = "Write the number alone, without quotes."
+    if isinstance(value, int) and not isinstance(value, bool):
+        if least <= value <= most:
+            return
+        advice = "Enter a number in this range."
+    yield error(
+        setting, f"Expected a whole number{unit} from {least} to {most}, found {shown(value)}.", advice
+    )
 
 
 def one_of(setting: str, value: object, choices: type[enum.Enum]) -> Iterator[Problem]:
