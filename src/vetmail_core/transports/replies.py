@@ -138,7 +138,7 @@ _TABLE: Final = (
     _row(r"[45]52 [45]\.5\.3 ", Cause.TOO_MANY_RECIPIENTS, Scope.MESSAGE, Retry.SLOWER),
     _row(r"\d+ 5\.5\.3 ", Cause.TOO_MANY_RECIPIENTS, Scope.RECIPIENT, Retry.NEVER, _RCPT),
     _row(
-        r"552 (5\.3\.4|5\.2\.3|-) |523 |\d+ [45]\.3\.4 ",
+        r"552 - |523 |\d+ [45]\.3\.4 |5\d\d 5\.2\.3 ",
         Cause.TOO_LARGE,
         Scope.MESSAGE,
         Retry.NEVER,
@@ -160,7 +160,7 @@ _TABLE: Final = (
     # about the talk itself
     _row(r"421 ", Cause.CONNECTION, Scope.MESSAGE, Retry.RECONNECT),
     _row(
-        r"50[0234] |555 |5\d\d .*(pipelin|synchroni[sz]ation)",
+        r"50[0234] |501 5\.5\.4 |555 |5\d\d .*(pipelin|synchroni[sz]ation)",
         Cause.PROTOCOL,
         Scope.MESSAGE,
         Retry.RECONNECT,

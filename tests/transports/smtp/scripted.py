@@ -332,6 +332,7 @@ class Server:
         self.eager = eager
         self.lax = lax
         self.greeting = greeting
+        self.line: type[Line] = Line
         self.received: list[Received] = []
         self.heard: list[str] = []
         self.logins: list[str] = []
@@ -390,7 +391,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            line = Line(self, sock, self.connections)
+            line = self.line(self, sock, self.connections)
             self.lines.append(line)
             thread = threading.Thread(target=line.serve, daemon=True)
             thread.start()

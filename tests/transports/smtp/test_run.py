@@ -347,6 +347,30 @@ def test_an_iterable_that_raises_gets_its_receipts_first(
     assert statuses(found) == ["accepted"] * 3
 
 
+def test_a_stop_at_the_last_email_pulls_no_further(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+    """An iterable that has ended is not asked again."""
+    server = serve().script("dot", "550 5.7.60 not your address")
+    pulls: list[bool] = []
+
+    class Source:
+        def __init__(self) -> None:
+            self.emails = iter(emails(1))
+
+        def __iter__(self) -> Self:
+            return self
+
+        def __next__(self) -> Email:
+            assert False not in pulls
+            email = next(self.emails, None)
+            pulls.append(email is not None)
+            if email is None:
+                raise StopIteration
+            return email
+
+    assert statuses(connect(server).deliver(Source())) == ["refused"]
+    assert pulls == [True, False]
+
+
 def test_no_emails_make_no_connection(serve: Serve, connect: Connect) -> None:
     """Nor receipts."""
     server = serve()

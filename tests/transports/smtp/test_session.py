@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.transports.smtp.scripted import Line
 
 from vetmail_core.credentials import EnvironmentSecret, Login, PlainSecret
 from vetmail_core.errors import AddressError, PreferencesError, TransportError
@@ -142,6 +144,52 @@ def test_a_context_that_verifies_nothing_is_refused() -> None:
     context.check_hostname = False
     with pytest.raises(TransportError, match="does not verify"):
         SmtpTransport(MailServer(host="mail.example.com"), ssl_context=context)
+
+
+def test_a_context_that_allows_old_tls_is_refused() -> None:
+    """TLS 1.2 or later."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.raises(TransportError, match=r"before 1\.2"):
+        SmtpTransport(MailServer(host="mail.example.com"), ssl_context=context)
+
+
+@pytest.mark.parametrize("tls", [EXPLICIT, IMPLICIT])
+def test_the_computer_s_own_authorities_are_the_default(
+    serve: Serve, connect: Connect, certificates: Certificates, email: Make, tls: TlsMethod
+) -> None:
+    """None of them knows a certificate made here, so nothing is sent."""
+    server = serve(tls=tls, context=certificates.server)
+    outcome = first(connect(server, host="localhost").deliver([email()]))
+    assert (outcome.status.value, outcome.cause, outcome.phase) == ("not_attempted", Cause.TLS, Phase.TLS)
+
+
+def test_starttls_and_the_handshake_have_one_deadline_together(
+    serve: Serve, connect: Connect, certificates: Certificates, email: Make, few: Limits
+) -> None:
+    """A server that takes its time for the answer has less left for the handshake."""
+    server = serve(tls=EXPLICIT, context=certificates.server)
+
+    class Slow(Line):
+        def do_starttls(self, line: str) -> None:
+            self.server.closing.wait(0.5)
+            super().do_starttls(line)
+
+        def start_tls(self) -> None:
+            self.server.closing.wait(30)
+
+    server.line = Slow
+    transport = connect(
+        server,
+        host="localhost",
+        ssl_context=certificates.client,
+        limits=few,
+        deadlines=Deadlines(tls=0.8, quit=0.2),
+    )
+    begun = time.monotonic()
+    outcome = first(transport.deliver([email()]))
+    assert time.monotonic() - begun < 1.25
+    assert (outcome.status.value, outcome.cause, outcome.phase) == ("not_attempted", Cause.TLS, Phase.TLS)
 
 
 # -- logins --------------------------------------------------------------------------------------------
@@ -285,6 +333,28 @@ def test_a_token_function_that_fails_stops_the_run_without_its_words(
     receipts = list(transport.deliver(emails(2)))
     assert receipts[0].warnings == ("the password or token could not be fetched (RuntimeError)",)
     assert receipts[1].outcomes[0].cause is Cause.AUTHENTICATION
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"authentication": OAUTH2, "token": lambda: "to\x01ken"}, "no OAuth login can carry"),
+        ({"authentication": OAUTH2, "token": lambda: None}, "TypeError"),
+        ({"authentication": OAUTH2, "token": lambda: b"token"}, "TypeError"),
+    ],
+)
+def test_a_login_that_cannot_be_written_stops_the_run(
+    serve: Serve, connect: Connect, emails: MakeSome, options: dict[str, object], words: str
+) -> None:
+    """An answer for every email, and no exception in the middle of a run."""
+    server = serve(mechanisms=("PLAIN", "XOAUTH2"))
+    receipts = list(connect(server, username="anna@example.com", **options).deliver(emails(2)))
+    for receipt in receipts:
+        outcome = receipt.outcomes[0]
+        assert (outcome.status.value, outcome.cause) == ("not_attempted", Cause.AUTHENTICATION)
+        assert outcome.phase is Phase.AUTH
+        assert words in receipt.warnings[0]
+    assert "AUTH" not in server.verbs
 
 
 def test_a_missing_password_is_told_before_any_email_is_pulled(

@@ -39,7 +39,7 @@ _MEBIBYTE: Final = 1_048_576
 _TRANSCRIPT_LINES: Final = 40
 _NO: Final = b"45"
 # Where the system has it: see ``hasten``.
-_QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
+_QUICK_ACK: Final = tuple(getattr(socket, name) for name in ("TCP_QUICKACK",) if hasattr(socket, name))
 _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever clock the run goes by
 
 
@@ -81,6 +81,7 @@ class Connection:
         self._replies: list[bytes] = []
         self._transcript: deque[tuple[str, bytes]] = deque(maxlen=_TRANSCRIPT_LINES)
         self._opened = self._used = _monotonic()
+        self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = 0
 
     # -- facts -----------------------------------------------------------------------------------------
@@ -160,6 +161,8 @@ class Connection:
         if ask.octets:
             self.write(ask.octets, ask.octets if ask.shown is None else ask.shown, phase=ask.phase)
         seconds = self._deadlines.command if ask.quick else self.seconds(ask.phase)
+        if ask.phase is Phase.STARTTLS:
+            self._tls_end = _monotonic() + seconds
         first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
         return first
 
@@ -332,9 +335,9 @@ class Connection:
         A server that writes its answers one by one may be holding the next one back until the first is
         acknowledged (Nagle), and the system may be holding that back for 40 ms (delayed ACK).
         """
-        if _QUICK_ACK is not None:
+        for option in _QUICK_ACK:
             with contextlib.suppress(OSError):
-                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+                self._socket.setsockopt(socket.IPPROTO_TCP, option, 1)
 
     def left_over(self) -> list[bytes]:
         """Answers that came before the line was lost and were not looked at yet."""
@@ -376,7 +379,7 @@ class Connection:
                 cause=Cause.TLS,
             )
         assert self._context is not None  # noqa: S101 - there is one wherever TLS was asked for
-        deadline = _monotonic() + self._deadlines.tls
+        deadline = _monotonic() + self._deadlines.tls if self._tls_end is None else self._tls_end
         self._selector.unregister(self._socket)
         try:
             self._socket.getpeername()  # a line that is gone already would leave a half-made socket behind

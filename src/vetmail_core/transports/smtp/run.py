@@ -149,7 +149,7 @@ class Run:
 
     def _fill(self) -> None:
         """Put in as many messages as there is room for."""
-        while self._stop is None:
+        while True:
             lane = self._lane
             busy = lane is not None and bool(lane.flight)
             if (
@@ -213,7 +213,7 @@ class Run:
             return False
         if not transaction.data:
             if not job.data:
-                message_id = email.message_id or email.fresh_message_id()
+                message_id = job.message_id = email.message_id or email.fresh_message_id()
                 job.data = with_crlf(
                     wire_bytes(
                         email,
@@ -278,8 +278,8 @@ class Run:
     def _hang_up(self) -> None:
         """Leave a connection without a word."""
         session, self._session, self._lane = self._session, None, None
-        if session is not None:
-            session.connection.close()
+        assert session is not None  # noqa: S101 - whoever gives a connection up has one
+        session.connection.close()
 
     def _connect(self) -> bool:
         number = 0
@@ -398,7 +398,7 @@ class Run:
             reply = read_reply(again.raw) if again.raw else None
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
         if again.why is Why.SESSION:
-            self._host.plain = self._host.plain or again.raw[:3] in {b"504", b"555"}
+            self._host.plain = self._host.plain or again.raw.startswith((b"504", b"555", b"501 5.5.4"))
             self._host.step_down(lane)
         if again.why is Why.CLOSING:
             transaction.strikes += 1

@@ -71,7 +71,8 @@ class Opener:
 
     Raises:
         PreferencesError: no server, or no login where one is asked for.
-        TransportError: no token callable where one is needed, or a context that verifies nothing.
+        TransportError: no token callable where one is needed, or a context that verifies nothing or allows
+            old TLS.
     """
 
     def __init__(
@@ -123,6 +124,11 @@ class Opener:
                 "The ssl_context does not verify the server's certificate and name, so anybody on the way "
                 "could read the mail and the password; make it with "
                 "ssl.create_default_context(cafile=...) for a certificate authority of your own."
+            )
+        if context is not None and context.minimum_version < ssl.TLSVersion.TLSv1_2:
+            raise TransportError(
+                "The ssl_context allows versions of TLS before 1.2, which can be broken on the way; "
+                "leave its minimum_version at ssl.TLSVersion.TLSv1_2 or above."
             )
 
     @property
@@ -209,10 +215,15 @@ class Opener:
 
     def _credentials(self) -> Credentials:
         try:
+            credentials: Credentials
             if self._token is not None and self.renewable:
-                return Bearer(self._username, self._token(), self.server.host, self.server.port)
-            assert self._secret is not None  # noqa: S101 - checked when this was made
-            return Password(self._username, self._secret.reveal())
+                credentials = Bearer(self._username, self._token(), self.server.host, self.server.port)
+            else:
+                assert self._secret is not None  # noqa: S101 - checked when this was made
+                credentials = Password(self._username, self._secret.reveal())
+            credentials.words(
+                credentials.mechanisms[0]
+            )  # now, for what no login can carry has no answer later
         except Exception as error:
             # Whatever a host's own function raises; its text may hold the secret, so only its kind is told.
             detail = str(error) if isinstance(error, VetmailError) else type(error).__name__
@@ -221,6 +232,7 @@ class Opener:
                 phase=Phase.AUTH,
                 cause=Cause.AUTHENTICATION,
             ) from error
+        return credentials
 
 
 def _missing(setting: str, message: str, label: str) -> PreferencesError:

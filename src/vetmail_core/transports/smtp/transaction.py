@@ -90,6 +90,7 @@ class Job:
 
     # Values of the class until they differ: a million emails come this way, and nearly all need few of them.
     data: bytes = b""
+    message_id: str = ""
     parts: int = 1
     pending: int = 1
     attempts: int = 0
@@ -189,9 +190,10 @@ class Transaction:
             parameters += " SMTPUTF8"
         if "DSN" not in capabilities or plain:
             return [mail_command(sender, parameters=parameters), *map(rcpt_command, paths)]
-        identity = email.key or email.message_id
-        if 0 < len(identity) <= _ENVID_CHARACTERS and identity.isascii():
-            parameters += f" ENVID={xtext(identity)}"
+        for identity in (email.key, self.job.message_id):
+            if 0 < len(identity) <= _ENVID_CHARACTERS and identity.isascii():
+                parameters += f" ENVID={xtext(identity)}"
+                break
         commands = [mail_command(sender, parameters=parameters)]
         for path in paths:
             original = f" ORCPT=rfc822;{xtext(path)}" if path.isascii() else ""

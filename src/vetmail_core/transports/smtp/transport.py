@@ -59,7 +59,8 @@ class SmtpTransport:
 
     Raises:
         PreferencesError: no server, or no login where one is asked for.
-        TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing.
+        TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing or allows
+            TLS before 1.2.
     """
 
     def __init__(
