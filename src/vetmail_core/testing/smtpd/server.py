@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import hmac
 import socket
 import ssl
 import threading
@@ -20,17 +19,18 @@ from typing import TYPE_CHECKING, Final, Self
 import trustme
 
 from vetmail_core.address import Mailbox
-from vetmail_core.credentials import Login, PlainSecret
 from vetmail_core.preferences import AuthenticationType, EmailPreferences, MailServer, Settings, TlsMethod
 from vetmail_core.receipts import Phase
 from vetmail_core.testing.fault import FaultKind
 from vetmail_core.testing.faults import Faults
+from vetmail_core.testing.smtpd.book import Book
 from vetmail_core.testing.smtpd.session import ScriptedSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
+    from vetmail_core.credentials import Login
     from vetmail_core.testing.smtpd.received import ReceivedEmail
 
 __all__ = ["LocalSmtpServer"]
@@ -38,7 +38,6 @@ __all__ = ["LocalSmtpServer"]
 _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
 _SENDER: Final = "office@example.com"
-_MADE_UP: Final = Login(_SENDER, PlainSecret("made-up"))
 
 
 class LocalSmtpServer:
@@ -71,16 +70,15 @@ class LocalSmtpServer:
         size_limit: int = 35_000_000,
         without: Iterable[str] = (),
     ) -> None:
-        self.faults = Faults() if faults is None else faults
-        self.size_limit = size_limit
-        self.without = frozenset(name.upper() for name in without)
-        self._tls = tls
-        self._login = login
-        self._token = token
+        self._book = Book(
+            faults=Faults() if faults is None else faults,
+            size_limit=size_limit,
+            without=frozenset(name.upper() for name in without),
+            tls=tls,
+            login=login,
+            token=token,
+        )
         self._port = 0
-        self._emails: list[ReceivedEmail] = []
-        self._verbs: list[str] = []
-        self._news = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lines: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
@@ -105,16 +103,19 @@ class LocalSmtpServer:
         return self._port
 
     @property
+    def faults(self) -> Faults:
+        """The script; write on it at any time."""
+        return self._book.faults
+
+    @property
     def emails(self) -> tuple[ReceivedEmail, ...]:
         """The messages it holds, in order of arrival; those it could not confirm have ``answered`` False."""
-        with self._news:
-            return tuple(self._emails)
+        return self._book.emails
 
     @property
     def verbs(self) -> tuple[str, ...]:
         """The commands it heard, over all connections, in order, such as "EHLO", "MAIL", "RCPT"."""
-        with self._news:
-            return tuple(self._verbs)
+        return self._book.verbs
 
     @property
     def client_context(self) -> ssl.SSLContext:
@@ -125,15 +126,15 @@ class LocalSmtpServer:
     def mail_server(self) -> MailServer:
         """What a client enters on the mail server tab to reach it, the login included."""
         authentication, username, password = AuthenticationType.NONE, "", None
-        login = self._asked_login
+        login = self._book.login
         if login is not None:
             authentication, username, password = AuthenticationType.PASSWORD, login.username, login.secret
-        elif self._token is not None:
+        elif self._book.mechanisms:
             authentication, username = AuthenticationType.OAUTH2, _SENDER
         return MailServer(
             host=_HOST,
             port=self.port,
-            tls=self._asked_tls,
+            tls=self._book.tls,
             authentication=authentication,
             username=username,
             password=password,
@@ -160,54 +161,10 @@ class LocalSmtpServer:
         Raises:
             AssertionError: they did not come.
         """
-        with self._news:
-            if not self._news.wait_for(lambda: len(self._emails) >= count, timeout=seconds):
-                raise AssertionError(f"expected {count} emails within {seconds} s, got {len(self._emails)}")
-            return tuple(self._emails)
-
-    @property
-    def _asked_login(self) -> Login | None:
-        if self._login is None and self._token is None and self._has_fault_at(Phase.AUTH):
-            return _MADE_UP
-        return self._login
-
-    @property
-    def _asked_tls(self) -> TlsMethod:
-        if self._tls is TlsMethod.NONE and self._has_fault_at(Phase.STARTTLS, Phase.TLS):
-            return TlsMethod.EXPLICIT
-        return self._tls
-
-    def _has_fault_at(self, *phases: Phase) -> bool:
-        return any(fault.phase in phases for fault in self.faults.script)
-
-    # -- what a session asks, and writes down ----------------------------------------------------------
-
-    @property
-    def mechanisms(self) -> tuple[str, ...]:
-        """The SASL mechanisms it offers; none when it asks for no login."""
-        by_password = ("PLAIN", "LOGIN") if self._asked_login is not None else ()
-        by_token = ("XOAUTH2", "OAUTHBEARER") if self._token is not None else ()
-        return (*by_password, *by_token)
-
-    def password_is_right(self, username: str, password: str, /) -> bool:
-        """Whether this is the login it asks for."""
-        login = self._asked_login
-        return login is not None and _same(username, login.username) & _same(password, login.secret.reveal())
-
-    def token_is_right(self, token: str, /) -> bool:
-        """Whether this is the token it asks for."""
-        return self._token is not None and _same(token, self._token)
-
-    def heard(self, verb: str, /) -> None:
-        """Write down a command."""
-        with self._news:
-            self._verbs.append(verb)
-
-    def received(self, email: ReceivedEmail, /) -> None:
-        """Write down a message."""
-        with self._news:
-            self._emails.append(email)
-            self._news.notify_all()
+        emails = self._book.wait_for(count, seconds=seconds)
+        if len(emails) < count:
+            raise AssertionError(f"expected {count} emails within {seconds} s, got {len(emails)}")
+        return emails
 
     # -- its life --------------------------------------------------------------------------------------
 
@@ -251,7 +208,7 @@ class LocalSmtpServer:
 
     def __repr__(self) -> str:
         place = f"{_HOST}:{self._port}" if self._thread is not None else "not running"
-        return f"<LocalSmtpServer {place}, tls {self._asked_tls.value}, {len(self.emails)} emails>"
+        return f"<LocalSmtpServer {place}, tls {self._book.tls.value}, {len(self.emails)} emails>"
 
     def _run(self, listener: socket.socket, started: threading.Event) -> None:
         with asyncio.Runner() as runner:
@@ -264,7 +221,7 @@ class LocalSmtpServer:
             runner.run(self._hang_up(server))
 
     async def _listen(self, listener: socket.socket) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(lambda: _Door(self), sock=listener)
+        return await asyncio.get_running_loop().create_server(lambda: _Door(self._open_line), sock=listener)
 
     async def _hang_up(self, server: asyncio.Server) -> None:
         server.close()
@@ -282,17 +239,19 @@ class LocalSmtpServer:
         authority.configure_trust(for_client)  # pyright: ignore[reportUnknownMemberType] - as above
         return for_server, for_client
 
-    def open_line(self, line: asyncio.Transport, /) -> None:
+    def _open_line(self, line: asyncio.Transport) -> None:
         """Begin a session on a new line."""
         self._lines.add(line)
-        if self._tls is TlsMethod.IMPLICIT:
+        if self._book.tls is TlsMethod.IMPLICIT:
             line.pause_reading()
             task = asyncio.get_running_loop().create_task(self._encrypt(line))
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
             return
-        starttls = self._contexts[0] if self._asked_tls is TlsMethod.EXPLICIT else None
-        self._converse(line, ScriptedSession(self, starttls=starttls, encrypted=False))
+        starttls = self._contexts[0] if self._book.tls is TlsMethod.EXPLICIT else None
+        session = ScriptedSession(self._book, starttls=starttls, encrypted=False)
+        line.set_protocol(session)
+        session.connection_made(line)
 
     async def _encrypt(self, line: asyncio.Transport) -> None:
         fault = self.faults.next_at(Phase.TLS)
@@ -300,7 +259,7 @@ class LocalSmtpServer:
             if fault.kind is FaultKind.DROP:
                 line.abort()
             return
-        session = ScriptedSession(self, starttls=None, encrypted=True)
+        session = ScriptedSession(self._book, starttls=None, encrypted=True)
         # A client that does not trust the certificate parts in the handshake; its own test sees why.
         with contextlib.suppress(OSError):
             encrypted = await asyncio.get_running_loop().start_tls(
@@ -309,25 +268,16 @@ class LocalSmtpServer:
             assert encrypted is not None
             session.connection_made(encrypted)
 
-    @staticmethod
-    def _converse(line: asyncio.Transport, session: ScriptedSession) -> None:
-        line.set_protocol(session)
-        session.connection_made(line)
-
 
 class _Door(asyncio.Protocol):
     """Lets a client in, and leaves the line to its session."""
 
-    def __init__(self, server: LocalSmtpServer) -> None:
-        self._server = server
+    def __init__(self, let_in: Callable[[asyncio.Transport], None]) -> None:
+        self._let_in = let_in
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._server.open_line(transport)
-
-
-def _same(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode(), right.encode())
+        self._let_in(transport)
 
 
 def _ignore(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
