@@ -54,6 +54,13 @@ def test_attachments_are_attachments() -> None:
         Content("s", attachments=["a.pdf"])  # type: ignore[list-item]  # the mistake under test
 
 
+@pytest.mark.parametrize("given", [Attachment("a.pdf", b"x"), None])
+def test_one_attachment_alone_stands_in_brackets(given: object) -> None:
+    """The sentence shows how."""
+    with pytest.raises(MessageError, match=r"came; put one alone in brackets: attachments=\[attachment\]"):
+        Content("s", attachments=given)  # type: ignore[arg-type]  # the mistake under test
+
+
 def test_a_content_is_a_value() -> None:
     """Frozen, compared by what is read, changed by attrs.evolve, kept by pickle; attachments are a tuple."""
     paper = Attachment("a.pdf", b"x")

@@ -79,9 +79,28 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
         ({"message_id": "<a b@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<é@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<" + "a" * 900 + "@c>"}, MessageError, "900 characters at most"),
+        # These the standard library's own reader falls over, or calls defective.
+        ({"message_id": "<:@c>"}, MessageError, "is no Message-ID"),
+        ({"message_id": "<a@:>"}, MessageError, "is no Message-ID"),
+        ({"message_id": "<a..b@c>"}, MessageError, "is no Message-ID"),
+        ({"message_id": "<a@b@c>"}, MessageError, "is no Message-ID"),
+        ({"message_id": "<a@[b]c>"}, MessageError, "is no Message-ID"),
+        ({"message_id": 5}, MessageError, "5 is no Message-ID"),
         ({"key": 5}, MessageError, "the key of an email needs text, but int came"),
         ({"date": datetime(2026, 1, 5)}, MessageError, "2026-01-05T00:00:00 says no time zone"),  # noqa: DTZ001 - the mistake under test
         ({"date": datetime(1899, 1, 5, tzinfo=UTC)}, MessageError, "is before the year 1900"),
+        ({"date": "2026-01-05"}, MessageError, "the date needs a datetime with a time zone, but str came"),
+        (
+            {"date": datetime(1900, 1, 1, tzinfo=timezone(timedelta(minutes=9, seconds=1)))},
+            MessageError,
+            "is before the year 1900",
+        ),
+        (
+            {"date": datetime.max.replace(tzinfo=timezone(-timedelta(seconds=1)))},
+            MessageError,
+            "is at the end of all time in UTC",
+        ),
+        ({"headers": [("X-A", "1")]}, MessageError, "the headers need a mapping .*, but list came"),
         ({"headers": {"Bcc": "eve@example.com"}}, MessageError, "the header Bcc is not the caller's to set"),
     ],
 )
@@ -122,6 +141,9 @@ def test_a_message_id_is_at_the_senders_domain_in_ascii(make_email: Make) -> Non
     assert email.message_id.endswith("@xn--bcher-kva.example>")
     assert make_email(message_id="<own@id.example>", key="k").message_id == "<own@id.example>"
     assert make_email().message_id == ""
+    literal = make_email(sender="office@[192.0.2.1]", key="k").message_id
+    assert literal.endswith("@[192.0.2.1]>")
+    assert make_email(message_id=literal).message_id == literal
 
 
 def test_needs_smtputf8_looks_at_every_address_of_the_envelope(make_email: Make) -> None:

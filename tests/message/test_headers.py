@@ -207,6 +207,14 @@ def test_a_structured_header_that_no_program_could_read_is_refused(value: str, s
         HeaderFields({"List-Unsubscribe": value})
 
 
+@pytest.mark.parametrize("name", ["Disposition-Notification-To", "Return-Receipt-To", "errors-to", "Sender"])
+def test_a_header_of_addresses_is_ascii(name: str) -> None:
+    """An encoded word around an address would hide it from the program that is to answer."""
+    assert HeaderFields({name: "Zoe <zoe@example.com>"}).lines == f"{name}: Zoe <zoe@example.com>\r\n"
+    with pytest.raises(MessageError, match=f"the header {name} is read by programs"):
+        HeaderFields({name: "Zoë <zoe@example.com>"})
+
+
 def test_an_endless_word_in_free_text_is_encoded() -> None:
     """No line is ever longer than 998 octets."""
     assert max(map(len, HeaderFields({"X-Test": "t" * 5000}).lines.split("\r\n"))) <= 78

@@ -48,7 +48,13 @@ def _checked_body(_instance: object, attribute: attrs.Attribute[str], value: obj
 
 
 def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    kept = tuple(value)
+    try:
+        kept = tuple(value)
+    except TypeError:
+        raise MessageError(
+            f"a list of attachments was expected, but {type(value).__name__} came; "
+            "put one alone in brackets: attachments=[attachment]"
+        ) from None
     for one in kept:
         if not isinstance(one, Attachment):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise MessageError(

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Email"]
 
-_MESSAGE_ID: Final = re.compile(
-    r"<[!-;=?A-~]+@[!-;=?A-~]+>"
-)  # printable ASCII without blank, < > and a second @
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
+# RFC 5322, section 3.6.4, without what it calls obsolete: that some readers fall over.
+_MESSAGE_ID: Final = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]*\])>")
 _MESSAGE_ID_LIMIT: Final = 900
 _NO_HEADERS: Final = HeaderFields()
 _FIRST_YEAR: Final = 1900  # RFC 5322, section 3.3
@@ -61,16 +61,33 @@ def _headers(value: Mapping[str, str]) -> HeaderFields:
 def _date(value: datetime | None) -> datetime | None:
     if value is None:
         return None
+    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise MessageError(f"the date needs a datetime with a time zone, but {type(value).__name__} came")
     offset = value.utcoffset()
     if offset is None:
         raise MessageError(
             f"the date {value.isoformat()} says no time zone; give it one, such as datetime(..., tzinfo=UTC)"
         )
-    if value.year < _FIRST_YEAR:
+    moment = value
+    if offset.total_seconds() % 60:  # a header's offset has hours and minutes
+        try:
+            moment = value.astimezone(UTC)
+        except OverflowError:
+            raise MessageError(f"the date {value.isoformat()} is at the end of all time in UTC") from None
+    if moment.year < _FIRST_YEAR:
         raise MessageError(
             f"the date {value.isoformat()} is before the year {_FIRST_YEAR}, which no email may carry"
         )
-    return value if offset.total_seconds() % 60 == 0 else value.astimezone(UTC)
+    return moment
+
+
+def _check_message_id(value: object) -> None:
+    if not isinstance(value, str) or len(value) > _MESSAGE_ID_LIMIT or _MESSAGE_ID.fullmatch(value) is None:
+        shown = value[:80] if isinstance(value, str) else value
+        raise MessageError(
+            f"{shown!a} is no Message-ID: <something@a.domain> in ASCII was expected, "
+            f"{_MESSAGE_ID_LIMIT} characters at most"
+        )
 
 
 def _made_message_id(key: str, sender: Mailbox) -> str:
@@ -124,11 +141,7 @@ class Email:
                 f'the email "{self.content.subject}" has no recipient; give it at least one in To, CC or BCC'
             )
         if self.message_id:
-            if _MESSAGE_ID.fullmatch(self.message_id) is None or len(self.message_id) > _MESSAGE_ID_LIMIT:
-                raise MessageError(
-                    f"{self.message_id[:80]!a} is no Message-ID: <something@a.domain> in ASCII was expected, "
-                    f"{_MESSAGE_ID_LIMIT} characters at most"
-                )
+            _check_message_id(self.message_id)
         elif self.key:
             object.__setattr__(self, "message_id", _made_message_id(self.key, self.sender))
 

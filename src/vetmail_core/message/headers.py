@@ -55,7 +55,20 @@ _DECIDED_PREFIXES: Final = {
 }
 _TRACE: Final = frozenset({"received", "return-path"})
 # Structured values (RFC 2369, 8058, 3834, 5322): an encoded word would not be read in them.
-_STRUCTURED: Final = frozenset({"auto-submitted", "in-reply-to", "references", "sender", "precedence"})
+_STRUCTURED: Final = frozenset(
+    {
+        "auto-submitted",
+        "disposition-notification-to",
+        "errors-to",
+        "in-reply-to",
+        "mail-followup-to",
+        "mail-reply-to",
+        "precedence",
+        "references",
+        "return-receipt-to",
+        "sender",
+    }
+)
 _STRUCTURED_PREFIXES: Final = ("list-",)
 
 
@@ -206,6 +219,11 @@ def _custom_header(name: str, value: str) -> str:
 
 
 def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise MessageError(
+            "the headers need a mapping of names to values, such as "
+            f'{{"Auto-Submitted": "auto-generated"}}, but {type(fields).__name__} came'
+        )
     kept = dict(fields)
     seen: set[str] = set()
     for name, value in kept.items():
