@@ -110,7 +110,7 @@ def _emails() -> list[Email]:
     ]
 
 
-def _on_the_wire(faults: Faults) -> list[list[object]]:
+def _on_the_wire(faults: Faults, pipelining: Pipelining = Pipelining.ENVELOPE) -> list[list[object]]:
     login = Login("kim", PlainSecret("secret"))
     silent = any(fault.kind is FaultKind.STALL for fault in faults.script)
     with (
@@ -119,7 +119,7 @@ def _on_the_wire(faults: Faults) -> list[list[object]]:
             smtpd.mail_server,
             ssl_context=smtpd.client_context,
             deadlines=_SHORT if silent else Deadlines(),
-            pipelining=Pipelining.ENVELOPE,
+            pipelining=pipelining,
             clock=FakeClock(),
         ) as transport,
     ):
@@ -139,6 +139,14 @@ def test_a_script_gives_the_same_receipts_on_the_wire(name: str) -> None:
     assert memory == wire
     assert in_memory.fired() == on_wire.fired()
     assert (not in_memory.fired()) is (name == "none")
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if "stall" not in name])
+def test_the_outcomes_are_the_same_with_the_next_envelope_under_way(name: str) -> None:
+    """As a client pipelines when left alone; only the number of tries may differ."""
+    wire = _on_the_wire(SCRIPTS[name](Faults()), Pipelining.AUTO)
+    memory = _in_memory(SCRIPTS[name](Faults()))
+    assert [outcomes for _, *outcomes in wire] == [outcomes for _, *outcomes in memory]
 
 
 @pytest.mark.parametrize(
