@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.cli import checking, sending
 from vetmail_core.cli.arguments import parser
-from vetmail_core.cli.show import one_line
+from vetmail_core.cli.show import one_line, say
 from vetmail_core.errors import VetmailError
 
 if TYPE_CHECKING:
@@ -44,8 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[arguments.command](arguments)
     except VetmailError as error:
-        print(f"vetmail {arguments.command}: {one_line(error)}", file=sys.stderr)
-        return 2
+        reason = one_line(error)
+    except KeyboardInterrupt:
+        reason = "interrupted before anything was sent"
+    say(f"vetmail {arguments.command}: {reason}", out=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -24,8 +24,17 @@ ROW = "C1,Ada Lovell,ada@example.com,Kitchen 2"
         f"key,name,address,room\n{ROW}\n".replace(",", ";").encode(),
         f"key,name,address,room\n{ROW}\n".replace(",", "\t").encode(),
         b" key , name,address ,room\nC1,Ada Lovell, ada@example.com ,Kitchen 2\n",
+        f"key;name;address;room\r\n{ROW.replace(',', ';')}\r\n;;;\r\n; ;;\r\n".encode(),
     ],
-    ids=["plain", "crlf and a blank line", "byte order mark", "semicolons", "tabs", "blanks around titles"],
+    ids=[
+        "plain",
+        "crlf and a blank line",
+        "byte order mark",
+        "semicolons",
+        "tabs",
+        "blanks around titles",
+        "emptied rows at the end",
+    ],
 )
 def test_a_row_is_a_person_however_the_spreadsheet_wrote_it(tmp_path: Path, content: bytes) -> None:
     """Separators, line ends and a byte order mark are the spreadsheet's business."""
@@ -70,7 +79,11 @@ def test_a_file_can_be_walked_twice(tmp_path: Path) -> None:
         ),
         (b"address,\na@example.com,\n", "found a column without a name"),
         (b"address,name\na@example.com,Lovell, Ada\n", "line 2: expected 2 values (address, name), found 3"),
-        (b"key,name,address\n,,\n", "line 2: expected a person, found neither key nor name nor address"),
+        (
+            b"key,name,address,room\n,,,Kitchen 2\n",
+            "line 2: expected a person, found neither key nor name nor address",
+        ),
+        (b"Key,address\nC1,a@example.com\n", 'expected the column "key", found "Key"; rename it'),
         (b'address,name\na@example.com,"open\n', "not a readable CSV file"),
         ("address,name\na@example.com,Zoë\n".encode("cp1252"), "expected text in UTF-8, found byte 0xeb"),
     ],

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import runpy
+import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -12,11 +17,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vetmail_core import Login, PlainSecret, TlsMethod
+import vetmail_core
+from vetmail_core import Cause, Login, PlainSecret, TlsMethod
 from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from email.message import EmailMessage
 
     from tests.cli.conftest import Said
@@ -50,7 +57,8 @@ def test_the_readme_command_mails_ten_students_and_copies_the_trainer_once(folde
     assert "Hello Ada," in _body(messages[0], "plain")
     assert "Hello Finn," in _body(messages[1], "html")
     assert messages[0]["Subject"] == "Reminder: Certificate III in Commercial Cookery starts Monday 9:00 am"
-    assert "10/10" in said.stderr
+    assert said.stderr == ""
+    assert "\n10/10 " in said.stdout
     assert "Zoë Müller <zoe.mueller@example.com>" in said.stdout
     assert "copies: kim.lee@example.com gets 1 copy" in said.stdout
 
@@ -82,11 +90,13 @@ def test_a_context_copies_the_class_staff(reminder: Callable[..., Said]) -> None
 def test_preview_shows_the_same_plan_and_writes_nothing(reminder: Callable[..., Said], folder: Path) -> None:
     """What goes to whom, which copies, the first email in full; no folder appears."""
     before = sorted(folder.iterdir())
-    said = reminder("preview", "--cc", KIM, "--html", "class-reminder.html")
+    said = reminder("preview", "--cc", KIM, "--html", "class-reminder.html", "--attach", "class-reminder.txt")
     assert said.status == 0, said.err
     assert said.out.count("would go") == 10
     assert "10 e-mails, 0 people left out; nothing was written" in said.out
+    assert 'To: "Ada Lovell" <ada.lovell@example.com>\nCc: "Kim Lee" <kim.lee@example.com>' in said.out
     assert "Subject: Reminder: Certificate III" in said.out
+    assert "Attached: class-reminder.txt" in said.out
     assert sorted(folder.iterdir()) == before
 
 
@@ -155,6 +165,33 @@ def _damage(folder: Path, name: str, content: str | None) -> None:
         ),
         ("class-reminder.txt", "x", ("--shout",), "unrecognized arguments: --shout; see vetmail"),
         ("class-reminder.txt", "x", ("--staff", "Kim"), "Kim"),
+        ("class-reminder.txt", "x", ("--staff", KIM, "--staff-username", "kim"), "a login needs all three"),
+        (
+            "class-reminder.txt",
+            "x",
+            ("--staff-username", "kim", "--staff-password-environment", "KIM"),
+            "a login needs all three",
+        ),
+        ("class-reminder.txt", "x", ("--context", "ocurrence_class"), "expected one of account, attendance"),
+        (
+            "class-reminder.txt",
+            "x",
+            ("--context", "occurrence_class", "--role", "trainer=kim@example.com"),
+            "the preferences know no such role in occurrence_class; they write to client, class_staff",
+        ),
+        (
+            "class-reminder.txt",
+            "x",
+            ("--context", "occurrence_class", "--role", "guardian=kim@example.com"),
+            "the preferences copy nobody of that role in occurrence_class",
+        ),
+        ("class-reminder.txt", "x", ("--ledger", "sent.ledger"), "expected --batch ID beside it"),
+        (
+            "email-preferences.json",
+            '{"schema": 1, "use_built_in_client": true}',
+            ("--live",),
+            "there is no mail server to send through",
+        ),
     ],
 )
 def test_bad_input_is_one_line_status_2_and_nothing_written(
@@ -168,11 +205,14 @@ def test_bad_input_is_one_line_status_2_and_nothing_written(
 ) -> None:
     """A missing or damaged file, a wrong column, an unknown field, nobody to write to."""
     _damage(folder, name, content)
+    before = sorted(path.name for path in folder.iterdir())
     said = reminder(command, *words)
     assert said.status == 2
-    (line,) = said.err.splitlines() if command == "send" else said.err.splitlines()[-1:]
+    (line,) = said.err.splitlines()
     assert sentence in line
-    assert not said.outbox.exists()
+    assert sorted(path.name for path in folder.iterdir()) == before
+    if command == "send":
+        assert said.out == ""
 
 
 def test_a_mistake_in_the_last_row_stops_before_the_first_email(
@@ -231,9 +271,17 @@ def test_live_refusals_are_listed_with_status_1(
 ) -> None:
     """Nine go, one is refused and named with the server's words and what to do."""
     live_server.faults.refuse("mei.tanaka@example.com")
-    said = reminder("send", "--live")
+    live_server.faults.refuse("kim.lee@example.com")
+    said = reminder("send", "--live", "--cc", KIM)
     assert said.status == 1
-    assert "not sent: Mei Tanaka <mei.tanaka@example.com>: mei.tanaka@example.com refused (550" in said.err
+    copy, line = said.err.splitlines()
+    assert copy.startswith("not sent: Ada Lovell <ada.lovell@example.com>: kim.lee@example.com refused (550")
+    assert "accepted; kim.lee@example.com refused (550)\n" in said.out
+    assert line.startswith(
+        "not sent: Mei Tanaka <mei.tanaka@example.com>: mei.tanaka@example.com refused (550 5.1.1 "
+    )
+    assert line.endswith(Cause.BAD_RECIPIENT.advice)
+    assert "mei.tanaka@example.com refused (550)\n" in said.out
     assert len(live_server.emails) == 9
 
 
@@ -243,8 +291,9 @@ def test_a_ledger_and_a_batch_make_a_second_start_harmless(
     """Everybody is listed as sent already; nothing goes out; the status is 0."""
     words = ("--live", "--batch", "reminder-1", "--ledger", "sent.sqlite")
     assert reminder("send", *words).status == 0
-    again = reminder("send", *words)
+    again = reminder("send", *words, "--cc", KIM)
     assert again.status == 0, again.err
+    assert "copies:" not in again.out
     assert again.err.count("already sent") == 10
     assert len(live_server.emails) == 10
 
@@ -256,7 +305,10 @@ def test_a_refused_login_is_status_2_without_the_password(
     monkeypatch.setenv("VETMAIL_PASSWORD", "wrong-otter")
     said = reminder("send", "--live")
     assert said.status == 2
-    assert "nothing was sent (at AUTH)" in said.err.splitlines()[-1]
+    (line,) = said.err.splitlines()
+    assert "nothing was sent (at AUTH): " in line
+    assert line.endswith(Cause.AUTHENTICATION.advice)
+    assert said.out == ""
     assert "otter" not in said.out + said.err
     assert live_server.emails == ()
 
@@ -268,5 +320,185 @@ def test_a_server_that_cannot_be_trusted_is_status_2(
     monkeypatch.delenv("SSL_CERT_FILE")
     said = reminder("send", "--live")
     assert said.status == 2
-    assert "nothing was sent (at TLS)" in said.err.splitlines()[-1]
+    (line,) = said.err.splitlines()
+    assert "nothing was sent (at TLS): " in line
+    assert line.endswith(Cause.TLS.advice)
     assert live_server.emails == ()
+
+
+@pytest.mark.parametrize("place", ["class-of-ten.csv", "/proc/outbox"])
+def test_an_outbox_that_cannot_be_written_is_status_2(reminder: Callable[..., Said], place: str) -> None:
+    """One line with the folder and what to do, and no row of a table that went nowhere."""
+    said = reminder("send", "--outbox", place)
+    assert said.status == 2
+    (line,) = said.err.splitlines()
+    assert f"nothing was sent (at HAND_OVER): The e-mail could not be written into the folder {place}" in line
+    assert "Cause" not in line
+    assert said.out == ""
+
+
+def test_a_preview_of_nobody_shows_who_and_why(reminder: Callable[..., Said], folder: Path) -> None:
+    """The people are the plan, on stdout; the reason is the one line on stderr."""
+    (folder / "gaps.csv").write_text("\n".join(PEOPLE_WITH_GAPS.splitlines()[i] for i in (0, 2)), "utf-8")
+    said = reminder("preview", "--people", "gaps.csv")
+    assert said.status == 2
+    (line,) = said.err.splitlines()
+    assert line.startswith("vetmail preview: nobody to write to: everybody is left out (1 no address)")
+    assert "left out: C2 Sam Hollis: no address" in said.out
+
+
+def test_a_preview_takes_the_way_that_send_would_take(
+    reminder: Callable[..., Said], change_preferences: Callable[..., None]
+) -> None:
+    """With the built-in client off, the mail program knows who sends; into a folder nobody does."""
+    change_preferences(use_built_in_client=False, settings={"default_from": None})
+    assert reminder("preview", "--live").status == 0
+    said = reminder("preview")
+    assert said.status == 2
+    assert "settings.default_from" in said.err
+
+
+def test_control_characters_of_a_text_do_not_reach_the_terminal(
+    reminder: Callable[..., Said], folder: Path
+) -> None:
+    """Somebody pasted them; the preview shows them instead."""
+    (folder / "class-reminder.txt").write_text("Hello\x1b[2J\n\tthere", encoding="utf-8")
+    said = reminder("preview")
+    assert "HelloU+001B[2J\n        there\n" in said.out
+
+
+class _Watched(io.StringIO):
+    """A stdout whose reader presses Ctrl-C when they see a text."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def write(self, text: str, /) -> int:
+        written = super().write(text)
+        if self._seen in text:
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+@pytest.mark.parametrize("people", [10, 10_020])
+def test_an_interrupt_between_two_emails_lists_everybody_else(
+    reminder: Callable[..., Said],
+    folder: Path,
+    live_server: LocalSmtpServer,
+    change_preferences: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    people: int,
+) -> None:
+    """Status 1, no traceback, the connection ended with QUIT; of a great many the last are only counted."""
+    change_preferences(mail_server={"wait_between_emails_ms": 600_000})
+    rows = (f"C{number},p{number}@example.com\n" for number in range(people))
+    (folder / "people.csv").write_text("key,address\n" + "".join(rows), encoding="utf-8")
+    (folder / "text.txt").write_text("It is tomorrow.", encoding="utf-8")
+    out = _Watched("p0@example.com")
+    monkeypatch.setattr(sys, "stdout", out)
+    said = reminder("send", "--live", "--people", "people.csv", "--text", "text.txt", "--subject", "Reminder")
+    assert said.status == 1
+    first, *others = said.err.splitlines()
+    assert first == "interrupted; nobody further was written to"
+    assert others[0].startswith("not sent: p1@example.com: p1@example.com not attempted: The run was stopped")
+    assert len(others) == min(people - 1, 10_002)
+    assert others[-1].startswith("not sent: p9@" if people == 10 else "not sent: 18 more, whose turn")
+    assert f"1 accepted, {people - 1} not tried" in out.getvalue()
+    assert live_server.verbs[-1] == "QUIT"
+
+
+def _interrupted(folder: Path, text: str, begun: Callable[[], AbstractContextManager[object]]) -> str:
+    """Start the command in a process of its own, and press Ctrl-C once it has begun; its words on stderr."""
+    command = [sys.executable, "-m", "vetmail_core", "send", "--live", "--subject", "Reminder"]
+    command += ["--preferences", "email-preferences.json", "--people", "class-of-ten.csv", "--text", text]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    with begun():
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    return err
+
+
+def test_an_interrupt_before_the_first_email_is_status_2(
+    folder: Path, change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that says nothing; whoever will not wait for it is told that nothing was sent."""
+    monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        change_preferences(mail_server={"host": "127.0.0.1", "port": silent.getsockname()[1]})
+        said = _interrupted(folder, "class-reminder.txt", lambda: silent.accept()[0])
+    assert said == f"vetmail send: nothing was sent. {Cause.CANCELLED.advice}\n"
+
+
+def test_an_interrupt_of_the_planning_is_status_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that never ends, as a pipe may be."""
+    monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
+    os.mkfifo(folder / "endless")
+    said = _interrupted(folder, "endless", lambda: (folder / "endless").open("wb"))
+    assert said == "vetmail send: interrupted before anything was sent\n"
+
+
+def test_an_interrupt_of_a_preview_is_status_2(
+    reminder: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, as everything that ends a command."""
+    monkeypatch.setattr(sys, "stdout", _Watched("5/10"))
+    said = reminder("preview")
+    assert (said.status, said.err) == (2, "vetmail preview: interrupted before anything was sent\n")
+
+
+def test_a_staff_member_sends_with_their_own_login(
+    reminder: Callable[..., Said], live_server: LocalSmtpServer, change_preferences: Callable[..., None]
+) -> None:
+    """From their own address; the password comes by the environment."""
+    change_preferences(mail_server={"use_staff_logins": True, "username": "", "password": None})
+    login = ("--staff-username", "office@example.com", "--staff-password-environment", "VETMAIL_PASSWORD")
+    said = reminder("send", "--live", "--staff", KIM, *login)
+    assert said.status == 0, said.err
+    assert {email.message["From"] for email in live_server.emails} == {"Kim Lee <kim.lee@example.com>"}
+
+
+def test_a_staff_member_may_use_the_shared_login(reminder: Callable[..., Said]) -> None:
+    """Their name, the organisation's address, and answers to them."""
+    said = reminder("send", "--staff", KIM)
+    assert said.status == 0, said.err
+    message = message_from_bytes(said.files[0].read_bytes(), policy=policy.default)
+    assert (message["From"], message["Reply-To"]) == (
+        "Kim Lee <office@example.com>",
+        "Kim Lee <kim.lee@example.com>",
+    )
+
+
+def test_an_access_token_comes_by_the_environment(
+    reminder: Callable[..., Said], change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For OAuth 2; never typed, never shown."""
+    with LocalSmtpServer(token="quiet-otter") as server:
+        change_preferences(
+            mail_server={
+                "host": server.host,
+                "port": server.port,
+                "tls": "none",
+                "authentication": "oauth2",
+                "password": None,
+            }
+        )
+        monkeypatch.setenv("TOKEN", "quiet-otter")
+        said = reminder("send", "--live", "--token-environment", "TOKEN")
+        assert said.status == 0, said.err
+        assert len(server.emails) == 10
+    assert "otter" not in said.out + said.err
+
+
+def test_the_module_and_the_program_are_the_same(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python -m vetmail_core`` and ``vetmail``; the version is for a help desk."""
+    monkeypatch.setattr(sys, "argv", ["vetmail", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(Path(vetmail_core.__file__).with_name("__main__.py")), run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"vetmail {vetmail_core.__version__}\n"

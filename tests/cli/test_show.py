@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
-from vetmail_core.cli.show import ProgressLine, Rows, one_line, plain
+from vetmail_core.cli.show import ProgressLine, Rows, one_line, plain, say
 
 
 class _Terminal(io.StringIO):
@@ -38,21 +39,61 @@ def test_a_cell_keeps_its_width_on_the_screen(cell: str, shown: str) -> None:
     """Wide and combining characters count as they are seen."""
     out = io.StringIO()
     Rows(out, columns=[("x", 8), ("y", 1)]).row(cell, "|")
-    assert out.getvalue() == shown.replace("|", "  |") + "\n"
+    assert out.getvalue().splitlines()[2] == shown.replace("|", "  |")
 
 
-def test_a_table_begins_with_its_titles() -> None:
-    """And a rule below them."""
+def test_a_table_begins_with_its_titles_at_the_first_row() -> None:
+    """And a rule below them; a table without rows is not there."""
     out = io.StringIO()
-    Rows(out, columns=[("#", 3), ("to", 4)]).head()
-    assert out.getvalue() == "#    to\n---  ----\n"
+    rows = Rows(out, columns=[("#", 3), ("to", 4)])
+    assert out.getvalue() == ""
+    rows.row("1", "ann@example.com")
+    rows.row("2", "lee@example.com")
+    assert out.getvalue() == "#    to\n---  ----\n1    ann@example.com\n2    lee@example.com\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        (200, ["---", "-" * 40, "-" * 30]),
+        (60, ["---", "-" * 26, "-" * 27]),
+        (20, ["---", "-" * 12, "-" * 12]),
+    ],
+)
+def test_a_narrow_terminal_gets_narrow_columns(
+    monkeypatch: pytest.MonkeyPatch, columns: int, rule: list[str]
+) -> None:
+    """The widest give way first; below a dozen characters nothing could be read."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = _Terminal()
+    Rows(out, columns=[("#", 3), ("to", 40), ("outcome", 30)]).row("1", "ann@example.com", "accepted")
+    assert out.getvalue().splitlines()[1].split() == rule
+
+
+def test_once_nobody_reads_nothing_more_is_written_and_nothing_ends() -> None:
+    """`head` has seen enough of the table; the rest of the class gets its email all the same."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as out:
+        say("first", out=out)
+        say("second", out=out)
+
+
+def test_what_cannot_be_written_and_has_no_file_behind_it_is_let_go() -> None:
+    """A host may have put something of its own in the place of stdout."""
+
+    class Full(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise OSError(text)
+
+    say("first", out=Full())
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
         (None, ""),
-        (-1.0, ", about 0 s left"),
+        (0.9, ""),
         (59.4, ", about 59 s left"),
         (61, ", about 1 min 01 s left"),
         (7260, ", about 2 h 01 min left"),
@@ -73,17 +114,24 @@ def test_the_line_is_taken_away_for_a_row() -> None:
     assert (terminal.getvalue(), file.getvalue()) == ("\r\x1b[K", "")
 
 
-def test_in_a_log_file_a_line_stands_at_each_tenth() -> None:
-    """A million emails do not make a million lines."""
+@pytest.mark.parametrize("total", [0, 1000])
+def test_a_file_has_no_line_that_moves(total: int) -> None:
+    """What is read later, or by a program, is the table."""
     out = io.StringIO()
-    line = ProgressLine(out, total=1000)
-    for done in range(1, 1001):
-        line.show(done)
-    assert len(out.getvalue().splitlines()) == 11
+    ProgressLine(out, total=total).show(0)
+    assert out.getvalue() == ""
 
 
 def test_nothing_to_do_is_done() -> None:
     """A total of nothing divides nothing."""
-    out = io.StringIO()
+    out = _Terminal()
     ProgressLine(out, total=0).show(0)
-    assert out.getvalue() == "0/0\n"
+    assert "0/0" in out.getvalue()
+
+
+def test_a_line_that_would_wrap_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it could not be drawn over itself."""
+    monkeypatch.setenv("COLUMNS", "20")
+    out = _Terminal()
+    ProgressLine(out, total=10).show(5, seconds_left=100)
+    assert out.getvalue() == f"\r[{'#' * 12}{'.' * 6}\x1b[K"

@@ -289,6 +289,9 @@ def test_a_transport_that_was_handed_in_is_its_owners_to_close(
         with Mailer(preferences, transport=transport) as mailer:
             mailer.send(HELLO, to="ann@example.com")
     assert (transport.count, transport.closed) == (2, 0)
+    with Mailer(preferences, transport=Retrying(transport, delays=[])) as mailer:
+        mailer.send(HELLO, to="ann@example.com")
+    assert (transport.count, transport.closed) == (3, 0)
     Mailer(preferences).close()
 
 

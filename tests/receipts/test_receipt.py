@@ -138,6 +138,13 @@ def test_an_outcome_carries_the_advice_of_its_cause() -> None:
     assert not Outcome(ANN, Status.ACCEPTED).advice
 
 
+def test_the_advice_of_a_doubt_is_to_end_it() -> None:
+    """Whatever caused it; "send again" would be the wrong thing to say."""
+    advice = Outcome(ANN, Status.UNKNOWN, cause=Cause.CONNECTION).advice
+    assert "it may have arrived: ask the recipient" in advice
+    assert Cause.CONNECTION.advice not in advice
+
+
 def test_an_email_can_be_narrowed_to_some_of_its_recipients(email: Email) -> None:
     """The others are gone from it, while key and Message-ID stay."""
     narrowed = only_for(email, {LEE.address_key, KIM.address_key})

@@ -68,6 +68,13 @@ def test_people_left_out_on_purpose_do_not_spoil_ok() -> None:
     assert report.exclusions == (left_out,)
 
 
+def test_the_counts_alone_spoil_ok() -> None:
+    """A host that keeps counts and no receipts is told the same."""
+    assert Report(emails=2, accepted=1, handed_over=1).ok
+    for spoilt in (Report(refused=1), Report(deferred=1), Report(unknown=1), Report(not_attempted=1)):
+        assert not spoilt.ok
+
+
 def test_a_cancelled_run_is_not_ok(answered: Callable[..., Receipt]) -> None:
     """Somebody may not have been reached, although nothing failed."""
     tally = Tally()
@@ -138,15 +145,16 @@ def test_the_text_groups_failures_by_cause_with_the_advice_once(answered: Callab
         answered(Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=gone, to="old@example.com"),
         answered(Status.REFUSED, cause=Cause.BAD_RECIPIENT, reply=gone, to="older@example.com"),
         answered(Status.UNKNOWN, cause=Cause.CONNECTION, to="maybe@example.com"),
+        answered(Status.UNKNOWN, cause=Cause.PROTOCOL, to="perhaps@example.com"),
     )
     text = str(report)
-    assert text.splitlines()[0] == "5 emails to 5 recipients: 1 accepted, 2 refused, 1 deferred, 1 in doubt"
+    assert text.splitlines()[0] == "6 emails to 6 recipients: 1 accepted, 2 refused, 1 deferred, 2 in doubt"
     assert text.index("refused: bad recipient (2 recipients)") < text.index(
         "deferred: throttled (1 recipient)"
     )
     assert "old@example.com  550 5.1.1 No such user" in text
     assert " ".join(text.split()).count(Cause.BAD_RECIPIENT.advice) == 1
-    assert "in doubt (1 recipient)\n  The connection broke after the email was sent" in text
+    assert "in doubt (2 recipients)\n  The connection broke after the email was sent" in text
 
 
 def test_the_text_names_only_those_of_an_email_who_were_not_reached(email: Email) -> None:
@@ -166,7 +174,7 @@ def test_the_text_lists_people_left_out_by_reason() -> None:
     tally.exclude(Exclusion(Person("bad@", key="C3"), ExclusionReason.BAD_ADDRESS))
     text = str(tally.report())
     assert text.startswith("0 emails to 0 recipients: nothing sent")
-    assert "left out (4 people)\n  no address (3): Ann Lee, C2, ?\n  bad address (1): bad@" in text
+    assert "left out (4 people)\n  no address (3): Ann Lee; C2; ?\n  bad address (1): bad@" in text
 
 
 def test_long_groups_are_cut_in_the_text_and_whole_in_the_csv(answered: Callable[..., Receipt]) -> None:

@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
+from vetmail_core import __version__
+
 __all__ = ["parser"]
 
 _EPILOG = (
@@ -94,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     root = _OneLine(
         prog="vetmail", description="E-mail under the organisation's preferences.", epilog=_EPILOG
     )
+    root.add_argument("--version", action="version", version=f"vetmail {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     send = commands.add_parser(
@@ -117,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(preview)
-    preview.add_argument("--outbox", type=Path, metavar="DIR", help=argparse.SUPPRESS)
+    preview.add_argument("--outbox", type=Path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS)
     preview.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     _add_common(preview)
 

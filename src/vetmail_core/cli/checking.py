@@ -6,11 +6,12 @@ change anything. Its law: status 1 means that mail would not leave as the settin
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from vetmail_core.cli.sending import staff_of, token_of
-from vetmail_core.cli.show import one_line, plain
+from vetmail_core.cli.planning import staff_of, token_of
+from vetmail_core.cli.show import one_line, plain, say
 from vetmail_core.errors import Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
 from vetmail_core.transports import SmtpTransport, transport_for
@@ -34,26 +35,27 @@ def check(arguments: argparse.Namespace) -> int:
     staff = staff_of(arguments)
     problems = check_preferences(preferences, staff=staff)
     for problem in problems:
-        print(f"{problem.severity.name:<8}{plain(problem.setting)}: {plain(problem.message)}")
-        if problem.advice:
-            print(f"        -> {plain(problem.advice)}")
+        _say(f"{problem.severity.name:<8}{problem.setting}: {problem.message}")
+        _say(f"        -> {problem.advice}")
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    print(f"{len(problems)} findings, {errors} of them errors" if problems else "no findings")
+    findings = "1 finding" if len(problems) == 1 else f"{len(problems)} findings"
+    _say(f"{findings}, {errors} of them errors" if problems else "no findings")
     if not arguments.connect:
         return 1 if errors else 0
     if errors:
-        print("not connected: the errors come first")
+        _say("not connected: the errors come first")
         return 1
     with closing(transport_for(preferences, staff=staff, token=token_of(arguments))) as transport:
         if not isinstance(transport, SmtpTransport):
-            print("nothing to connect to: the built-in client is off, drafts go to the mail program")
+            _say("nothing to connect to: the built-in client is off, drafts go to the mail program")
             return 0
         try:
             found = transport.check(arguments.recipient)
         except TransportError as error:
-            print(f"the connection failed: {one_line(error)}")
+            _say(f"the connection failed: {one_line(error)}")
             return 1
-    print(found)
+    for line in str(found).splitlines():
+        _say(line)
     return 0 if found.ok else 1
 
 
@@ -65,5 +67,9 @@ def paths(arguments: argparse.Namespace) -> int:
     """
     del arguments
     path = default_preferences_path()
-    print(f"preferences: {path} ({'is there' if path.exists() else 'not there'})")
+    _say(f"preferences: {path} ({'is there' if path.exists() else 'not there'})")
     return 0
+
+
+def _say(line: str) -> None:
+    say(plain(line), out=sys.stdout)

@@ -8,7 +8,7 @@ read whole, once, for mistakes before anybody is written to, and is never held i
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PeopleFile", "PeopleFileError"]
 
+_NO_TITLES: Final[list[str]] = []
+_OWN: Final = ("key", "name", "address")
 _ADDRESS_LOOKALIKES = ("email", "e-mail", "mail", "email address", "e-mail address", "emailaddress")
 
 
@@ -37,6 +39,11 @@ def _columns(path: Path, header: list[str]) -> tuple[str, ...]:
             f"{path}, line 1: expected a column named address, "
             f"found {', '.join(columns) or 'no column'}{hint}"
         )
+    for name in columns:
+        if name not in _OWN and name.casefold() in _OWN:
+            raise PeopleFileError(
+                f'{path}, line 1: expected the column "{name.casefold()}", found "{name}"; rename it'
+            )
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice or "" in columns:
         wrong = f"the column {twice[0]} twice" if twice and twice[0] else "a column without a name"
@@ -91,10 +98,11 @@ class PeopleFile:
                 file.seek(0)
                 delimiter = max(",;\t", key=first.count)
                 reader = csv.reader(file, delimiter=delimiter, strict=True)
-                columns = _columns(self.path, next(reader, None) or [])
+                titles: list[str] = next(reader, _NO_TITLES)
+                columns = _columns(self.path, titles)
                 for row in reader:
-                    if not row:
-                        continue  # a blank line, as editors leave at the end
+                    if not any(map(str.strip, row)):
+                        continue  # a blank line, as editors and spreadsheets leave at the end
                     if len(row) != len(columns):
                         raise PeopleFileError(
                             f"{self.path}, line {reader.line_num}: expected {len(columns)} values "

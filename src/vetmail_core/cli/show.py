@@ -1,11 +1,15 @@
 """Tables and progress for a terminal.
 
 What it is for: rows that people read and a line that moves. What it refuses: to let a control character
-of somebody's record reach the terminal. Its law: results go to stdout, progress and complaints to stderr.
+of somebody's record reach the terminal, and to end a run because nobody reads about it. Its law: results go
+to stdout, complaints to stderr, and what moves to a terminal alone.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import unicodedata
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -14,10 +18,11 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ProgressLine", "Rows", "one_line", "plain"]
+__all__ = ["ProgressLine", "Rows", "one_line", "plain", "say"]
 
 _BAR: Final = 24
 _MINUTE: Final = 60
+_NARROWEST: Final = 12
 
 
 def plain(text: str) -> str:
@@ -28,6 +33,21 @@ def plain(text: str) -> str:
 def one_line(error: BaseException) -> str:
     """An error as the one line that the command line promises."""
     return plain(" ".join(str(error).split()))
+
+
+def say(line: str = "", *, out: TextIO, end: str = "\n") -> None:
+    """Print a line now.
+
+    Once it cannot be written (the reader of a pipe has gone, the disk below a log is full), nothing more is
+    written there, and whatever goes on goes on.
+    """
+    try:
+        print(line, end=end, file=out, flush=True)
+    except OSError:
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, out.fileno())
+            os.close(nowhere)
 
 
 def _cells(text: str) -> int:
@@ -45,32 +65,40 @@ def _fit(text: str, width: int) -> str:
     return text + " " * (width - _cells(text))
 
 
-@attrs.frozen
+def _widths(columns: Sequence[tuple[str, int]], room: int) -> list[int]:
+    """The widths of columns, the widest made narrower until all have room; no wider than they ask."""
+    widths = [width for _, width in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
 class Rows:
-    """A table printed row by row, so that a long run is seen while it goes on.
+    """A table printed row by row, so that a long run is seen while it goes on; no row, no table.
 
     Args:
-        out: where to.
+        out: where to; a narrow terminal gets narrow columns.
         columns: title and width of each column; the last one may run on.
     """
 
-    out: TextIO
-    columns: Sequence[tuple[str, int]] = attrs.field(kw_only=True)
-
-    def head(self) -> None:
-        """Print the titles and a rule."""
-        self.row(*(title for title, _ in self.columns))
-        self.row(*("-" * width for _, width in self.columns))
+    def __init__(self, out: TextIO, *, columns: Sequence[tuple[str, int]]) -> None:
+        self._out = out
+        self._titles: Sequence[str] = [title for title, _ in columns]
+        room = shutil.get_terminal_size().columns if out.isatty() else sum(width + 2 for _, width in columns)
+        self._widths = _widths(columns, room)
 
     def row(self, *cells: str) -> None:
-        """Print one row; too long a cell is cut with an ellipsis, but for the last."""
-        widths = [width for _, width in self.columns]
-        fitted = [_fit(cell, width) for cell, width in zip(cells[:-1], widths[:-1], strict=True)]
-        print("  ".join([*fitted, plain(cells[-1])]).rstrip(), file=self.out)
+        """Print one row, the first below the titles; too long a cell is cut, but for the last."""
+        if self._titles:
+            titles, self._titles = self._titles, ()
+            self.row(*titles)
+            self.row(*("-" * width for width in self._widths))
+        fitted = [_fit(cell, width) for cell, width in zip(cells[:-1], self._widths[:-1], strict=True)]
+        say("  ".join([*fitted, plain(cells[-1])]).rstrip(), out=self._out)
 
 
 def _duration(seconds: float) -> str:
-    whole = max(0, round(seconds))
+    whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole} s"
     minutes, rest = divmod(whole, _MINUTE)
@@ -79,11 +107,9 @@ def _duration(seconds: float) -> str:
     return f"{minutes // _MINUTE} h {minutes % _MINUTE:02d} min"
 
 
-@attrs.define
+@attrs.frozen
 class ProgressLine:
-    """One line that moves: bar, count, time left.
-
-    On a terminal it is drawn over itself; elsewhere (a log file) a line stands at each tenth.
+    """One line that moves: bar, count, time left. Drawn over itself on a terminal; elsewhere there is none.
 
     Args:
         out: usually stderr.
@@ -92,29 +118,19 @@ class ProgressLine:
 
     out: TextIO
     total: int = attrs.field(kw_only=True)
-    _tenths: int = attrs.field(default=-1, init=False)
 
     def show(self, done: int, *, seconds_left: float | None = None) -> None:
         """Draw the line for ``done`` emails."""
         share = done / self.total if self.total else 1.0
-        left = (
-            f", about {_duration(seconds_left)} left"
-            if seconds_left is not None and done < self.total
-            else ""
-        )
-        if self.out.isatty():
-            full = round(_BAR * share)
-            print(
-                f"\r[{'#' * full}{'.' * (_BAR - full)}] {done}/{self.total}{left}\x1b[K",
-                end="",
-                file=self.out,
-                flush=True,
-            )
-        elif int(10 * share) > self._tenths:
-            self._tenths = int(10 * share)
-            print(f"{done}/{self.total}{left}", file=self.out, flush=True)
+        left = "" if seconds_left is None or seconds_left < 1 else f", about {_duration(seconds_left)} left"
+        full = round(_BAR * share)
+        self._draw(f"[{'#' * full}{'.' * (_BAR - full)}] {done}/{self.total}{left}")
 
     def clear(self) -> None:
         """Take the line away, so that a row can be printed in its place."""
+        self._draw("")
+
+    def _draw(self, line: str) -> None:
         if self.out.isatty():
-            print("\r\x1b[K", end="", file=self.out, flush=True)
+            room = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
+            say(f"\r{line[:room]}\x1b[K", end="", out=self.out)

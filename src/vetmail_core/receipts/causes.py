@@ -164,8 +164,8 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "ledger nobody is mailed twice."
         ),
         Cause.OTHER: (
-            "Read the server's reply; if it does not say what to do, pass it to the administrator of "
-            'the server in "Mail server address (SMTP)" (Email preferences > Mail server).'
+            "The reply says what happened: do what it says, or pass it to the administrator of the server "
+            'in "Mail server address (SMTP)" (Email preferences > Mail server).'
         ),
     }
 )

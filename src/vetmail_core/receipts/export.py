@@ -33,10 +33,6 @@ _WORDS: Final = {
     Status.UNKNOWN: "in doubt",
     Status.NOT_ATTEMPTED: "not tried",
 }
-_IN_DOUBT: Final = (
-    "The connection broke after the email was sent and before the server answered, so it may have arrived."
-    " Ask the recipient or look into the server's log, and send it again only when it did not arrive."
-)
 _COLUMNS: Final = (
     "status", "address", "name", "key", "cause", "advice", "phase", "code", "enhanced", "reply", "attempts",
 )  # fmt: skip
@@ -67,11 +63,13 @@ def text_of(report: Report) -> str:
     lines = [f"{emails} to {_many(report.recipients, 'recipient', 'recipients')}: {said}"]
     if report.cancelled:
         lines.append("The run was stopped before its end; start it again to send the rest.")
-    groups: dict[tuple[Status, Cause | None], list[tuple[Receipt, Outcome]]] = {}
+    groups: dict[tuple[Status, Cause | None], list[Outcome]] = {}
     for receipt in report.failures:
         for outcome in receipt.outcomes:
             if outcome.status not in {Status.ACCEPTED, Status.HANDED_OVER}:
-                groups.setdefault((outcome.status, outcome.cause), []).append((receipt, outcome))
+                # What put somebody in doubt does not change what there is to do about it.
+                cause = None if outcome.status is Status.UNKNOWN else outcome.cause
+                groups.setdefault((outcome.status, cause), []).append(outcome)
     for (status, cause), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         lines += ["", *_group(status, cause, members)]
     if report.unlisted:
@@ -81,12 +79,11 @@ def text_of(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _group(status: Status, cause: Cause | None, members: list[tuple[Receipt, Outcome]]) -> list[str]:
-    why = f": {cause.value.replace('_', ' ')}" if cause is not None and status is not Status.UNKNOWN else ""
-    advice = _IN_DOUBT if status is Status.UNKNOWN else "" if cause is None else cause.advice
+def _group(status: Status, cause: Cause | None, members: list[Outcome]) -> list[str]:
+    why = "" if cause is None else f": {cause.value.replace('_', ' ')}"
     lines = [f"{_WORDS[status]}{why} ({_many(len(members), 'recipient', 'recipients')})"]
-    lines += textwrap.wrap(advice, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    for _, outcome in members[:_SHOWN]:
+    lines += textwrap.wrap(members[0].advice, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    for outcome in members[:_SHOWN]:
         reply = f"  {_plain(str(outcome.reply))}" if outcome.reply is not None else ""
         lines.append(f"    {outcome.mailbox.addr_spec}{reply}")
     if len(members) > _SHOWN:
@@ -100,7 +97,7 @@ def _left_out(exclusions: tuple[Exclusion, ...]) -> list[str]:
         who = [_who(exclusion) for exclusion in exclusions if exclusion.reason is reason][:_SHOWN]
         more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
         lines += textwrap.wrap(
-            f"{reason.value.replace('_', ' ')} ({count}): {', '.join(who)}{more}",
+            f"{reason.value.replace('_', ' ')} ({count}): {'; '.join(who)}{more}",
             _WIDTH, initial_indent="  ", subsequent_indent="    ",
         )  # fmt: skip
     return lines
@@ -131,7 +128,7 @@ def csv_of(report: Report) -> str:
                 mailbox.display_name,
                 receipt.email.key,
                 "" if outcome.cause is None else outcome.cause.value,
-                _IN_DOUBT if outcome.status is Status.UNKNOWN else outcome.advice,
+                outcome.advice,
                 "" if outcome.phase is None else outcome.phase.value,
                 "" if reply is None or not reply.code else str(reply.code),
                 "" if reply is None else reply.enhanced,
@@ -192,7 +189,7 @@ def _failure(receipt: Receipt) -> dict[str, object]:
                 "name": outcome.mailbox.display_name,
                 "status": outcome.status.value,
                 "cause": None if outcome.cause is None else outcome.cause.value,
-                "advice": _IN_DOUBT if outcome.status is Status.UNKNOWN else outcome.advice,
+                "advice": outcome.advice,
                 "phase": None if outcome.phase is None else outcome.phase.value,
                 "reply": _reply(outcome.reply),
             }

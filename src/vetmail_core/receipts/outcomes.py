@@ -43,6 +43,12 @@ class Reply:
         return " ".join(part for part in (str(self.code or ""), self.enhanced, self.text) if part)
 
 
+_IN_DOUBT: Final = (
+    "The connection broke after the email was sent and before the server answered, so it may have arrived:"
+    " ask the recipient or look into the server's log, and send it again only when it did not arrive."
+)
+
+
 def _to_mailbox(value: Mailbox | str) -> Mailbox:
     return parse_mailbox(value) if isinstance(value, str) else value
 
@@ -67,7 +73,9 @@ class Outcome:
 
     @property
     def advice(self) -> str:
-        """The cause's advice on what to do about it, "" when all went well."""
+        """The cause's advice on what to do about it, or how to end a doubt; "" when all went well."""
+        if self.status is Status.UNKNOWN:
+            return _IN_DOUBT
         return "" if self.cause is None else self.cause.advice
 
 

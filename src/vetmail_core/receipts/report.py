@@ -79,7 +79,8 @@ class Report:
 
         People who were left out on purpose do not count; they are in `exclusions`.
         """
-        return not self.failures and not self.cancelled
+        reached = self.accepted + self.handed_over == self.recipients
+        return reached and not self.failures and not self.cancelled
 
     def retry(self, *, unknown: bool = False) -> tuple[Email, ...]:
         """The emails to send once more, each to those recipients alone who still need it.
@@ -117,7 +118,7 @@ class Report:
         """The whole report for another program; never a subject or a text of an email.
 
         Returns:
-            JSON: ``{"schema": 1, "counts": {...}, "failures": [...], "exclusions": [...]}``.
+            JSON, ``{"schema": 1, "counts": {...}, "failures": [...], "exclusions": [...]}``.
         """
         from vetmail_core.receipts.export import json_of  # noqa: PLC0415 - seldom needed
 

@@ -155,7 +155,7 @@ class Retrying(_Wrapper):
         self._delays = tuple(delays)
         self._clock = SystemClock() if clock is None else clock
         for delay in self._delays:
-            if not (isinstance(delay, int | float) and math.isfinite(delay) and delay >= 0):
+            if not _is_a_delay(delay):
                 raise TransportError(
                     f"Delays are seconds, zero or more; {delay!r} came among {self._delays!r}. Correct it."
                 )
@@ -221,6 +221,10 @@ class Retrying(_Wrapper):
 
     def __repr__(self) -> str:
         return f"Retrying({self._inner!r}, delays={self._delays!r})"
+
+
+def _is_a_delay(delay: object) -> bool:
+    return isinstance(delay, int | float) and math.isfinite(delay) and delay >= 0
 
 
 def _put_off(outcome: Outcome) -> bool:

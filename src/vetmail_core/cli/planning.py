@@ -1,0 +1,185 @@
+"""From what was typed to a plan.
+
+What it is for: reading the files and options of ``send`` and ``preview``. What it refuses: an option that
+would be passed over in silence: a role or context nobody knows, half a login, a ledger without a batch. Its
+law: whatever is wrong shows here, in one sentence, before anything is written or sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vetmail_core.address import parse_mailbox, parse_mailbox_list
+from vetmail_core.cli.people_file import PeopleFile
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
+from vetmail_core.credentials import EnvironmentSecret, Login
+from vetmail_core.errors import AddressError, VetmailError
+from vetmail_core.message import Attachment, Content
+from vetmail_core.people import Person, Staff
+from vetmail_core.transports import EmlTransport, transport_for
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.bulk import BulkPlan, PlanSummary
+    from vetmail_core.mailer import Mailer
+    from vetmail_core.preferences import EmailPreferences
+    from vetmail_core.transports import Transport
+
+__all__ = ["NothingTriedError", "nobody", "plan_of", "staff_of", "token_of", "transport_of"]
+
+
+class NothingTriedError(VetmailError):
+    """The command could not begin: the sentence is the one line for stderr."""
+
+
+def staff_of(arguments: argparse.Namespace) -> Staff | None:
+    """The staff member that the arguments describe, if any.
+
+    Raises:
+        NothingTriedError: they contradict themselves, or name no mailbox.
+    """
+    username, variable = arguments.staff_username, arguments.staff_password_environment
+    if bool(username) != bool(variable) or (username and arguments.staff is None):
+        raise NothingTriedError(
+            "expected --staff-username and --staff-password-environment together, beside --staff;"
+            " a login needs all three"
+        )
+    if arguments.staff is None:
+        return None
+    try:
+        mailbox = parse_mailbox(arguments.staff)
+    except AddressError as error:
+        raise NothingTriedError(f"--staff {arguments.staff}: {error}") from error
+    login = Login(username, EnvironmentSecret(variable)) if username else None
+    return Staff(mailbox.display_name or mailbox.local_part, mailbox, login=login)
+
+
+def token_of(arguments: argparse.Namespace) -> Callable[[], str] | None:
+    """Where the OAuth access token comes from, if the arguments say so."""
+    if arguments.token_environment is None:
+        return None
+    return EnvironmentSecret(arguments.token_environment).reveal
+
+
+def transport_of(
+    arguments: argparse.Namespace, preferences: EmailPreferences, staff: Staff | None
+) -> Transport:
+    """Where the emails are to go. Nothing is opened or written yet.
+
+    Raises:
+        VetmailError: with ``--live``, the preferences lead nowhere.
+    """
+    if arguments.live:
+        return transport_for(preferences, staff=staff, token=token_of(arguments))
+    return EmlTransport(arguments.outbox)
+
+
+def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
+    """Read the files and make the plan.
+
+    Raises:
+        VetmailError: something that was typed, or a file, cannot be used.
+    """
+    preferences = mailer.preferences
+    if arguments.ledger is not None and not arguments.batch:
+        raise NothingTriedError(
+            f"--ledger {arguments.ledger}: expected --batch ID beside it;"
+            " a ledger knows an e-mail again by the name of its mailing and the person's key"
+        )
+    people = PeopleFile(arguments.people)
+    if people.checked() == 0:
+        raise NothingTriedError(
+            f"{arguments.people}: expected at least one person under the column titles, found none"
+        )
+    _check_context(arguments.context, preferences)
+    return mailer.plan_bulk(
+        _content(arguments),
+        people,
+        cc=_typed("--cc", arguments.cc, preferences),
+        bcc=_typed("--bcc", arguments.bcc, preferences),
+        context=arguments.context,
+        shared=_shared(arguments, preferences),
+        batch=arguments.batch,
+    )
+
+
+def nobody(summary: PlanSummary) -> NothingTriedError:
+    """The error for a plan without an email."""
+    reasons = ", ".join(
+        f"{count} {reason.value.replace('_', ' ')}" for reason, count in summary.exclusions.items()
+    )
+    return NothingTriedError(
+        f"nobody to write to: everybody is left out ({reasons}); see `preview` for who and why"
+    )
+
+
+def _content(arguments: argparse.Namespace) -> Content:
+    return Content(
+        arguments.subject,
+        _read(arguments.text),
+        html=_read(arguments.html) if arguments.html else "",
+        attachments=tuple(_attachment(path) for path in arguments.attach),
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise NothingTriedError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise NothingTriedError(
+            f"{path}: expected text in UTF-8, found byte 0x{error.object[error.start]:02x} at {error.start}; "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _attachment(path: Path) -> Attachment:
+    try:
+        return Attachment.from_path(path)
+    except OSError as error:
+        raise NothingTriedError(f"{path}: cannot be attached: {error.strerror or error}") from error
+
+
+def _typed(option: str, texts: Iterable[str], preferences: EmailPreferences) -> tuple[Mailbox, ...]:
+    mailboxes: list[Mailbox] = []
+    for text in texts:
+        try:
+            mailboxes += parse_mailbox_list(text, separator=preferences.settings.address_separator)
+        except AddressError as error:
+            raise NothingTriedError(f"{option} {text}: {error}") from error
+    return tuple(mailboxes)
+
+
+def _check_context(context: str | None, preferences: EmailPreferences) -> None:
+    """A library accepts a host's own contexts; of a word that was typed, a slip is likelier."""
+    known = {**STANDARD_CONTEXTS, **preferences.contexts}
+    if context is not None and context not in known:
+        raise NothingTriedError(f"--context {context}: expected one of {', '.join(sorted(known))}")
+
+
+def _shared(arguments: argparse.Namespace, preferences: EmailPreferences) -> dict[str, tuple[Person, ...]]:
+    shared: dict[str, tuple[Person, ...]] = {}
+    for entry in arguments.role:
+        role, equals, text = entry.partition("=")
+        if not equals or arguments.context is None:
+            raise NothingTriedError(
+                f"--role {entry}: expected ROLE=MAILBOXES beside a --context, "
+                "for example --context occurrence_class --role class_staff=kim@example.com"
+            )
+        types = preferences.recipient_types(arguments.context)
+        if types.get(role, RecipientType.NONE) is RecipientType.NONE:
+            copied = ", ".join(name for name, kind in types.items() if kind is not RecipientType.NONE)
+            why = "copy nobody of that role" if role in {**ROLE_LABELS, **types} else "know no such role"
+            raise NothingTriedError(
+                f"--role {entry}: the preferences {why} in {arguments.context}; they write to {copied}"
+            )
+        people = (
+            Person(mailbox, name=mailbox.display_name) for mailbox in _typed("--role", [text], preferences)
+        )
+        shared[role] = (*shared.get(role, ()), *people)
+    return shared
