@@ -36,7 +36,8 @@ LINES: Final = (
     b"250-AUTH XOAUTH2", b"250 PIPELINING", b"250 2.1.0 ok", b"250 2.1.5 ok", b"250 2.0.0 queued as 4711",
     b"250", b"250-", b"354 go ahead", b"334 VXNlcm5hbWU6", b"334 eyJzdGF0dXMiOiI0MDEifQ==", b"235 2.7.0 ok",
     b"421 4.3.2 closing", b"421 4.7.0 slow down", b"450 4.2.1 too fast", b"452 4.5.3 too many",
-    b"452 4.2.2 full", b"454 4.7.0 later", b"503 5.5.1 bad sequence", b"530 5.7.0 STARTTLS first", b"535 5.7.8 no",
+    b"452 4.2.2 full", b"454 4.7.0 later",
+    b"503 5.5.1 bad sequence", b"530 5.7.0 STARTTLS first", b"535 5.7.8 no",
     b"550 5.1.1 no such user", b"550-5.1.1 no", b"552 5.3.4 too large", b"554 5.7.1 spam", b"555 5.5.4 no",
 )  # fmt: skip
 ODDITIES: Final = (

@@ -1,8 +1,7 @@
-"""TLS, logins and the check, on real sockets with real certificates; and where secrets must not turn up."""
+"""TLS, logins and the check, on real sockets with real certificates."""
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
 from datetime import UTC, datetime
@@ -521,51 +520,3 @@ def test_certificates_of_every_shape_are_named() -> None:
     assert common_name(((("organizationName", "An Authority"),),)) == "An Authority"
     assert common_name(((("countryName", "AU"),),)) == ""
     assert common_name(None) == ""
-
-
-# -- secrets -------------------------------------------------------------------------------------------
-
-
-def test_no_secret_turns_up_anywhere(
-    serve: Serve,
-    connect: Connect,
-    email: Make,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    """Not in receipts, errors, transcripts, logs or what is printed, even when the server repeats it."""
-    import base64  # noqa: PLC0415 - just here
-
-    caplog.set_level(logging.DEBUG)
-    bearer = TOKENS[0].replace("good", "Zeppelin-token")
-    ways = (
-        (ANNA, SECRET, base64.b64encode(GOOD.encode()).decode()),
-        (
-            {"token": lambda: "Zeppelin-token", "authentication": OAUTH2, "username": "anna@example.com"},
-            "Zeppelin-token",
-            base64.b64encode(bearer.encode()).decode(),
-        ),
-    )
-    forms = {form for _, *words in ways for form in words} | {base64.b64encode(SECRET.encode()).decode()}
-    seen: list[str] = []
-    for options, secret, encoded in ways:
-        for reply in (
-            None,
-            f"535 5.7.8 {secret}",
-            f"500 5.5.1 unknown: AUTH {encoded}",
-            f"454 4.7.0 {secret}",
-        ):
-            server = serve(mechanisms=("PLAIN", "XOAUTH2"), good=(GOOD, bearer))
-            if reply is not None:
-                server.always("AUTH", reply)
-            transport = connect(server, **options)
-            seen += [repr(list(transport.deliver([email()]))), repr(transport), *transport.transcript]
-            try:
-                found = transport.check()
-                seen += [repr(found), str(found), *found.transcript]
-            except TransportError as error:
-                seen += [repr(error), str(error), repr(error.__cause__)]
-    seen += [caplog.text, *capfd.readouterr()]
-    everything = "\n".join(seen)
-    assert "AUTH PLAIN ***" in everything
-    assert not [form for form in forms if form in everything]

@@ -19,9 +19,20 @@ from vetmail_core.errors import TransportError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Bearer", "Credentials", "Password", "oauth_status", "scrubbed"]
+__all__ = ["Bearer", "Credentials", "Hidden", "Password", "oauth_status", "scrubbed"]
 
 _LINE_OCTETS: Final = 12_288  # RFC 4954, section 4
+
+
+class Hidden(bytes):
+    """Octets that show nothing of themselves, not even among the local variables of a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} hidden octets>"
+
+    __str__ = __repr__
 
 
 @attrs.frozen(repr=False)
@@ -51,7 +62,7 @@ class Password:
     @property
     def secrets(self) -> tuple[bytes, ...]:
         """Everything that must not be seen in what a server says back."""
-        return (*self.words("PLAIN"), *self.words("LOGIN"), self.password.encode())
+        return (*self.words("PLAIN"), *self.words("LOGIN"), Hidden(self.password.encode()))
 
 
 @attrs.frozen(repr=False)
@@ -88,7 +99,7 @@ class Bearer:
     @property
     def secrets(self) -> tuple[bytes, ...]:
         """Everything that must not be seen in what a server says back."""
-        return (*self.words("XOAUTH2"), *self.words("OAUTHBEARER"), self.token.encode())
+        return (*self.words("XOAUTH2"), *self.words("OAUTHBEARER"), Hidden(self.token.encode()))
 
 
 Credentials = Password | Bearer
@@ -128,5 +139,5 @@ def scrubbed(raw: bytes, secrets: Iterable[bytes]) -> bytes:
     return b"\n".join(lines)
 
 
-def _base64(octets: bytes) -> bytes:
-    return base64.b64encode(octets)
+def _base64(octets: bytes) -> Hidden:
+    return Hidden(base64.b64encode(octets))

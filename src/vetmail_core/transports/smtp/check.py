@@ -18,7 +18,7 @@ from vetmail_core.errors import AddressError, TransportError
 from vetmail_core.preferences import AuthenticationType
 from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import meaning
-from vetmail_core.transports.smtp.opening import Ask, Failure, Lost
+from vetmail_core.transports.smtp.opening import Ask, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.protocol import command, mail_command, rcpt_command, read_reply
 from vetmail_core.transports.smtp.transaction import wire_path
 
@@ -156,7 +156,7 @@ def check_connection(
     except Failure as failure:
         raise _explained(opener, failure.note, failure.phase, failure.cause) from failure
     except Lost as lost:
-        raise _explained(opener, lost.note, lost.phase, lost.cause) from lost
+        raise _explained(opener, lost.note, lost.phase, cause_of(lost)) from lost
     connection = session.connection
     try:
         replies = connection.run(_ask_about(writer, reader))

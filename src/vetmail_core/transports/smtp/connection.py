@@ -164,7 +164,7 @@ class Connection:
         if ask.phase is Phase.STARTTLS:
             self._tls_end = _monotonic() + seconds
         first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
-        return first
+        return scrubbed(first, ask.secrets) if ask.secrets else first
 
     def seconds(self, phase: Phase) -> float:
         """How long an answer of this phase may take."""
@@ -189,8 +189,7 @@ class Connection:
         while not found:
             if self._parser.broken:
                 raise self._nonsense(phase)
-            data = self._receive(phase, deadline, seconds)
-            found = self._parser.feed(data)
+            found = self._parser.feed(self._receive(phase, deadline, seconds))
             if found:
                 self._note(found, secrets)
         self._used = _monotonic()
@@ -252,12 +251,13 @@ class Connection:
             self.sent += count
             if count == len(octets):
                 return
-            octets = octets[count:]
             self._listen(phase, limit, due)
-        rest = memoryview(octets)
+            rest = memoryview(octets)[count:]
+        else:
+            rest = memoryview(octets)
         now = moved = _monotonic()
         patience = self._deadlines.body
-        end = now + patience * max(1.0, len(octets) / _MEBIBYTE)
+        end = now + patience * max(1.0, len(rest) / _MEBIBYTE)
         piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
         while rest:
             count = self._send(rest[:piece], phase, due)
@@ -392,7 +392,7 @@ class Connection:
                 pass
         except ssl.SSLCertVerificationError as error:
             raise Failure(
-                f"the server's certificate is not to be trusted: {error.verify_message}",
+                f"the server's certificate is not to be trusted: {error.verify_message.rstrip('.')}",
                 phase=Phase.TLS,
                 cause=Cause.TLS,
             ) from error
@@ -404,7 +404,10 @@ class Connection:
                 tries=MANY,
             ) from error
         except OSError as error:
-            raise Failure(f"no TLS came about ({reason(error)})", phase=Phase.TLS, cause=Cause.TLS) from error
+            why = reason(error)
+            if why == "WRONG_VERSION_NUMBER":
+                why = "the server does not speak TLS at this point"
+            raise Failure(f"no TLS came about ({why})", phase=Phase.TLS, cause=Cause.TLS) from error
         self._transcript.append(("-", f"TLS established: {self.tls}".encode()))
 
     def _shake_hands(self, sock: ssl.SSLSocket, deadline: float) -> bool:

@@ -16,7 +16,7 @@ import attrs
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import Retry, Scope, meaning
-from vetmail_core.transports.smtp.auth import fits_in_command, oauth_status, refusal_answer, scrubbed
+from vetmail_core.transports.smtp.auth import Hidden, fits_in_command, oauth_status, refusal_answer, scrubbed
 from vetmail_core.transports.smtp.protocol import Capabilities, command, read_reply
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Failure(Exception):  # noqa: N818 - as above
         self.note = note
         self.reply = reply
         self.tries = tries
+
+
+def cause_of(lost: Lost) -> Cause:
+    """Why no session came about: on the way to TLS, TLS it is."""
+    return Cause.TLS if lost.phase in {Phase.STARTTLS, Phase.TLS} else lost.cause
 
 
 FEW: Final = 3
@@ -215,12 +220,12 @@ def authenticate(
             return mechanism
         if raw.startswith(b"3"):
             raise Lost("asked for more than the login has", phase=Phase.AUTH, cause=Cause.PROTOCOL)
-        failure = _refused(scrubbed(raw, credentials.secrets), Phase.AUTH, f"{mechanism} was refused")
+        failure = _refused(raw, Phase.AUTH, f"{mechanism} was refused")
         if status:
             failure.note += f" (the token's status: {status})"
         if not raw.startswith(b"504"):
             raise failure
-    raise _refused(scrubbed(raw, credentials.secrets), Phase.AUTH, "every way to log in was refused")
+    raise _refused(raw, Phase.AUTH, "every way to log in was refused")
 
 
 def _attempt(credentials: Credentials, mechanism: str) -> Flow[tuple[bytes, str]]:
@@ -228,16 +233,19 @@ def _attempt(credentials: Credentials, mechanism: str) -> Flow[tuple[bytes, str]
     line, status = f"AUTH {mechanism}", ""
     octets, shown = command(line), line.encode()
     if fits_in_command(mechanism, words[0]):
-        octets, shown = command(f"{line} {words.pop(0).decode()}"), shown + b" ***"
+        octets, shown = Hidden(command(f"{line} {words.pop(0).decode()}")), shown + b" ***"
     first = credentials.words(mechanism)[0]
     secrets = credentials.secrets
-    raw = yield Ask(octets, Phase.AUTH, shown=shown, secrets=secrets)
+    # Scrubbed at once: a server may repeat what it heard, and a traceback shows local variables.
+    raw = scrubbed((yield Ask(octets, Phase.AUTH, shown=shown, secrets=secrets)), secrets)
     while raw.startswith(b"334") and words:
-        raw = yield Ask(words.pop(0) + b"\r\n", Phase.AUTH, shown=b"***", secrets=secrets)
+        ask = Ask(Hidden(words.pop(0) + b"\r\n"), Phase.AUTH, shown=b"***", secrets=secrets)
+        raw = scrubbed((yield ask), secrets)
     if raw.startswith(b"334"):
         # Either the server overlooked what came with the command, or it explains why a token is refused.
         status = oauth_status(raw)
         again = mechanism == "PLAIN" or not (status or raw[4:].strip())
         answer = first if again else refusal_answer(mechanism)
-        raw = yield Ask(answer + b"\r\n", Phase.AUTH, shown=b"***", secrets=secrets)
+        ask = Ask(Hidden(answer + b"\r\n"), Phase.AUTH, shown=b"***", secrets=secrets)
+        raw = scrubbed((yield ask), secrets)
     return raw, status

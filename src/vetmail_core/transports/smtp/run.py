@@ -14,7 +14,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost
+from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.pace import Backoff
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
@@ -292,8 +292,7 @@ class Run:
                 fault = failure
             except Lost as lost:
                 tries = FEW if lost.cause is Cause.PROTOCOL else MANY
-                cause = Cause.TLS if lost.phase in {Phase.STARTTLS, Phase.TLS} else lost.cause
-                fault = Failure(lost.note, phase=lost.phase, cause=cause, tries=tries)
+                fault = Failure(lost.note, phase=lost.phase, cause=cause_of(lost), tries=tries)
             else:
                 break
             self._backoff.spent += _monotonic() - begun
