@@ -138,6 +138,16 @@ def test_an_outcome_carries_the_advice_of_its_cause() -> None:
     assert not Outcome(ANN, Status.ACCEPTED).advice
 
 
+def test_our_own_words_say_what_to_do_and_are_nobodys_reply() -> None:
+    """A folder that cannot be written: no server said so, and there is more to say than "other"."""
+    full = Reply(0, "", "The disk is full: make room.")
+    outcome = Outcome(ANN, Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=full)
+    assert (outcome.advice, outcome.said) == ("The disk is full: make room.", "")
+    answered = Outcome(ANN, Status.REFUSED, cause=Cause.OTHER, reply=Reply(554, "", "No"))
+    assert (answered.advice, answered.said) == (Cause.OTHER.advice, "554 No")
+    assert Outcome(ANN, Status.ACCEPTED).said == ""
+
+
 def test_the_advice_of_a_doubt_is_to_end_it() -> None:
     """Whatever caused it; "send again" would be the wrong thing to say."""
     advice = Outcome(ANN, Status.UNKNOWN, cause=Cause.CONNECTION).advice

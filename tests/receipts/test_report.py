@@ -157,6 +157,22 @@ def test_the_text_groups_failures_by_cause_with_the_advice_once(answered: Callab
     assert "in doubt (2 recipients)\n  The connection broke after the email was sent" in text
 
 
+def test_the_text_says_our_own_words_once(answered: Callable[..., Receipt]) -> None:
+    """A disk that is full is one piece of news, however many emails did not go for it."""
+    full = Reply(0, "", "The ledger cannot be written: make room.")
+    failed = [
+        answered(Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=full, to=f"p{n}@example.com")
+        for n in range(3)
+    ]
+    assert str(tallied(*failed)).splitlines()[2:] == [
+        "not tried: other (3 recipients)",
+        "  The ledger cannot be written: make room.",
+        "    p0@example.com",
+        "    p1@example.com",
+        "    p2@example.com",
+    ]
+
+
 def test_the_text_names_only_those_of_an_email_who_were_not_reached(email: Email) -> None:
     """One of three was refused; the two who have it are not among the failures."""
     outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]

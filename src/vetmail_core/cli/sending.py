@@ -16,7 +16,7 @@ from vetmail_core.cli.show import ProgressLine, Rows, plain, say
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
 from vetmail_core.preferences import load_preferences
-from vetmail_core.receipts import Cause, Status
+from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _briefly(outcome: Outcome) -> str:
 
 
 def _in_full(outcome: Outcome) -> str:
-    reply = f" ({outcome.reply})" if outcome.reply is not None else ""
+    reply = f" ({outcome.said})" if outcome.said else ""
     advice = f": {outcome.advice}" if outcome.advice else ""
     return plain(f"{outcome.mailbox.addr_spec} {_word(outcome.status)}{reply}{advice}")
 
@@ -233,8 +233,6 @@ def _why_nothing(report: Report) -> str:
     receipt = report.failures[0]
     outcome = receipt.outcomes[0]
     phase = f" (at {outcome.phase.name})" if outcome.phase else ""
-    noted = [*receipt.warnings, *([str(outcome.reply)] if outcome.reply is not None else [])]
-    detail = f": {'; '.join(dict.fromkeys(noted))}".rstrip(".") if noted else ""
-    # Our own words (no code) about what has no cause of its own say what to do themselves.
-    own = outcome.cause is Cause.OTHER and outcome.reply is not None and not outcome.reply.code
-    return f"nothing was sent{phase}{detail}.{'' if own else f' {outcome.advice}'}"
+    noted = dict.fromkeys(filter(None, (*receipt.warnings, outcome.said)))
+    detail = f": {'; '.join(noted)}".rstrip(".") if noted else ""
+    return f"nothing was sent{phase}{detail}. {outcome.advice}"

@@ -370,7 +370,7 @@ def _left_out(
 def _nobody(receipt: Receipt) -> str:
     said: list[str] = []
     for outcome in receipt.outcomes:
-        reply = f" ({outcome.reply})" if outcome.reply is not None else ""
+        reply = f" ({outcome.said})" if outcome.said else ""
         said.append(f"{outcome.mailbox.addr_spec}: {outcome.status.value.replace('_', ' ')}{reply}")
     advice = dict.fromkeys(outcome.advice for outcome in receipt.outcomes if outcome.advice)
     return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *advice))

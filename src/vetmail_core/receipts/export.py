@@ -82,10 +82,9 @@ def text_of(report: Report) -> str:
 def _group(status: Status, cause: Cause | None, members: list[Outcome]) -> list[str]:
     why = "" if cause is None else f": {cause.value.replace('_', ' ')}"
     lines = [f"{_WORDS[status]}{why} ({_many(len(members), 'recipient', 'recipients')})"]
-    lines += textwrap.wrap(members[0].advice, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    for outcome in members[:_SHOWN]:
-        reply = f"  {_plain(str(outcome.reply))}" if outcome.reply is not None else ""
-        lines.append(f"    {outcome.mailbox.addr_spec}{reply}")
+    for advice in dict.fromkeys(outcome.advice for outcome in members):
+        lines += textwrap.wrap(_plain(advice), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines += [f"    {m.mailbox.addr_spec}  {_plain(m.said)}".rstrip() for m in members[:_SHOWN]]
     if len(members) > _SHOWN:
         lines.append(f"    and {len(members) - _SHOWN} more")
     return lines

@@ -13,14 +13,14 @@ import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.errors import RecipientsError
-from vetmail_core.receipts.causes import Status
+from vetmail_core.receipts.causes import Cause, Status
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from vetmail_core.message import Email
-    from vetmail_core.receipts.causes import Cause, Phase
+    from vetmail_core.receipts.causes import Phase
 
 __all__ = ["Outcome", "Receipt", "Reply", "only_for"]
 
@@ -73,10 +73,20 @@ class Outcome:
 
     @property
     def advice(self) -> str:
-        """The cause's advice on what to do about it, or how to end a doubt; "" when all went well."""
+        """The cause's advice on what to do about it, or how to end a doubt; "" when all went well.
+
+        Where the reply holds our own words instead of a server's, these say what to do.
+        """
         if self.status is Status.UNKNOWN:
             return _IN_DOUBT
+        if self.cause is Cause.OTHER and self.reply is not None and not self.reply.code:
+            return self.reply.text
         return "" if self.cause is None else self.cause.advice
+
+    @property
+    def said(self) -> str:
+        """The server's words; "" when it said none."""
+        return "" if self.reply is None or not self.reply.code else str(self.reply)
 
 
 _QUEUE_IDS: Final = tuple(
