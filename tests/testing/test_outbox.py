@@ -247,6 +247,27 @@ def test_each_field_can_be_asked_for() -> None:
         assert outbox.find(**fields) == (), fields  # type: ignore[arg-type] # as above
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("to", None, "expected to=... an address"),
+        ("to", [None], "expected to=... an address"),
+        ("cc", 5, "expected cc=... an address"),
+        ("subject", None, "expected a text for subject"),
+        ("subject", ["Your class moved"], "expected a text for subject"),
+        ("key", 3, "expected a text for key"),
+        ("headers", "X-Batch", "expected headers="),
+        ("headers", {"X-Batch": 3}, "expected a text for header X-Batch"),
+    ],
+)
+def test_a_value_no_field_can_have_is_a_mistake_in_the_test(field: str, value: object, text: str) -> None:
+    """It must not read as an email that was not sent."""
+    outbox = Outbox()
+    for ask in (outbox.find, outbox.one, outbox.assert_sent, outbox.assert_none, outbox.ignore):
+        with pytest.raises(TypeError, match=text):
+            ask(**{field: value})  # type: ignore[arg-type] # the mistake
+
+
 def test_a_slip_in_a_question_is_not_no_such_email() -> None:
     """An unknown field, an address that is none, times below one: said at once."""
     outbox = Outbox()

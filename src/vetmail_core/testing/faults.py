@@ -120,19 +120,8 @@ class Faults:
             AddressError: ``address`` is none.
             ValueError: a reply no server could give.
         """
-        if not 500 <= code <= 599:  # noqa: PLR2004 - RFC 5321, section 4.2.1
-            raise ValueError(
-                f"expected a permanent refusal, code 500 to 599, got {code}: defer() takes 400 to 499"
-            )
-        return self.add(
-            Fault(
-                kind=FaultKind.REPLY,
-                phase=at,
-                reply=_reply(code, enhanced, text),
-                address=_spelt(address),
-                times=times,
-            )
-        )
+        self._check_class(5, code, "a permanent refusal", "defer() takes 400 to 499")
+        return self._answer(at, code, enhanced, text, address=address, times=times)
 
     def defer(
         self,
@@ -158,19 +147,8 @@ class Faults:
             AddressError: ``address`` is none.
             ValueError: a reply no server could give.
         """
-        if not 400 <= code <= 499:  # noqa: PLR2004 - RFC 5321, section 4.2.1
-            raise ValueError(
-                f"expected a passing refusal, code 400 to 499, got {code}: refuse() takes 500 to 599"
-            )
-        return self.add(
-            Fault(
-                kind=FaultKind.REPLY,
-                phase=at,
-                reply=_reply(code, enhanced, text),
-                address=_spelt(address),
-                times=times,
-            )
-        )
+        self._check_class(4, code, "a passing refusal", "refuse() takes 500 to 599")
+        return self._answer(at, code, enhanced, text, address=address, times=times)
 
     def throttle(
         self,
@@ -193,10 +171,8 @@ class Faults:
         Raises:
             ValueError: a reply no server could give.
         """
-        if not 400 <= code <= 499:  # noqa: PLR2004 - RFC 5321, section 4.2.1
-            raise ValueError(f"expected a passing refusal, code 400 to 499, got {code}")
-        reply = _reply(code, enhanced, text)
-        return self.add(Fault(kind=FaultKind.REPLY, phase=Phase.MAIL, reply=reply, times=times, skip=after))
+        self._check_class(4, code, "a passing refusal", "auth_fails() and refuse() take others")
+        return self._answer(Phase.MAIL, code, enhanced, text, times=times, skip=after)
 
     def auth_fails(
         self, code: int = 535, enhanced: str = "5.7.8", *, text: str | None = None, times: int | None = None
@@ -212,8 +188,7 @@ class Faults:
         Raises:
             ValueError: a reply no server could give.
         """
-        reply = _reply(code, enhanced, text)
-        return self.add(Fault(kind=FaultKind.REPLY, phase=Phase.AUTH, reply=reply, times=times))
+        return self._answer(Phase.AUTH, code, enhanced, text, times=times)
 
     def drop(
         self, after: Phase = Phase.DOT, times: int | None = 1, *, address: str | Mailbox | None = None
@@ -232,15 +207,15 @@ class Faults:
         return self._silence(FaultKind.DROP, after, times, address)
 
     def stall(
-        self, at: Phase = Phase.DOT, times: int | None = 1, *, address: str | Mailbox | None = None
+        self, after: Phase = Phase.DOT, times: int | None = 1, *, address: str | Mailbox | None = None
     ) -> Self:
-        """Fall silent: keep the line open and give no answer until the client gives up.
+        """Fall silent, once the client has done its part of a phase, until the client gives up.
 
         On a real socket the client's deadline passes in real time, so give it a short one; in memory it
         passes at once.
 
         Args:
-            at: the phase that gets no answer.
+            after: the phase; the line stays open.
             times: how often at most; None is always.
             address: only for a message to this address.
 
@@ -248,7 +223,7 @@ class Faults:
             AddressError: ``address`` is none.
             ValueError: an address with a phase that comes before any.
         """
-        return self._silence(FaultKind.STALL, at, times, address)
+        return self._silence(FaultKind.STALL, after, times, address)
 
     def then_accept(self) -> Self:
         """Let the last line fire once only: refused, then taken.
@@ -305,14 +280,39 @@ class Faults:
         lines = "; ".join(map(str, self.script))
         return f"<Faults {lines or 'none'}>"
 
+    @staticmethod
+    def _check_class(first: int, code: int, what: str, instead: str) -> None:
+        """The first digit of a reply says whether trying again may help (RFC 5321, section 4.2.1)."""
+        if code // 100 != first:
+            raise ValueError(f"expected {what}, code {first}00 to {first}99, got {code}: {instead}")
+
+    def _answer(
+        self,
+        phase: Phase,
+        code: int,
+        enhanced: str,
+        text: str | None,
+        *,
+        times: int | None,
+        address: str | Mailbox | None = None,
+        skip: int = 0,
+    ) -> Self:
+        words = _USUAL_TEXTS.get(enhanced, "Refused by script") if text is None else text
+        return self.add(
+            Fault(
+                kind=FaultKind.REPLY,
+                phase=phase,
+                reply=Reply(code, enhanced, words),
+                address=_spelt(address),
+                times=times,
+                skip=skip,
+            )
+        )
+
     def _silence(
         self, kind: FaultKind, phase: Phase, times: int | None, address: str | Mailbox | None
     ) -> Self:
         return self.add(Fault(kind=kind, phase=phase, address=_spelt(address), times=times))
-
-
-def _reply(code: int, enhanced: str, text: str | None) -> Reply:
-    return Reply(code, enhanced, _USUAL_TEXTS.get(enhanced, "Refused by script") if text is None else text)
 
 
 def _keys(addresses: Iterable[str]) -> frozenset[str]:

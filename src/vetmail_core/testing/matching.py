@@ -241,24 +241,49 @@ def wishes(fields: Mapping[str, object]) -> tuple[Wish, ...]:
     """Read the keyword arguments of an assertion.
 
     Raises:
-        TypeError: a field no email has; says which there are.
+        TypeError: a field no email has, or a value that field cannot have; says what would do.
         AddressError: an address that is none.
     """
-    read: list[Wish] = []
-    for name, wanted in fields.items():
-        if name in _ADDRESSES:
-            wanted_once = wanted if _is_single(wanted) else tuple(_as_list(wanted))
-            _check_addresses(wanted_once)
-            read.append(Wish(name, wanted_once))
-            continue
-        if name not in _TEXTS and name != "headers":
-            known = (*_ADDRESSES, *_TEXTS, "headers")
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+    return tuple(Wish(name, _checked(name, wanted)) for name, wanted in fields.items())
+
+
+def _checked(name: str, wanted: object) -> object:
+    if name in _ADDRESSES:
+        return _checked_addresses(name, wanted)
+    if name == "headers":
+        if not isinstance(wanted, Mapping):
+            raise TypeError(f"expected headers={{'X-Name': ...}}, got {wanted!r}")
+        for header, value in cast("Mapping[str, object]", wanted).items():
+            _check_text(f"header {header}", value)
+        return cast("Mapping[str, object]", wanted)
+    if name not in _TEXTS:
+        known = (*_ADDRESSES, *_TEXTS, "headers")
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise TypeError(f"an email has no field {name!r}{hint} The fields are {', '.join(sorted(known))}.")
+    _check_text(name, wanted)
+    return wanted
+
+
+def _checked_addresses(name: str, wanted: object) -> object:
+    several = not _is_single(wanted) and isinstance(wanted, Iterable)
+    listed = tuple(cast("Iterable[object]", wanted)) if several else (wanted,)
+    for one in listed:
+        if not _is_single(one):
             raise TypeError(
-                f"an email has no field {name!r}{hint} The fields are {', '.join(sorted(known))}."
+                f"expected {name}=... an address, a matcher such as contains(...), or a list of such;"
+                f" got {wanted!r}"
             )
-    return tuple(Wish(name, wanted) for name, wanted in fields.items())
+        if isinstance(one, str):
+            parse_mailbox(one)
+    return listed if several else listed[0]
+
+
+def _check_text(name: str, wanted: object) -> None:
+    if not isinstance(wanted, str | Matcher):
+        raise TypeError(
+            f"expected a text for {name}, or contains(...), matches(...) or any_of(...); got {wanted!r}"
+        )
 
 
 _BOXES: Final = frozenset({"to", "cc", "bcc", "recipient"})
@@ -298,12 +323,6 @@ def _as_list(wanted: object) -> list[str | Mailbox | Matcher]:
     if _is_single(wanted):
         return [cast("str | Mailbox | Matcher", wanted)]
     return list(cast("Iterable[str | Mailbox | Matcher]", wanted))
-
-
-def _check_addresses(wanted: object) -> None:
-    for one in _as_list(wanted):
-        if isinstance(one, str):
-            parse_mailbox(one)
 
 
 def _is_mailbox(wanted: str | Mailbox | Matcher, mailbox: Mailbox) -> bool:

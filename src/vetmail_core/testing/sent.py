@@ -60,7 +60,7 @@ class SentMail(ABC):
                 exact, or `contains`, `matches`, `any_of`.
 
         Raises:
-            TypeError: a field no email has.
+            TypeError: a field no email has, or a value that field cannot have.
             AddressError: an address that is none.
         """
         found = self._matching(wishes(fields))
