@@ -83,6 +83,7 @@ class LocalSmtpServer:
         self._thread: threading.Thread | None = None
         self._lines: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._silent: set[asyncio.Transport] = set()  # lines that nothing else keeps alive
 
     # -- what a test looks at --------------------------------------------------------------------------
 
@@ -227,6 +228,7 @@ class LocalSmtpServer:
         server.close()
         for line in tuple(self._lines):
             line.abort()
+        self._silent.clear()
         await server.wait_closed()
 
     @functools.cached_property
@@ -258,6 +260,8 @@ class LocalSmtpServer:
         if fault is not None:
             if fault.kind is FaultKind.DROP:
                 line.abort()
+            else:
+                self._silent.add(line)
             return
         session = ScriptedSession(self._book, starttls=None, encrypted=True)
         # A client that does not trust the certificate parts in the handshake; its own test sees why.
