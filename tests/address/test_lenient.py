@@ -190,6 +190,7 @@ LISTS = [
     ('"x@y, z" <a@example.com>, b@example.com', ",", ['"x@y, z" <a@example.com>', "b@example.com"]),
     ('"Doe, Jane <a@example.com>", b@example.com', ",", ['"Doe, Jane" <a@example.com>', "b@example.com"]),
     ('"a@example.com","b@example.com"', ",", ["a@example.com", "b@example.com"]),
+    ('\u00a0"a@example.com"\u00a0,"b@example.com"', ",", ["a@example.com", "b@example.com"]),
     ('"a@example.com" \r\n"b@example.com"', ";", ["a@example.com", "b@example.com"]),
     ('"x@y" <a\uff0cb@example.com>', ";", ['"x@y" <a\uff0cb@example.com>']),
     ("“Doe; Jane” <a@example.com>; b@example.com", ";", ['"Doe; Jane" <a@example.com>', "b@example.com"]),

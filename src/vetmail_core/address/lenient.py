@@ -28,7 +28,8 @@ _ENDS: Final = (
 """What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, bidi marks."""
 
 _STOP: Final = re.compile('["(\\[\\\\@,;\n\t\uff0c\uff1b\u201c\u201e]')
-_NOT_BLANK: Final = re.compile("[^ \r]")
+_SEEN: Final = re.compile(f"[^{_ENDS}]")
+_SEEN_OR_SPLITS: Final = re.compile(f"[^{_ENDS}]|[\n\t]")
 _MORE_THAN_ADDRESS: Final = re.compile(r"[ \t<>(),;:]")
 _OTHER_SEPARATORS: Final = frozenset(",;\n\t\uff0c\uff1b")
 _CURLY_OPEN: Final = "\u201c\u201d\u201e\u201f\u00ab"
@@ -97,9 +98,9 @@ def _curly_end(text: str, at: int) -> int:
 
 def _is_whole_entry(text: str, start: int, at: int, closing: int) -> bool:
     """Whether an entry stands in quotes whole, so that its @ is inside them."""
-    if "@" not in text[at:closing] or text[start:at].strip(_ENDS):
+    if _SEEN.search(text, start, at) or "@" not in text[at:closing]:
         return False
-    behind = _NOT_BLANK.search(text, closing)
+    behind = _SEEN_OR_SPLITS.search(text, closing)
     return behind is None or behind[0] in _OTHER_SEPARATORS
 
 
