@@ -266,7 +266,7 @@ def _checked(name: str, wanted: object) -> object:
 
 
 def _checked_addresses(name: str, wanted: object) -> object:
-    several = not _is_single(wanted) and isinstance(wanted, Iterable)
+    several = not _is_single(wanted) and hasattr(wanted, "__iter__")
     listed = tuple(cast("Iterable[object]", wanted)) if several else (wanted,)
     for one in listed:
         if not _is_single(one):
