@@ -64,7 +64,7 @@ class Ledger(Protocol):
         """Write down, durably before it returns, that these are about to be sent.
 
         Returns:
-            Those that are the caller's to send; a key that another run holds is left out. None is all of them.
+            Those that are the caller's to send, without those that another run holds. None is all of them.
         """
         ...
 
