@@ -239,6 +239,15 @@ def test_everybody_with_a_role_that_receives_is_a_recipient_or_an_exclusion(
         assert here >= {mailbox.address_key for mailbox in box}
 
 
+def test_opting_out_of_marketing_keeps_nobody_from_mail_of_a_context() -> None:
+    """A context's mail is about the person's own matters."""
+    expansion = expand_context(
+        "client", {"client": Person("ann@example.com", marketing=False)}, EmailPreferences()
+    )
+    assert boxes(expansion.recipients) == ("ann", "", "")
+    assert expansion.exclusions == ()
+
+
 def test_a_host_s_own_context_expands() -> None:
     """With the roles and defaults it brings; a private one is for one address."""
     people = {"client": Person("ann@example.com"), "driver": Person("dan@example.com")}

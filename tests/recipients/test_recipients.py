@@ -142,8 +142,10 @@ def test_the_boxes_of_a_compose_screen_are_read_at_the_separator() -> None:
 
 def test_the_boxes_can_be_read_leniently() -> None:
     """What can be forgiven without guessing is forgiven when asked for."""
-    text = "Ann <a@example.com>;;"
-    assert Recipients.parse(to=text, lenient=True).to == (Mailbox("a@example.com", "Ann"),)
+    text = "Ann <a@example.com>, b@example.com"
+    assert Recipients.parse(to=text, lenient=True).to == (Mailbox("a@example.com", "Ann"), B)
+    with pytest.raises(AddressListError, match="does not separate addresses here"):
+        Recipients.parse(to=text)
 
 
 @pytest.mark.parametrize(("box", "label"), [("to", "To"), ("cc", "CC"), ("bcc", "BCC")])
