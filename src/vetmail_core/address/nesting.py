@@ -18,7 +18,11 @@ __all__ = ["LITERAL", "Nesting", "outside_quotes"]
 LITERAL: Final = re.compile(r"\[[^\[\]@<>]*+\]")
 """A closed domain literal. No address and no other bracket fits into one, so none is looked for beyond."""
 
-_CROSSED_OUT: Final = re.compile(rf"{QUOTED.pattern}|\[[^\[\]]*+\]", re.DOTALL)
+_CROSSED_OUT: Final = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|\[[^\[\]]*+\]',
+    re.DOTALL,
+)
+"""A quoted string, or brackets. A quote that never closes takes all the rest, so none is looked at twice."""
 _PARENTHESIS: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _STOPS: Final = {
     ";": re.compile(r'[\\"(\[;]'),
@@ -27,7 +31,7 @@ _STOPS: Final = {
 
 
 def outside_quotes(piece: str) -> str:
-    """A piece of input with its quoted strings and brackets crossed out, each as long as before."""
+    """A piece of input with its quoted strings and brackets crossed out, as long as before."""
     return _CROSSED_OUT.sub(lambda found: "x" * len(found[0]), piece)
 
 
