@@ -18,6 +18,7 @@ from vetmail_core import (
     EmlTransport,
     Mailbox,
     Mailer,
+    MailServer,
     Receipt,
     RedirectAll,
     Settings,
@@ -189,6 +190,32 @@ def test_a_plan_tells_whom_it_left_out() -> None:
     assert [exclusion.person.name for exclusion in outbox.exclusions] == ["Lee"]
     with pytest.raises(AssertionError, match=r"lee@example\.com was left out of the plan"):
         outbox.assert_sent(to="lee@example.com")
+
+
+def test_an_email_tells_whom_its_context_left_out_and_its_receipt_is_watched() -> None:
+    """The receipt that names them is a copy; reading it is a look like any other."""
+    outbox = Outbox()
+    people = {"client": (one for one in [a_student("Sam", active=False), a_student("Pat")])}
+    receipt = outbox.mailer().send(content(), context="client", people=people)
+    assert len(outbox.unclaimed) == 1
+    assert receipt.warnings == ("Client: Sam is archived or no longer active",)
+    assert not outbox.unclaimed
+    with pytest.raises(AssertionError, match=r"sam@example\.com was left out"):
+        outbox.assert_sent(to="sam@example.com")
+
+
+@pytest.mark.parametrize(("built_in", "slept"), [(True, (0.5, 0.5)), (False, ())])
+def test_the_wait_time_of_the_preferences_passes_on_the_clock(
+    built_in: bool,  # noqa: FBT001 - a column of the table
+    slept: tuple[float, ...],
+) -> None:
+    """From the end of one email to the beginning of the next; a mail program has none."""
+    server = MailServer(host="mail.example.com", wait_between_emails_ms=500)
+    clock = FakeClock()
+    outbox = Outbox(clock=clock)
+    mailer = outbox.mailer(preferences(use_built_in_client=built_in, mail_server=server))
+    mailer.send_bulk(mailer.plan_bulk(content(), [a_student(name) for name in ("Sam", "Pat", "Lee")]))
+    assert clock.slept == slept
 
 
 def test_each_field_can_be_asked_for() -> None:

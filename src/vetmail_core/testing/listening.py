@@ -1,7 +1,7 @@
 """A mailer that tells its outbox whom it left out.
 
-What it is for: the hint "she was left out of the plan: no marketing mail" when an email is missing. What it
-refuses: to do anything else differently. Its law: it is the mailer.
+What it is for: the hint "she was left out: no marketing mail" when an email is missing. What it refuses: to
+do anything else differently. Its law: it is the mailer, waits and all.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.mailer import Mailer
+from vetmail_core.recipients import expand_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.bulk import BulkPlan
+    from vetmail_core.contexts import EmailContext
     from vetmail_core.ledger import Ledger
-    from vetmail_core.message import Email
-    from vetmail_core.people import Staff
+    from vetmail_core.message import Content, Email
+    from vetmail_core.people import Person, Staff
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.receipts import Receipt, Report
     from vetmail_core.testing.outbox import Outbox
@@ -34,8 +37,31 @@ class ListeningMailer(Mailer):
     """
 
     def __init__(self, outbox: Outbox, preferences: EmailPreferences, *, staff: Staff | None) -> None:
-        super().__init__(preferences, staff=staff, transport=outbox.line(), clock=outbox.clock)
+        wait = preferences.mail_server.wait_between_emails_ms if preferences.use_built_in_client else 0
+        line = outbox.line(wait_between_emails_ms=wait)
+        super().__init__(preferences, staff=staff, transport=line, clock=outbox.clock)
         self._outbox = outbox
+
+    def send(
+        self,
+        content: Content,
+        *,
+        to: str | Iterable[Mailbox | str] = (),
+        cc: str | Iterable[Mailbox | str] = (),
+        bcc: str | Iterable[Mailbox | str] = (),
+        context: EmailContext | str | None = None,
+        people: Mapping[str, Iterable[Person]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Send, and tell the outbox who was left out; see `Mailer.send`."""
+        held = {role: tuple(some) for role, some in (people or {}).items()}
+        if context is not None:
+            self._outbox.heard(expand_context(context, held, self.preferences).exclusions)
+        receipt = super().send(
+            content, to=to, cc=cc, bcc=bcc, context=context, people=held, headers=headers or {}
+        )
+        # The mailer may have written its own warnings on a copy, which nobody watches.
+        return self._outbox.watched(receipt)
 
     def send_bulk(
         self,

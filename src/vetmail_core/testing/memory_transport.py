@@ -11,6 +11,8 @@ import selectors
 import ssl
 from typing import TYPE_CHECKING, Final, cast
 
+import attrs
+
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.preferences import AuthenticationType, MailServer, TlsMethod
 from vetmail_core.testing.memory_server import MemoryContext, MemorySocket
@@ -44,11 +46,13 @@ class MemoryTransport(SmtpTransport):
     Args:
         server: that server.
         clock: for pauses and dates.
+        wait_between_emails_ms: as in the preferences.
     """
 
-    def __init__(self, server: MemoryServer, *, clock: Clock) -> None:
+    def __init__(self, server: MemoryServer, *, clock: Clock, wait_between_emails_ms: int = 0) -> None:
         # One message at a time: what the server got belongs to the receipt that comes next.
-        super().__init__(_SERVER, pipelining=Pipelining.ENVELOPE, clock=clock)
+        settings = attrs.evolve(_SERVER, wait_between_emails_ms=wait_between_emails_ms)
+        super().__init__(settings, pipelining=Pipelining.ENVELOPE, clock=clock)
         self._memory = server
         self._opener = _Opener(server)
 

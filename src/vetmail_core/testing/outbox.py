@@ -90,12 +90,17 @@ class Outbox(SentMail):
         """
         return self._own_line().deliver(emails)
 
-    def line(self) -> Line:
-        """A further transport into this outbox, for a feature that opens and closes one each time."""
+    def line(self, *, wait_between_emails_ms: int = 0) -> Line:
+        """A further transport into this outbox, for a feature that opens and closes one each time.
+
+        Args:
+            wait_between_emails_ms: the wait time of the preferences, which passes on the outbox's clock.
+        """
         from vetmail_core.testing.memory_transport import MemoryTransport  # noqa: PLC0415 - brings ssl and sockets
 
         server = MemoryServer(self.faults, size_limit=self._size_limit)
-        return Line(self, MemoryTransport(server, clock=self.clock))
+        transport = MemoryTransport(server, clock=self.clock, wait_between_emails_ms=wait_between_emails_ms)
+        return Line(self, transport)
 
     def close(self) -> None:
         """End the session; what it remembers stays. A second call does nothing."""
@@ -232,6 +237,15 @@ class Outbox(SentMail):
             number = len(self._records) + 1
             record = Record(Delivery(number=number, email=email, receipt=receipt, data=data))
             self._records.append(record)
+        return WatchedReceipt.of(receipt, record, self._test_file)
+
+    def watched(self, receipt: Receipt) -> Receipt:
+        """A receipt whose reading in the test claims the email it answers for.
+
+        Args:
+            receipt: of an email that came here; a copy of the one that was given back will do.
+        """
+        record = next(record for record in reversed(self._records) if record.peek().email is receipt.email)
         return WatchedReceipt.of(receipt, record, self._test_file)
 
     def _own_line(self) -> Line:

@@ -72,8 +72,8 @@ def _reply(code: int, detail: int) -> Reply:
 
 
 def mailboxes() -> SearchStrategy[Mailbox]:
-    """Mailboxes with and without a name, at example domains."""
-    domain = _LABEL.map(_subdomain) | st.just("example.com")
+    """Mailboxes with and without a name, at example domains, some of them beyond ASCII."""
+    domain = st.sampled_from(["example.com", "bücher.example", "例.example"]) | _LABEL.map(_subdomain)
     return st.builds(_mailbox, _local_parts(), domain, _names())
 
 
