@@ -286,16 +286,21 @@ def test_live_refusals_are_listed_with_status_1(
 
 
 def test_a_ledger_and_a_batch_make_a_second_start_harmless(
-    reminder: Callable[..., Said], live_server: LocalSmtpServer
+    reminder: Callable[..., Said], live_server: LocalSmtpServer, folder: Path
 ) -> None:
-    """Everybody is listed as sent already; nothing goes out; the status is 0."""
+    """Everybody is listed as sent already; nothing goes out; the status is 0. Who came late gets theirs."""
     words = ("--live", "--batch", "reminder-1", "--ledger", "sent.sqlite")
     assert reminder("send", *words).status == 0
     again = reminder("send", *words, "--cc", KIM)
     assert again.status == 0, again.err
     assert "copies:" not in again.out
+    with (folder / "class-of-ten.csv").open("a", encoding="utf-8") as file:
+        file.write("C1011,Late Comer,late@example.com,Cookery,Monday,1\n")
+    late = reminder("send", *words)
+    assert "\n11/11 " in late.out
+    assert "C1011" not in late.err
     assert again.err.count("already sent") == 10
-    assert len(live_server.emails) == 10
+    assert len(live_server.emails) == 11
 
 
 def test_a_refused_login_is_status_2_without_the_password(

@@ -70,6 +70,18 @@ def test_throttling_shows_in_the_estimate_and_shows_again_when_it_ends(receipt: 
     assert progress.seconds_left < slow / 100
 
 
+def test_what_an_earlier_run_has_sent_is_done_and_no_measure_of_the_pace(receipt: Receipt) -> None:
+    """A run that is taken up again goes on from where it was, at its own pace."""
+    clock = FakeClock()
+    progress = Progress(100, clock=clock)
+    for _ in range(90):
+        clock.advance(0.001)
+        progress.pass_over()
+    assert (progress.done, progress.fraction, progress.seconds_left) == (90, 0.9, None)
+    run(progress, clock, receipt, emails=5, seconds=2)
+    assert progress.seconds_left == pytest.approx(10)
+
+
 def test_an_empty_or_overfull_run_is_complete(receipt: Receipt) -> None:
     """The bar does not run over, and does not divide by zero."""
     clock = FakeClock()

@@ -27,7 +27,7 @@ from vetmail_core import (
 )
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger import LedgerState
-from vetmail_core.mailer import RunInterrupted
+from vetmail_core.mailer import Progress, RunInterrupted
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -132,6 +132,22 @@ def test_a_second_run_lists_those_already_sent_to(
     assert str(sent.person.address).endswith("p0@example.com>")
     assert sent.person.key == students[0].key
     assert sent.detail == "This email was accepted in an earlier run (2026-03-02 09:00 UTC)."
+
+
+def test_a_progress_bar_goes_on_from_where_the_earlier_run_was(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """It comes to its end although most emails are passed over; another function hears of receipts alone."""
+    mailer = Mailer(preferences, transport=counting())
+    drawn: list[int] = []
+    told: list[Receipt] = []
+    progress = Progress(5, show=lambda progress: drawn.append(progress.done))
+    with SqliteLedger(":memory:") as ledger:
+        mailer.send_bulk(emails(3), ledger=ledger)
+        mailer.send_bulk(emails(5), ledger=ledger, progress=progress)
+        mailer.send_bulk(emails(6), ledger=ledger, progress=told.append)
+    assert drawn == [1, 2, 3, 4, 5]
+    assert [receipt.email.key for receipt in told] == ["k5"]
 
 
 def test_retry_of_a_report_goes_through_the_same_ledger(

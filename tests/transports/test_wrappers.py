@@ -22,6 +22,8 @@ from vetmail_core import (
     Reply,
     Retrying,
     SmtpTransport,
+    Spaced,
+    Spacing,
     SqliteLedger,
     Status,
     Transport,
@@ -30,7 +32,6 @@ from vetmail_core import (
 )
 from vetmail_core.ledger import LedgerState
 from vetmail_core.testing import FakeClock, LocalSmtpServer
-from vetmail_core.transports.wrappers import Spaced, Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -311,6 +312,13 @@ def test_each_try_counts_once_and_goes_over_the_same_connection(mode: Pipelining
         assert smtpd.verbs.count("EHLO") == 1
     assert receipt.ok
     assert receipt.attempts == 3
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), "2"])
+def test_a_pause_is_a_number_of_seconds(seconds: float) -> None:
+    """A mistake shows when it is made, not at the second email."""
+    with pytest.raises(TransportError, match="zero or more"):
+        Spacing(seconds)
 
 
 def test_greylisting_over_a_real_connection_ends_well() -> None:

@@ -106,7 +106,7 @@ def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, shown: _
             return interrupt.report
 
 
-class _Shown:
+class _Shown(Progress):
     """What is seen of a run while it goes on: a row for each email, and the line that moves.
 
     Until something has been tried there are no rows: when nothing can be, the one sentence that says why
@@ -119,12 +119,10 @@ class _Shown:
 
     def __init__(self, mailer: Mailer, *, total: int) -> None:
         wait_ms = mailer.preferences.mail_server.wait_between_emails_ms
-        self._total = total
+        super().__init__(total, wait_ms=wait_ms, show=lambda _: self._draw())
         self._rows = Rows(sys.stdout, columns=_COLUMNS)
         self._line = ProgressLine(sys.stderr, total=total)
-        self._progress = Progress(total, wait_ms=wait_ms, show=self._draw)
-        self._held: list[Receipt] = []
-        self._number = 0
+        self._held: list[tuple[int, Receipt]] = []
         self._tried = False
         self.copies: Counter[str] = Counter()
 
@@ -135,23 +133,22 @@ class _Shown:
         self._line.clear()
 
     def __call__(self, receipt: Receipt) -> None:
-        self._held.append(receipt)
+        self._held.append((self.done + 1, receipt))
         self._tried = self._tried or len(receipt.not_attempted) < len(receipt.outcomes)
         if self._tried:
             self._line.clear()
-            for held in self._held:
-                self._say(held)
+            for number, held in self._held:
+                self._say(number, held)
             self._held.clear()
-        self._progress(receipt)
+        super().__call__(receipt)
 
-    def _draw(self, progress: Progress) -> None:
-        self._line.show(progress.done, seconds_left=progress.seconds_left)
+    def _draw(self) -> None:
+        self._line.show(self.done, seconds_left=self.seconds_left)
 
-    def _say(self, receipt: Receipt) -> None:
-        self._number += 1
+    def _say(self, number: int, receipt: Receipt) -> None:
         email = receipt.email
         said = dict.fromkeys(map(_briefly, receipt.outcomes))
-        self._rows.row(f"{self._number}/{self._total}", _to(email), _copies(email), "; ".join(said))
+        self._rows.row(f"{number}/{self.total}", _to(email), _copies(email), "; ".join(said))
         for mailbox in (*receipt.accepted, *receipt.handed_over):
             if mailbox not in email.recipients.to:
                 self.copies[mailbox.addr_spec] += 1

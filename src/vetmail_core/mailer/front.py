@@ -18,6 +18,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError, RecipientsError
 from vetmail_core.ledger import AlreadySent, Delivery
+from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.message import Email
 from vetmail_core.people import Person
@@ -214,7 +215,7 @@ class Mailer:
         Args:
             plan: from `plan_bulk`, or any iterable of emails; pulled lazily.
             ledger: what has been sent; with it a run can be started again.
-            progress: called with each receipt; see `Progress`.
+            progress: called with each receipt; a `Progress` hears of those sent in an earlier run as well.
             cancel: asked before each email, and while a transport of the mailer's own waits; once it says
                 True no more are sent, the connection is ended with QUIT, and whoever is left in a plan or
                 a list is reported as not attempted.
@@ -239,8 +240,11 @@ class Mailer:
             with contextlib.closing(delivery.steps()) as steps:
                 for step in steps:
                     _count(tally, step, plan=plan)
-                    if progress is not None and isinstance(step, Receipt):
-                        progress(step)
+                    if isinstance(step, Receipt):
+                        if progress is not None:
+                            progress(step)
+                    elif isinstance(progress, Progress):
+                        progress.pass_over()
         except BaseException as error:
             tally.cancel()
             _count(tally, *delivery.unfinished, plan=plan)

@@ -32,7 +32,7 @@ class Progress:
         clock: measures.
 
     Attributes:
-        done: emails answered so far.
+        done: emails answered so far, and those that an earlier run had sent.
         total: as given.
     """
 
@@ -51,6 +51,7 @@ class Progress:
         self._clock = SystemClock() if clock is None else clock
         self._began = self._last = self._clock.monotonic()
         self._pace = 0.0  # seconds an email, of late
+        self._answered = 0
 
     def __call__(self, receipt: Receipt) -> None:
         """Take one receipt in."""
@@ -58,9 +59,18 @@ class Progress:
         now = self._clock.monotonic()
         took = now - self._last
         self._last = now
-        self.done += 1
-        weight = max(1 / self.done, _SLOWEST_WEIGHT)
+        self._answered += 1
+        weight = max(1 / self._answered, _SLOWEST_WEIGHT)
         self._pace += (took - self._pace) * weight
+        self._advance()
+
+    def pass_over(self) -> None:
+        """Count an email that an earlier run has sent: it is done, and tells nothing about the pace."""
+        self._last = self._clock.monotonic()
+        self._advance()
+
+    def _advance(self) -> None:
+        self.done += 1
         if self._show is not None:
             self._show(self)
 
@@ -83,6 +93,7 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Seconds to go, at the pace of late; None while nothing can be said."""
         left = max(0, self.total - self.done)
-        if left and self.done < _FIRST_EMAILS and not self._wait:
+        known = self._answered >= _FIRST_EMAILS
+        if left and not known and not self._wait:
             return None
-        return left * max(self._pace if self.done >= _FIRST_EMAILS else 0.0, self._wait)
+        return left * max(self._pace if known else 0.0, self._wait)

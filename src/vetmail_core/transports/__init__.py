@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.eml import EmlTransport
     from vetmail_core.transports.mailto import MailtoTransport, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
-    from vetmail_core.transports.wrappers import RedirectAll, Retrying
+    from vetmail_core.transports.wrappers import RedirectAll, Retrying, Spaced, Spacing
 
 __all__ = [
     "ConnectionCheck",
@@ -28,6 +28,8 @@ __all__ = [
     "RedirectAll",
     "Retrying",
     "SmtpTransport",
+    "Spaced",
+    "Spacing",
     "Transport",
     "mailto_uri",
     "transport_for",
@@ -46,6 +48,8 @@ _HOMES: Final = {
     "SmtpTransport": ".smtp",
     "RedirectAll": ".wrappers",
     "Retrying": ".wrappers",
+    "Spaced": ".wrappers",
+    "Spacing": ".wrappers",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)

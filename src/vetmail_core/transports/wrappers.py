@@ -155,10 +155,7 @@ class Retrying(_Wrapper):
         self._delays = tuple(delays)
         self._clock = SystemClock() if clock is None else clock
         for delay in self._delays:
-            if not _is_a_delay(delay):
-                raise TransportError(
-                    f"Delays are seconds, zero or more; {delay!r} came among {self._delays!r}. Correct it."
-                )
+            _check_delay(delay)
 
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, trying again those that were deferred.
@@ -223,8 +220,9 @@ class Retrying(_Wrapper):
         return f"Retrying({self._inner!r}, delays={self._delays!r})"
 
 
-def _is_a_delay(delay: object) -> bool:
-    return isinstance(delay, int | float) and math.isfinite(delay) and delay >= 0
+def _check_delay(seconds: object) -> None:
+    if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
+        raise TransportError(f"A delay is a number of seconds, zero or more; {seconds!r} came. Correct it.")
 
 
 def _put_off(outcome: Outcome) -> bool:
@@ -259,9 +257,13 @@ class Spacing:
     Args:
         seconds: from the end of one email to the beginning of the next.
         clock: waits.
+
+    Raises:
+        TransportError: the pause is negative or no number.
     """
 
     def __init__(self, seconds: float, *, clock: Clock | None = None) -> None:
+        _check_delay(seconds)
         self._seconds = seconds
         self._clock = SystemClock() if clock is None else clock
         self._ended: float | None = None
