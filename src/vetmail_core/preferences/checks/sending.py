@@ -136,13 +136,20 @@ def bulk_copies(case: Case) -> Iterator[Problem]:
 
 
 def separator(case: Case) -> Iterator[Problem]:
-    """Outlook splits a list of addresses at semicolons, unless Windows is told otherwise."""
+    """Neither separator suits every mail program, and one that does not suit loses recipients."""
     if case.settings.address_separator == ",":
         yield hint(
             "settings.address_separator",
             'Several addresses are handed to the mail program with "," between them, which Outlook, as it '
             "comes, takes for one long address.",
             'Choose ";" where mail is sent through Outlook; most other programs want ",".',
+        )
+    else:
+        yield hint(
+            "settings.address_separator",
+            'Several addresses are handed to the mail program with ";" between them, of which Apple Mail and '
+            "most programs on Linux keep only the first.",
+            'Choose "," where mail is sent through one of these; Outlook wants ";".',
         )
 
 
