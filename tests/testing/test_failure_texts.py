@@ -103,6 +103,10 @@ def _unclaimed() -> None:
     _two_sent().verify()
 
 
+def _unclaimed_and_refused() -> None:
+    _two_sent(Faults().refuse("pat@example.com")).verify()
+
+
 def _unused() -> None:
     faults = Faults().refuse("old@example.com").stall(Phase.DATA).defer(at=Phase.MAIL, times=2)
     outbox = Outbox(faults=faults)
@@ -167,6 +171,7 @@ CASES: list[Callable[[], None]] = [
     _none_expected,
     _none_at_all_expected,
     _unclaimed,
+    _unclaimed_and_refused,
     _unused,
     _both,
     _a_whole_list,

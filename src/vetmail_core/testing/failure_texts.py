@@ -99,13 +99,16 @@ def unclaimed_mail(deliveries: Sequence[Delivery]) -> str:
     count = len(deliveries)
     verb = "was" if count == 1 else "were"
     lines = [sent_line(one) for one in deliveries]
-    return "\n".join(
-        [
-            f"{_emails(count)} {verb} sent that no assertion looked at:",
-            *_capped(lines),
-            "hint: assert_sent(...) what you expect, ignore(...) what does not matter; else here is the bug.",
-        ]
-    )
+    hints = [
+        "hint: assert_sent(...) what you expect, ignore(...) what does not matter; else here is the bug."
+    ]
+    missed = [
+        one for delivery in deliveries for one in delivery.receipt.outcomes if one.status not in _REACHED
+    ]
+    if missed:
+        asked = f'assert_sent({missed[0].status.value}="{missed[0].mailbox.addr_spec}")'
+        hints.append(f"hint: one that did not arrive is looked at by {asked}, or by reading its receipt.")
+    return "\n".join([f"{_emails(count)} {verb} sent that no assertion looked at:", *_capped(lines), *hints])
 
 
 def unused_faults(faults: Sequence[Fault]) -> str:
