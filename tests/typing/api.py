@@ -315,6 +315,8 @@ def transports(server: v.MailServer, token: Callable[[], str], context: ssl.SSLC
     assert_type(clock.now(), datetime)
     assert_type(clock.monotonic(), float)
     transport = v.Retrying(v.RedirectAll(transport, "staging@example.com"), delays=[60.0], clock=clock)
+    pause = v.Spacing(2.0, clock=clock)
+    transport = v.Spaced(transport, pause)
     assert_type(v.transport_for(v.EmailPreferences(), staff=None, token=token), v.Transport)
     return transport
 
