@@ -116,6 +116,21 @@ RETRIED = [  # status, unknown included, sent again
 ]
 
 
+def test_of_a_great_many_sent_to_before_the_first_are_listed_and_all_are_counted() -> None:
+    """A run of a million that is taken up again at its end has a report of the usual size."""
+    tally = Tally()
+    tally.exclude(Exclusion(Person("", name="Ann"), ExclusionReason.NO_ADDRESS))
+    sent = Exclusion(Person("lee@example.com", name="Lee"), ExclusionReason.ALREADY_SENT)
+    for _ in range(10_100):
+        tally.exclude(sent)
+    report = tally.report()
+    assert report.already_sent == 10_100
+    assert len(report.exclusions) == 10_001
+    assert "left out (10101 people)\n  already sent (10100): Lee; " in str(report)
+    assert json.loads(report.to_json())["counts"]["already_sent"] == 10_100
+    assert report.ok
+
+
 @pytest.mark.parametrize(("status", "unknown", "again"), RETRIED)
 def test_retry_holds_what_may_go_again(
     answered: Callable[..., Receipt], *, status: Status, unknown: bool, again: bool

@@ -15,6 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts.causes import Cause, Status
+from vetmail_core.recipients import ExclusionReason
 
 if TYPE_CHECKING:
     from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
@@ -75,7 +76,7 @@ def text_of(report: Report) -> str:
     if report.unlisted:
         lines += ["", f"and {_many(report.unlisted, 'email', 'emails')} more that were not tried"]
     if report.exclusions:
-        lines += ["", *_left_out(report.exclusions)]
+        lines += ["", *_left_out(report)]
     return "\n".join(lines)
 
 
@@ -90,10 +91,13 @@ def _group(status: Status, cause: Cause | None, members: list[Outcome]) -> list[
     return lines
 
 
-def _left_out(exclusions: tuple[Exclusion, ...]) -> list[str]:
-    lines = [f"left out ({_many(len(exclusions), 'person', 'people')})"]
-    for reason, count in Counter(exclusion.reason for exclusion in exclusions).most_common():
-        who = [_who(exclusion) for exclusion in exclusions if exclusion.reason is reason][:_SHOWN]
+def _left_out(report: Report) -> list[str]:
+    counts = Counter(exclusion.reason for exclusion in report.exclusions)
+    if report.already_sent:
+        counts[ExclusionReason.ALREADY_SENT] = report.already_sent  # not all of them are listed
+    lines = [f"left out ({_many(counts.total(), 'person', 'people')})"]
+    for reason, count in counts.most_common():
+        who = [_who(exclusion) for exclusion in report.exclusions if exclusion.reason is reason][:_SHOWN]
         more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
         lines += textwrap.wrap(
             f"{reason.value.replace('_', ' ')} ({count}): {'; '.join(who)}{more}",
@@ -148,7 +152,7 @@ def json_of(report: Report) -> str:
         name: getattr(report, name)
         for name in (
             "emails", "accepted", "refused", "deferred", "unknown", "not_attempted", "handed_over",
-            "unlisted",
+            "already_sent", "unlisted",
         )
     }  # fmt: skip
     return json.dumps(

@@ -7,12 +7,13 @@ number. Its law: whoever was not accepted or handed over can be found in the rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from vetmail_core.receipts.causes import Status
 from vetmail_core.receipts.outcomes import Receipt, only_for
+from vetmail_core.recipients import ExclusionReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vetmail_core.recipients import Exclusion
 
 __all__ = ["Report", "Tally"]
+
+_MOST_ALREADY_SENT: Final = 10_000  # listed; a run of a million that is taken up again stays small
 
 
 def _receipts(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
@@ -45,6 +48,8 @@ class Report:
         handed_over: recipients whose draft a mail program or a folder has.
         failures: the receipts in which somebody was neither accepted nor handed over, in order.
         exclusions: people who were left out, and why: the plan's, and those sent to in an earlier run.
+        already_sent: emails passed over because an earlier run has sent them, or another one is at it; the
+            first 10,000 of them are among `exclusions`.
         cancelled: the run was stopped before its end.
         unlisted: emails that a stopped run did not try, counted in `not_attempted` and not among `failures`.
     """
@@ -58,6 +63,7 @@ class Report:
     handed_over: int = 0
     failures: tuple[Receipt, ...] = attrs.field(default=(), converter=_receipts)
     exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=_exclusions)
+    already_sent: int = 0
     cancelled: bool = False
     unlisted: int = 0
 
@@ -133,9 +139,13 @@ class Report:
 class Tally:
     """Counts receipts as they come; the one thing here that changes."""
 
-    __slots__ = ("_accepted", "_cancelled", "_counts", "_emails", "_exclusions", "_failures", "_unlisted")
+    __slots__ = (
+        "_accepted", "_already_sent", "_cancelled", "_counts", "_emails", "_exclusions", "_failures",
+        "_unlisted",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self._already_sent = 0
         self._emails = 0
         self._accepted = 0
         self._counts = dict.fromkeys(Status, 0)
@@ -157,7 +167,11 @@ class Tally:
             self._failures.append(receipt)
 
     def exclude(self, exclusion: Exclusion) -> None:
-        """Keep somebody who was left out."""
+        """Keep somebody who was left out; of a great many sent to in an earlier run, the first."""
+        if exclusion.reason is ExclusionReason.ALREADY_SENT:
+            self._already_sent += 1
+            if self._already_sent > _MOST_ALREADY_SENT:
+                return
         self._exclusions.append(exclusion)
 
     def cancel(self) -> None:
@@ -188,6 +202,7 @@ class Tally:
             handed_over=counts[Status.HANDED_OVER],
             failures=self._failures,
             exclusions=self._exclusions,
+            already_sent=self._already_sent,
             cancelled=self._cancelled,
             unlisted=self._unlisted,
         )
