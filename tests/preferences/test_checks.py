@@ -418,6 +418,43 @@ def test_a_person_is_named_or_else_their_address() -> None:
     )
 
 
+@pytest.mark.parametrize("port", [25, 587, 2525, 2587, 465, 2465, 8025, 26, 588])
+@pytest.mark.parametrize("tls", [TlsMethod.EXPLICIT, TlsMethod.IMPLICIT])
+def test_a_method_fits_the_ports_that_are_made_for_it(port: int, tls: TlsMethod) -> None:
+    """465 and 2465 speak TLS at once, 25, 587, 2525 and 2587 when asked; of other ports nobody knows."""
+    fits = {
+        TlsMethod.EXPLICIT: port not in {465, 2465},
+        TlsMethod.IMPLICIT: port not in {25, 587, 2525, 2587},
+    }
+    assert ((ERROR, "mail_server.tls") in told(server(port=port, tls=tls))) is not fits[tls]
+
+
+@pytest.mark.parametrize(
+    ("preferences", "advice"),
+    [
+        (
+            server(host="smtp.office365.com", tls=TlsMethod.NONE, authentication=NONE, username=""),
+            "Choose Explicit and enter port 587.",
+        ),
+        (server(MICROSOFT, authentication=NONE, username=""), "Choose OAuth."),
+        (server(GMAIL, authentication=NONE, username=""), "Choose User/Password."),
+        (server(GMAIL, port=25), "Enter 587 and choose the connection method Explicit."),
+        (
+            settings(MICROSOFT, default_from=None),
+            "Enter office@example.com as the default from address, or tick the individual logins.",
+        ),
+        (
+            settings(server(MICROSOFT, username=""), default_from=None),
+            "Enter the login as the default from address, or tick the individual logins.",
+        ),
+        (server(MICROSOFT, wait_between_emails_ms=0), "Enter 2000 milliseconds or more."),
+    ],
+)
+def test_the_advice_is_what_this_provider_needs(preferences: EmailPreferences, advice: str) -> None:
+    """Word for word what to choose or enter."""
+    assert advice in {problem.advice for problem in check_preferences(preferences)}
+
+
 def test_nothing_that_does_not_apply_is_criticised() -> None:
     """With the built-in client off only the separator matters, and neither is for every mail program."""
     off = attrs.evolve(

@@ -110,6 +110,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         (b'{"schema": 1,\n "mail_server": {"password": {"plain": "hunter2"}', "line 2, column 50"),
         (b'{"schema": 1,\n "x": "\xff"}', "line 2, column 8: this is no UTF-8 text"),
         (b"\xff", "line 1, column 1: this is no UTF-8 text"),
+        (b"\n\xff", "line 2, column 1: this is no UTF-8 text"),
+        (b"\n}", "line 2, column 1: Expecting value"),
         (
             b'{"schema": 1,\n "schema": 1}',
             "line 2, column 2: this name stands in its group for the second time",
