@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +92,9 @@ def _ranking(axes: Axes, chart: Chart, theme: Theme) -> None:
         axes.bar_label(bars, labels, fontsize=8, color=theme.ink, padding=3)
     axes.set_yticks(range(len(chart.x)), [str(x) for x in chart.x])
     axes.invert_yaxis()
+    if chart.log_x:  # half of the smallest figure: its bar is seen, and none stands on nothing
+        smallest = min(value for values in chart.series.values() for value in values if value == value)  # noqa: PLR0124 - as above
+        axes.set_xlim(left=smallest / 2)
     axes.grid(axis="x", color=theme.faint, linewidth=0.6)
     axes.margins(x=0.08, y=0.02)
 
@@ -125,8 +128,10 @@ def _figure(chart: Chart, theme: Theme) -> Figure:
     {"bars": _bars, "ranking": _ranking, "lines": _lines}[chart.kind](axes, chart, theme)
     if chart.log_x:
         axes.xaxis.set_major_formatter(FuncFormatter(_plain_ticks))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if chart.log_y:
         axes.yaxis.set_major_formatter(FuncFormatter(_plain_ticks))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_title(chart.title, color=theme.ink, fontsize=11, loc="left")
     axes.set_xlabel(chart.x_label, color=theme.ink)
     axes.set_ylabel(chart.y_label, color=theme.ink)

@@ -360,12 +360,15 @@ def run(*, quick: bool) -> Section:
             Chart(
                 name="messages",
                 title="Microseconds to write one personalised email",
-                kind="bars",
-                x_label="",
-                y_label="microseconds (log scale)",
-                x=("plain text", "text and HTML"),
-                series={name: [plain[name] * 1e6, both[name] * 1e6] for name in plain},
-                log_y=True,
+                kind="ranking",
+                x_label="microseconds (log scale)",
+                y_label="",
+                x=tuple(plain),
+                series={
+                    "plain text": [plain[name] * 1e6 for name in plain],
+                    "text and HTML": [both[name] * 1e6 for name in plain],
+                },
+                log_x=True,
             ),
         ),
         raw={

@@ -228,6 +228,7 @@ def run(*, quick: bool) -> Section:
                     "digests alone (8 bytes each)": [8 * count / 2**20 for count in counts],
                 },
                 log_x=True,
+                least_y=1.0,
             ),
             Chart(
                 name="planning-time",
