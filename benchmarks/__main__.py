@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = "nox -s bench -- --quick" if options.quick else "nox -s bench"
     report = (
         "# Benchmarks\n\n"
-        f"One run of `{command}` on {today}: {minutes:.0f} minutes on one machine ({_machine()}). "
+        f"One run of `{command}` on {today}: {minutes:.1f} minutes on one machine ({_machine()}). "
         "Absolute figures say little about another machine; the ratios, of rivals measured in turn in the "
         "same run, say how they compare.\n\n"
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}. "
