@@ -202,6 +202,7 @@ LIMITS = [
     ("e\u0301" * 32 + "@example.com", "e\u0301" * 33 + "@example.com", Code.LOCAL_PART_TOO_LONG),
     ('"' + "a b" * 20 + 'ab"@example.com', '"' + "a b" * 20 + 'abc"@example.com', Code.LOCAL_PART_TOO_LONG),
     ("a@" + "b" * 63 + ".example", "a@" + "b" * 64 + ".example", Code.DOMAIN_LABEL_TOO_LONG),
+    ("a@x." + "é" * 57 + ".example", "a@x." + "é" * 58 + ".example", Code.DOMAIN_LABEL_TOO_LONG),
     (
         "a@" + ".".join(["b" * 61] * 4) + ".bbb",
         "a@" + ".".join(["b" * 61] * 4) + ".bbbbbb",

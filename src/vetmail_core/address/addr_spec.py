@@ -272,18 +272,18 @@ def _domain_too_long(raw: str, octets: int) -> Fault:
     return Fault(Code.DOMAIN_TOO_LONG, 0, len(raw), what)
 
 
+def _label_too_long(start: int, end: int, octets: int, typed: str) -> Fault:
+    what = f"the domain part here {_of_size(octets, typed)}, and {_LABEL_OCTETS} is the most"
+    return Fault(Code.DOMAIN_LABEL_TOO_LONG, start, end, what)
+
+
 def _refuse_bad_labels(ascii_domain: str, typed: str) -> None:
     """Look at each label between two dots; ``typed`` has the same dots and gives the places."""
     start = 0
     for label, typed_label in zip(ascii_domain.split("."), typed.split("."), strict=False):
         end = start + len(typed_label)
         if len(label) > _LABEL_OCTETS:
-            raise Fault(
-                Code.DOMAIN_LABEL_TOO_LONG,
-                start,
-                end,
-                f"the domain part here {_of_size(len(label), typed_label)}, and {_LABEL_OCTETS} is the most",
-            )
+            raise _label_too_long(start, end, len(label), typed_label)
         if label.startswith("-"):
             raise Fault(Code.DOMAIN, start, start + 1, "a hyphen at the start of a domain part", "delete it")
         if label.endswith("-"):
@@ -342,6 +342,13 @@ def _suspect(raw: str, code: Code, where: str) -> Fault:
             return Fault(
                 code, offset, offset + 1, f"{shown_character(character)} may not stand {where}", hint
             )
+    if code is Code.DOMAIN:
+        start = 0
+        for label in raw.translate(_DOTS).split("."):
+            octets = len("xn--") + len(unicodedata.normalize("NFC", label).lower().encode("punycode"))
+            if octets > _LABEL_OCTETS and not label.isascii():
+                return _label_too_long(start, start + len(label), octets, label)
+            start += len(label) + 1
     return Fault(code, 0, len(raw), f'"{shown_text(raw)}" may not stand {where}', "check the address")
 
 
