@@ -64,12 +64,17 @@ def test_connecting_tells_what_the_server_offers_and_sends_nothing(
         (folder / "authority.pem").write_text("".join(trusted), encoding="ascii")
         monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
         monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
-        change_preferences(mail_server={"host": server.host, "port": server.port})
+        change_preferences(
+            mail_server={"host": server.host, "port": server.port},
+            settings={"default_from": '"The Office" <news@example.com>'},
+        )
         server.faults.refuse("gone@example.com")
 
         fine = vetmail("check", "--connect", "--recipient", "ada@example.com", *FILE)
         assert fine.status == 0, fine.out
         assert "AUTH" in fine.out
+        # Not the login's address: that of the mail.
+        assert "From news@example.com" in fine.out
 
         refused = vetmail("check", "--connect", "--recipient", "gone@example.com", *FILE)
         assert refused.status == 1
@@ -79,6 +84,26 @@ def test_connecting_tells_what_the_server_offers_and_sends_nothing(
         assert wrong.status == 1
         assert "otter" not in fine.out + refused.out + wrong.out + wrong.err
         assert server.emails == ()
+
+
+def test_without_a_from_address_the_empty_sender_is_asked_about(
+    vetmail: Callable[..., Said], change_preferences: Callable[..., None]
+) -> None:
+    """Each staff member's own address is the From then, and which one is not known yet."""
+    with LocalSmtpServer() as server:
+        change_preferences(
+            mail_server={
+                "host": server.host,
+                "port": server.port,
+                "tls": "none",
+                "authentication": "none",
+                "username": "",
+                "password": None,
+            },
+            settings={"default_from": None},
+        )
+        said = vetmail("check", "--connect", *FILE)
+    assert "From <>" in said.out, said.out + said.err
 
 
 @pytest.mark.parametrize("words", [("check",), ("check", "--preferences", "nobody.json")])

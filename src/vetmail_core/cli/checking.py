@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.cli.planning import staff_of, token_of
 from vetmail_core.cli.show import one_line, plain, say
-from vetmail_core.errors import Severity, TransportError
+from vetmail_core.errors import PreferencesError, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
+from vetmail_core.sender import resolve_sender
 from vetmail_core.transports import SmtpTransport, transport_for
 
 if TYPE_CHECKING:
     import argparse
+
+    from vetmail_core.address import Mailbox
+    from vetmail_core.people import Staff
+    from vetmail_core.preferences import EmailPreferences
 
 __all__ = ["check", "paths"]
 
@@ -50,13 +55,21 @@ def check(arguments: argparse.Namespace) -> int:
             _say("nothing to connect to: the built-in client is off, drafts go to the mail program")
             return 0
         try:
-            found = transport.check(arguments.recipient)
+            found = transport.check(arguments.recipient, sender=_sender(preferences, staff))
         except TransportError as error:
             _say(f"the connection failed: {one_line(error)}")
             return 1
     for line in str(found).splitlines():
         _say(line)
     return 0 if found.ok else 1
+
+
+def _sender(preferences: EmailPreferences, staff: Staff | None) -> Mailbox | None:
+    """Whom mail would be from; None when only the staff member who sends will tell."""
+    try:
+        return resolve_sender(preferences, staff).mailbox
+    except PreferencesError:
+        return None
 
 
 def paths(arguments: argparse.Namespace) -> int:
