@@ -154,6 +154,22 @@ def test_a_changed_person_has_the_changed_address(kind: Callable[..., Person]) -
     assert pickle.loads(pickle.dumps(kind("ann@example.com"))).key == "ann@example.com"  # noqa: S301 - our own bytes
 
 
+def test_a_person_is_written_to_unless_the_record_says_otherwise() -> None:
+    """Active, open to marketing, nameless and unrelated: what is not given is never a reason to leave out."""
+    person = Person("ann@example.com")
+    assert (person.active, person.marketing) == (True, True)
+    assert (person.name, dict(person.fields), dict(person.related)) == ("", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"), [(Person, ("a@example.com", "C1")), (Staff, ("Jo", "a@example.com", "S1"))]
+)
+def test_all_but_name_and_address_is_named(kind: Callable[..., object], given: tuple[str, ...]) -> None:
+    """Key, name and flags cannot be taken for one another."""
+    with pytest.raises(TypeError, match="positional"):
+        kind(*given)
+
+
 def test_people_made_from_one_by_another_address_are_several() -> None:
     """A test, or an import, that varies the address of one record writes to all of them."""
     people = [attrs.evolve(Person("x@example.com", name="Ann"), address=f"{n}@example.com") for n in "abc"]
