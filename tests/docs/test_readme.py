@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).parent.parent.parent
+MEASURED = json.loads((TOP / "docs/_static/benchmarks/raw.json").read_text(encoding="utf-8"))["sections"]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 
 
@@ -32,3 +34,36 @@ def test_every_test_that_is_named_as_a_proof_exists() -> None:
         (file, test) for file, test in named if f"def {test}(" not in (TOP / file).read_text(encoding="utf-8")
     ]
     assert missing == []
+
+
+def claimed(pattern: str) -> float:
+    """The figure that the README gives; there is exactly one such sentence."""
+    (figure,) = re.findall(pattern, README)
+    return float(figure)
+
+
+def test_no_figure_says_more_than_was_measured() -> None:
+    """Each figure of the README is rounded down from the raw ones of the benchmarks."""
+    sent = MEASURED["smtp"]["cells"]["50 ms, 1 recipients"]
+    ours, chunking = sent["vetmail_core AUTO"], sent["vetmail_core CHUNKING, window 8"]
+    assert claimed(r"it sends (\d\.\d) times as many") <= sent["smtplib"]["seconds"] / ours["seconds"]
+    assert (
+        claimed(r"and (\d+) times as many with CHUNKING") <= sent["smtplib"]["seconds"] / chunking["seconds"]
+    )
+    for kind in ("plain_seconds", "both_seconds", "file_seconds"):
+        took = MEASURED["messages"][kind]
+        assert claimed(r"in a (\d+)th of the time") <= took["EmailMessage"] / took["vetmail_core"]
+    lost = max(cell["share"] for cell in MEASURED["ledger"].values())
+    assert claimed(r"costs less than (\d+) % of the throughput") / 100 > lost
+
+
+def test_the_address_cases_are_answered_as_the_readme_says() -> None:
+    """All of them here, and no more than that share by each other parser."""
+    share = {
+        parser: sum(right for right, _all in kinds.values())
+        / sum(number for _right, number in kinds.values())
+        for parser, kinds in MEASURED["addresses"]["right"].items()
+    }
+    assert share.pop("vetmail_core") == 1
+    assert len(share) == 5
+    assert max(share.values()) <= claimed(r"answer (\d+) % at most") / 100
