@@ -119,6 +119,8 @@ class _Reader:
 
     def _own_address_as_name(self, trouble: int, angle: int, key: str) -> str:
         name = self.text[self.start : angle].strip(" \t")
+        if self.rules.own_address and name[:1] == name[-1:] == "'":  # as Outlook copies it
+            name = name[1:-1]
         try:
             same = checked_address(name)[1] == key
         except Fault:

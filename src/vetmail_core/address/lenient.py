@@ -170,10 +170,15 @@ def _unlink(characters: list[str]) -> None:
     text = "".join(characters)
     start, end = _span(characters)
     opening = outside_quotes(text).rfind("<", 0, end)
+    before = False
     if opening >= 0 and text.endswith(">", 0, end):
+        before = text[start:opening].rstrip(" \t").lower() == "mailto:"
+        if before:
+            characters[start:opening] = " " * (opening - start)
         start, end = opening + 1, end - 1
     link = text[start:end]
-    if link[:7].lower() != "mailto:":
+    within = link[:7].lower() == "mailto:"
+    if not (before or within):
         return
     if "?" in link:
         raise Fault(
@@ -183,6 +188,8 @@ def _unlink(characters: list[str]) -> None:
             "the mailto link carries more than an address",
             "write the address alone",
         )
+    if not within:
+        return
     try:
         address = unquote(link[7:], errors="strict")
     except UnicodeDecodeError:
