@@ -101,9 +101,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(tags=["lowest"])
 def lowest(session: nox.Session) -> None:
-    """The tests with the oldest direct dependencies that pyproject.toml allows."""
+    """The tests with the oldest direct dependencies that pyproject.toml allows, those of the extras too."""
     wheel = _wheel(session)
-    oldest = [bound.replace(">=", "==") for bound in PROJECT["project"]["dependencies"]]
+    project = PROJECT["project"]
+    oldest = [
+        bound.replace(">=", "==")
+        for bounds in (project["dependencies"], *project["optional-dependencies"].values())
+        for bound in bounds
+    ]
     session.install(f"vetmail_core[testing,keyring,truststore] @ {wheel}", *oldest, *_group("tests"))
     session.run("python", "-m", "pytest", *session.posargs)
 
