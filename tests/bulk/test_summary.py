@@ -201,5 +201,6 @@ def test_a_summary_can_be_copied_and_sent_to_another_process() -> None:
     ).summary()
     for copied in (pickle.loads(pickle.dumps(summary)), copy.deepcopy(summary)):  # noqa: S301 - our own bytes
         assert copied == summary
+        assert hash(copied) == hash(summary)
         with pytest.raises(TypeError):
             copied.copies["x@example.com"] = 1  # type: ignore[index]  # the law under test

@@ -138,3 +138,4 @@ def test_a_description_is_a_value() -> None:
     description = DESCRIBED["mail_server.port"]
     assert isinstance(description, SettingDescription)
     assert attrs.evolve(description) == description
+    assert len(set(describe_preferences())) == len(DESCRIBED)

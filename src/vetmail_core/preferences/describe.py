@@ -75,7 +75,7 @@ class SettingDescription:
     kind: SettingKind
     choices: tuple[Choice, ...] = ()
     bounds: tuple[int, int] | None = None
-    default: object
+    default: object = attrs.field(hash=False)
     applies: str
 
 
