@@ -168,6 +168,8 @@ def integration(session: nox.Session) -> None:
         "-o",
         "addopts=",
         "--import-mode=importlib",
+        "-p",
+        "no:randomly",
         "-ra",
         "tests/integration",
         *session.posargs,

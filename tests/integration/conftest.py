@@ -44,6 +44,19 @@ def wait_for_port(port: int, *, seconds: float = 20) -> None:
             return
 
 
+@pytest.fixture(scope="session", autouse=True)
+def every_package_is_installed() -> None:
+    """A server or mail program that is missing ends the run at once; nothing is left out in silence."""
+    lines = Path(__file__).with_name("packages.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    query = ["dpkg-query", "--show", "--showformat=${binary:Package} ${db:Status-Status}\n", *wanted]
+    said = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    there = {line.split()[0].partition(":")[0] for line in said.splitlines() if line.endswith(" installed")}
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        pytest.exit(f"install the Debian packages {' '.join(missing)}", returncode=1)
+
+
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """A certificate authority that only these tests trust."""
