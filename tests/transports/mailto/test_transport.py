@@ -326,13 +326,15 @@ def _mailer(program: MailProgram, tmp_path: Path, *, max_windows: int = 5) -> Ma
 def test_a_ledger_does_not_doubt_what_was_never_opened(tmp_path: Path, program: MailProgram) -> None:
     """Too many windows, then as many as are allowed: everybody is written to, once."""
     students = [a_student(f"Student{number}") for number in range(7)]
-    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
-    with _mailer(program, tmp_path) as mailer:
+    with SqliteLedger(tmp_path / "ledger.sqlite") as ledger, _mailer(program, tmp_path) as mailer:
         plan = mailer.plan_bulk(content(), students, batch="moved")
         with pytest.raises(TransportError, match="More than 5 emails"):
             mailer.send_bulk(plan, ledger=ledger)
         assert program.opened == []
-    with _mailer(program, tmp_path, max_windows=7) as mailer:
+    with (
+        SqliteLedger(tmp_path / "ledger.sqlite") as ledger,
+        _mailer(program, tmp_path, max_windows=7) as mailer,
+    ):
         assert mailer.send_bulk(plan, ledger=ledger).handed_over == 7
         assert mailer.send_bulk(plan, ledger=ledger).emails == 0
     assert len(program.opened) == 7
@@ -341,11 +343,10 @@ def test_a_ledger_does_not_doubt_what_was_never_opened(tmp_path: Path, program: 
 def test_a_ledger_tries_again_what_a_missing_mail_program_did_not_open(tmp_path: Path) -> None:
     """What was opened before stays as it is; the rest is opened when there is a program again."""
     students = [a_student(f"Student{number}") for number in range(3)]
-    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     missing = OSError(2, "No such file or directory")
     for fails_at, opened in ((1, 0), (2, 1), (9, 2)):
         program = MailProgram(fails_at=fails_at, error=missing)
-        with _mailer(program, tmp_path) as mailer:
+        with SqliteLedger(tmp_path / "ledger.sqlite") as ledger, _mailer(program, tmp_path) as mailer:
             plan = mailer.plan_bulk(content(), students, batch="moved")
             if fails_at == 1:
                 with pytest.raises(TransportError, match="could not be opened"):
