@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import assert_type
+from typing import TYPE_CHECKING, assert_type
 
 import vetmail_core as v
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class OwnTransport:
