@@ -1,6 +1,7 @@
 """Runs every example in README, docs and docstrings, each document in an empty folder of its own.
 
-It also says how the laws are tried, and what the plain test command leaves out.
+It also says what the plain test command leaves out. It imports nothing of the library: tests of the plugin,
+which look at what is loaded, may run in folders below it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.doctest import DocTestParser
@@ -18,17 +18,6 @@ from sybil.parsers.myst import PythonCodeBlockParser
 
 if TYPE_CHECKING:
     import pytest
-
-# A busy machine is not slow code: no law is judged by the time it takes. Where CI is set the examples are the
-# same at every run, so that a change is judged by what it changes; everywhere else they are new ones.
-settings.register_profile(
-    "vetmail_core",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    derandomize="CI" in os.environ,
-    print_blob=True,
-)
-settings.load_profile("vetmail_core")
 
 
 def _into_an_empty_folder(namespace: dict[str, object]) -> None:
