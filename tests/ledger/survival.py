@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 _OCTETS = len("p0@example.com\n")  # of a line in the server's file, at least
-_AHEAD = 20 * _OCTETS  # what the program may send beyond the moment at which it should be killed
+_AHEAD = 4  # emails, at most, that the program may send beyond its moment, however late the kill comes
 
 
 @attrs.frozen(kw_only=True)
@@ -181,7 +181,7 @@ def killed(folder: Path, *, kills: int, people: int, mode: str = "AUTO", seed: i
             # A random number of emails, which leaves some for the last kill, then a random moment.
             share = (people * _OCTETS - before) // (kills - number)
             some = before + moments.randrange(1, max(2, share))
-            server.hold(some + _AHEAD)
+            server.hold(some + moments.randint(1, _AHEAD) * _OCTETS)
             running = program(server, ledger, people, mode, heard=False)
             while server.count() < some and running.poll() is None:
                 pass
@@ -235,9 +235,11 @@ def server_killed(folder: Path, *, kills: int, people: int, seed: int = 2) -> Re
 
         killer = threading.Thread(target=kill)
         killer.start()
-        report = _until_done(lambda: _run(server.port, ledger, people))
-        over.set()
-        killer.join()
+        try:
+            report = _until_done(lambda: _run(server.port, ledger, people))
+        finally:
+            over.set()
+            killer.join()
         sums(server, ledger, people).check()
     return report
 
