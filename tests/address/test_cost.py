@@ -47,7 +47,6 @@ PIECES = [
     "👩\u200d",
     "\ud800",
 ]
-_ONCE = 150  # an error's sentence takes so many steps, however long the text
 FRAMES = [("", ""), ("", " <a@example.com>"), ("mailto:", "")]
 
 WAYS: dict[str, Callable[[str], object]] = {
@@ -90,13 +89,13 @@ def test_twice_the_text_takes_at_most_two_and_a_half_times_the_steps(
     for piece in PIECES:
         short, long = (
             _steps(WAYS[way], frame[0] + (piece * (size // len(piece) + 1))[:size] + frame[1])
-            for size in (1_000, 2_000)
+            for size in (2_000, 4_000)  # both past what a name may hold
         )
-        assert long <= 2.5 * short + _ONCE, f"{piece!r} takes {short} steps, and {long} for twice the text"
+        assert long <= 2.5 * short, f"{piece!r} takes {short} steps, and {long} for twice the text"
 
 
 def test_a_quadratic_reader_would_be_found_out() -> None:
-    """The count above can tell: one that looks back over everything at each character takes four times as many."""
+    """The count above can tell: one that looks back over everything at each character takes four."""
 
     def looks_back(text: str) -> None:
         for end in range(len(text)):
