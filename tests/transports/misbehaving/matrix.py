@@ -228,11 +228,13 @@ def surprises(case: Case, trial: Trial) -> Iterator[str]:
         yield "not everything is not attempted"
     if step in {*OPENING, *MESSAGE} and not chunking and kind not in SHIFTING:
         # A reset may overtake the end of connecting.
-        phases = PHASES[step] | ({Phase.CONNECT} if (step, kind) == ("greeting", "rst") else set())
+        overtaken = kind == "rst" and step in {"greeting", "tls"}
+        phases = PHASES[step] | ({Phase.CONNECT} if overtaken else set())
+        causes = _causes(step, kind) | ({Cause.CONNECTION} if overtaken else set())
         for outcome in (one for receipt in trial.receipts for one in receipt.outcomes if one.cause):
             if outcome.phase not in phases:
                 yield f"the phase is {outcome.phase}"
-            if outcome.cause not in _causes(step, kind):
+            if outcome.cause not in causes:
                 yield f"the cause is {outcome.cause} at {outcome.phase}"
 
 

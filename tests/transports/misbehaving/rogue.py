@@ -175,6 +175,7 @@ class Line:
                 raise Gone
         context = self.server.context
         assert context is not None
+        self.sock.getpeername()  # wrapping a line that is gone would leave half a socket behind
         self.sock = context.wrap_socket(self.sock, server_side=True)
         self.secure = True
         self.buffer = b""

@@ -83,6 +83,7 @@ class Line:
         act = self.server.next_act("TLS")
         if isinstance(act, Act):
             self.perform(act)
+        self.sock.getpeername()  # wrapping a line that is gone would leave half a socket behind
         self.sock = self.server.context.wrap_socket(self.sock, server_side=True)
         self.secure = True
         self.server.lines.append(self)

@@ -137,6 +137,16 @@ def test_a_server_without_tls_on_an_implicit_port_stops_the_run(
     assert (outcome.status.value, outcome.cause, outcome.phase) == ("not_attempted", Cause.TLS, Phase.TLS)
 
 
+def test_a_server_that_has_no_certificate_stops_the_run(
+    serve: Serve, connect: Connect, certificates: Certificates, email: Make
+) -> None:
+    """OpenSSL's own reason is told."""
+    server = serve(tls=IMPLICIT, context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    (receipt,) = connect(server, ssl_context=certificates.client).deliver([email()])
+    assert receipt.outcomes[0].cause is Cause.TLS
+    assert "HANDSHAKE_FAILURE" in receipt.warnings[0]
+
+
 def test_a_context_that_verifies_nothing_is_refused() -> None:
     """There is no switch to turn verification off."""
     context = ssl.create_default_context()

@@ -13,15 +13,16 @@ import selectors
 import socket
 import ssl
 import sys
-from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import scrubbed
 from vetmail_core.transports.smtp.ends import own_literal, peer_of, reason
-from vetmail_core.transports.smtp.opening import MANY, Failure, Lost, Upgrade
+from vetmail_core.transports.smtp.handshake import failures_named, shake_hands, too_slow
+from vetmail_core.transports.smtp.opening import Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
+from vetmail_core.transports.smtp.transcript import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,6 @@ _READ_OCTETS: Final = 65_536
 # OpenSSL sends records of at most 16 KiB. One at a time, so that a failing write has sent all or nothing.
 _RECORD_OCTETS: Final = 16_384
 _MEBIBYTE: Final = 1_048_576
-_TRANSCRIPT_LINES: Final = 40
 _NO: Final = b"45"
 # Where the system has it: see ``hasten``.
 _QUICK_ACK: Final = tuple(getattr(socket, name) for name in ("TCP_QUICKACK",) if hasattr(socket, name))
@@ -54,7 +54,6 @@ class Connection:
 
     Attributes:
         sent: octets that have left this program since the line was opened.
-        transcript_lines: what was said, newest last; see ``transcript``.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Connection:
         self._selector.register(sock, self._events)
         self._parser = ReplyParser()
         self._replies: list[bytes] = []
-        self._transcript: deque[tuple[str, bytes]] = deque(maxlen=_TRANSCRIPT_LINES)
+        self._transcript = Transcript()
         self._opened = self._used = _monotonic()
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = 0
@@ -121,12 +120,7 @@ class Connection:
     @property
     def transcript(self) -> tuple[str, ...]:
         """The last 40 lines, "C: " ours and "S: " theirs; no bodies, no secrets."""
-        lines = [
-            f"{who}: {line.decode('utf-8', 'backslashreplace')}"
-            for who, octets in self._transcript
-            for line in octets.removesuffix(b"\r\n").replace(b"\r\n", b"\n").split(b"\n")
-        ]
-        return tuple(lines[-_TRANSCRIPT_LINES:])
+        return self._transcript.lines
 
     # -- talking ---------------------------------------------------------------------------------------
 
@@ -191,15 +185,9 @@ class Connection:
                 raise self._nonsense(phase)
             found = self._parser.feed(self._receive(phase, deadline, seconds))
             if found:
-                self._note(found, secrets)
+                self._transcript.theirs(found, secrets)
         self._used = _monotonic()
         return found
-
-    def _note(self, replies: list[bytes], secrets: tuple[bytes, ...]) -> None:
-        octets = b"\n".join(replies)
-        if secrets:
-            octets = b"334 ***" if octets.startswith(b"334") else scrubbed(octets, secrets)
-        self._transcript.append(("S", octets))
 
     def _receive(self, phase: Phase, deadline: float, seconds: float) -> bytes:
         """Wait for some octets."""
@@ -245,7 +233,7 @@ class Connection:
         """
         if self._parser.broken:
             raise self._nonsense(phase)
-        self._transcript.append(("C", shown))
+        self._transcript.ours(shown)
         if not isinstance(self._socket, ssl.SSLSocket):
             count = self._send(octets, phase, due)
             self.sent += count
@@ -317,7 +305,7 @@ class Connection:
         found = self._parser.feed(data)
         self._replies += found
         if found:
-            self._note(found, ())
+            self._transcript.theirs(found)
         count = due(self.sent)
         if any(raw[0] not in _NO for raw in self._replies[count:]):
             # A refusal in the middle of a message is an answer; nobody can accept what has not come yet.
@@ -381,52 +369,16 @@ class Connection:
         assert self._context is not None  # noqa: S101 - there is one wherever TLS was asked for
         deadline = _monotonic() + self._deadlines.tls if self._tls_end is None else self._tls_end
         self._selector.unregister(self._socket)
-        try:
-            self._socket.getpeername()  # a line that is gone already would leave a half-made socket behind
-            self._socket = self._context.wrap_socket(
+        with failures_named():
+            self._socket = sock = self._context.wrap_socket(
                 self._socket, server_hostname=self._host, do_handshake_on_connect=False
             )
             self._events = selectors.EVENT_READ
-            self._selector.register(self._socket, self._events)
-            while not self._shake_hands(self._socket, deadline):
-                pass
-        except ssl.SSLCertVerificationError as error:
-            raise Failure(
-                f"the server's certificate is not to be trusted: {error.verify_message.rstrip('.')}",
-                phase=Phase.TLS,
-                cause=Cause.TLS,
-            ) from error
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError) as error:
-            raise Failure(
-                "the server closed the connection during the TLS handshake",
-                phase=Phase.TLS,
-                cause=Cause.TLS,
-                tries=MANY,
-            ) from error
-        except OSError as error:
-            why = reason(error)
-            if why == "WRONG_VERSION_NUMBER":
-                why = "the server does not speak TLS at this point"
-            raise Failure(f"no TLS came about ({why})", phase=Phase.TLS, cause=Cause.TLS) from error
-        self._transcript.append(("-", f"TLS established: {self.tls}".encode()))
-
-    def _shake_hands(self, sock: ssl.SSLSocket, deadline: float) -> bool:
-        try:
-            sock.do_handshake()
-        except ssl.SSLWantReadError:
-            events = selectors.EVENT_READ
-        except ssl.SSLWantWriteError:  # pragma: no cover - needs a send buffer filled by a handshake
-            events = selectors.EVENT_WRITE
-        else:
-            return True
-        if not self._wait(events, deadline):
-            raise Failure(
-                f"the TLS handshake was not over within {self._deadlines.tls:g} s",
-                phase=Phase.TLS,
-                cause=Cause.TLS,
-                tries=MANY,
-            )
-        return False
+            self._selector.register(sock, self._events)
+            while (events := shake_hands(sock)) != 0:
+                if not self._wait(events, deadline):
+                    raise too_slow(self._deadlines.tls)
+        self._transcript.note(f"TLS established: {self.tls}")
 
     def quit(self) -> None:
         """Say goodbye and close; a server that does not answer is left without another word."""

@@ -14,8 +14,8 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost, cause_of
-from vetmail_core.transports.smtp.pace import Backoff
+from vetmail_core.transports.smtp.link import Link
+from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
 from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
-    from vetmail_core.transports.smtp.session import Opener, Session
+    from vetmail_core.transports.smtp.session import Opener
     from vetmail_core.transports.smtp.settings import Limits
     from vetmail_core.transports.smtp.transaction import Again
 
@@ -64,14 +64,10 @@ class Run:
         self._opener = opener
         self._limits = limits
         self._clock = clock
-        self._backoff = Backoff(limits, clock)
         self._jobs: deque[Job] = deque()
         self._backlog: deque[Transaction] = deque()
         self._stop: Stop | None = None
-        self._session: Session | None = None
-        self._lane: Lane | None = None
-        self._base = 0
-        self._worn = False
+        self._link = Link(host=host, opener=opener, limits=limits, clock=clock)
         self._fruitless = 0
         self._trouble = Stop(cause=Cause.PROTOCOL, phase=Phase.MAIL, note="out of step")
 
@@ -96,7 +92,7 @@ class Run:
                         break
                     continue
                 self._fill()
-                lane = self._lane
+                lane = self._link.lane
                 if lane is not None and (lane.flight or lane.unsettled):
                     self._turn(lane)
                 elif self._exhausted and not self._backlog and not jobs:
@@ -123,14 +119,14 @@ class Run:
 
     def _wind_up(self, stop: Stop) -> None:
         """Wait for the answers still owed, then give back everything that was pulled and not sent."""
-        lane = self._lane
+        lane = self._link.lane
         if lane is not None and lane.in_doubt:
             self._turn(lane)
             return
         if lane is not None and lane.flight:
             lane.abandon(0, None)
             self._collect(lane)
-            self._hang_up()
+            self._link.hang_up()
         for transaction in self._backlog:
             self._give_up(transaction, stop)
         self._backlog.clear()
@@ -149,13 +145,14 @@ class Run:
 
     def _fill(self) -> None:
         """Put in as many messages as there is room for."""
+        link = self._link
         while True:
-            lane = self._lane
+            lane = link.lane
             busy = lane is not None and bool(lane.flight)
             if (
                 lane is not None
                 and busy
-                and (not lane.room or self._host.pace.wait > 0 or self._worn or self._is_spent())
+                and (not lane.room or self._host.pace.wait > 0 or link.worn or link.spent)
             ):
                 return
             transaction = self._backlog.popleft() if self._backlog else self._pull()
@@ -163,10 +160,11 @@ class Run:
                 return
             if not busy:
                 self._host.pace.pause()
-                if not self._make_ready():
+                self._stop = link.make_ready()
+                if self._stop is not None:
                     self._backlog.appendleft(transaction)
                     return
-            session, lane = self._session, self._lane
+            session, lane = link.session, link.lane
             assert session is not None  # noqa: S101 - made ready above
             assert lane is not None  # noqa: S101 - as above
             if self._load(transaction, session.capabilities):
@@ -236,94 +234,23 @@ class Run:
         transaction.give_up(Status.REFUSED, Stop(cause=cause, phase=Phase.MAIL, note=note))
         transaction.job.settle(transaction.outcomes, reply=None, attempts=transaction.tries, note=note)
 
-    # -- the connection --------------------------------------------------------------------------------
-
-    def _is_spent(self) -> bool:
-        """Whether the connection has carried its share of messages."""
-        session = self._session
-        return session is not None and session.messages >= self._limits.messages_per_connection
-
-    def _is_old(self, session: Session, now: float) -> bool:
-        return max(session.connection.age, now - session.opened) >= self._limits.connection_seconds
-
-    def _is_stale(self, session: Session) -> bool:
-        idle = max(session.connection.idle, self._clock.monotonic() - session.used)
-        return idle >= self._limits.idle_seconds or session.connection.is_stale()
-
-    def _make_ready(self) -> bool:
-        """Have a connection that the next message can go over; False sets the stop."""
-        host = self._host
-        if self._session is None and host.session is not None:
-            self._session, host.session = host.session, None
-            self._lane = host.lane(self._session.capabilities, self._limits.chunking_window)
-            if isinstance(self._lane, DataLane):
-                self._lane.needs_reset = self._session.needs_reset
-            self._base = self._session.connection.sent
-        session, lane = self._session, self._lane
-        if session is not None and lane is not None:
-            worn = self._is_spent() or self._is_old(session, self._clock.monotonic())
-            if lane.room and not worn and (not session.messages or not self._is_stale(session)):
-                return True
-            self._part(session, lane)
-        return self._connect()
-
-    def _part(self, session: Session, lane: Lane) -> None:
-        """Leave a connection politely where that is possible."""
-        self._session = self._lane = None
-        if lane.unsettled or lane.over or session.connection.is_stale():
-            session.connection.close()
-        else:
-            session.connection.quit()
-
-    def _hang_up(self) -> None:
-        """Leave a connection without a word."""
-        session, self._session, self._lane = self._session, None, None
-        assert session is not None  # noqa: S101 - whoever gives a connection up has one
-        session.connection.close()
-
-    def _connect(self) -> bool:
-        number = 0
-        while True:
-            number += 1
-            begun = _monotonic()
-            try:
-                session = self._opener.open(known=self._host.reached)
-            except Failure as failure:
-                fault = failure
-            except Lost as lost:
-                tries = FEW if lost.cause is Cause.PROTOCOL else MANY
-                fault = Failure(lost.note, phase=lost.phase, cause=cause_of(lost), tries=tries)
-            else:
-                break
-            self._backoff.spent += _monotonic() - begun
-            if number >= fault.tries or not self._backoff.pause(number):
-                self._stop = Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
-                return False
-        session.opened = session.used = self._clock.monotonic()
-        self._worn = False
-        self._host.reached = True
-        self._session = session
-        self._lane = self._host.lane(session.capabilities, self._limits.chunking_window)
-        self._base = session.connection.sent
-        return True
-
     # -- sending ---------------------------------------------------------------------------------------
 
     def _turn(self, lane: Lane) -> None:
         """Send what there is to send and take the answers that decide something."""
-        session = self._session
-        assert session is not None  # noqa: S101 - a lane has one
-        connection = session.connection
+        link = self._link
+        assert link.session is not None  # noqa: S101 - a lane has one
+        connection = link.session.connection
         try:
             octets, shown = lane.take()
             if lane.bodies and connection.idle > _A_WHILE_SECONDS:
                 # The emails may come slowly; a body must not go to a server that has left meanwhile.
-                connection.look(lane.writing, lane.outstanding, self._due)
+                connection.look(lane.writing, lane.outstanding, link.due)
             if self._leaves is not None:
                 for transaction in lane.bodies:
                     self._leaves(transaction.job.email)
             if octets:
-                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding, due=self._due)
+                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding, due=link.due)
             phase = lane.awaited
             while phase is not None:
                 seconds = self._opener.deadlines.quit if lane.leaving else connection.seconds(phase)
@@ -333,27 +260,20 @@ class Run:
                     connection.hasten()
         except Lost as lost:
             lane.receive(connection.left_over())
-            lane.abandon(connection.sent - self._base, lost)
+            lane.abandon(link.sent(), lost)
             self._host.step_down(lane)
         if lane.over:
-            lane.abandon(connection.sent - self._base, None)
+            lane.abandon(link.sent(), None)
         progress = self._collect(lane)
         if progress:
             self._fruitless = 0
         if not lane.over:
-            session.used = now = self._clock.monotonic()
-            self._worn = self._is_old(session, now)
+            link.used()
             return
-        self._hang_up()
+        link.hang_up()
         self._fruitless += not progress
         if self._fruitless >= _FRUITLESS:
             self._stop = self._stop or self._trouble
-
-    def _due(self, sent: int) -> int:
-        """How many answers the server can give, when so many octets have left the connection."""
-        lane = self._lane
-        assert lane is not None  # noqa: S101 - asked while it sends
-        return lane.due(sent - self._base)
 
     def _collect(self, lane: Lane) -> bool:
         """Settle what is finished, and queue again what is to be sent again.
@@ -411,8 +331,8 @@ class Run:
 
     def _leave(self) -> None:
         """The run is over, or nobody listens any more: hear the last answers, and rest the connection."""
-        session, lane, host = self._session, self._lane, self._host
-        self._session = self._lane = None
+        session, lane, host = self._link.session, self._link.lane, self._host
+        self._link.session = self._link.lane = None
         if session is None or lane is None:
             return
         connection = session.connection
