@@ -93,7 +93,7 @@ def test_preview_shows_the_same_plan_and_writes_nothing(reminder: Callable[..., 
     said = reminder("preview", "--cc", KIM, "--html", "class-reminder.html", "--attach", "class-reminder.txt")
     assert said.status == 0, said.err
     assert said.out.count("would go") == 10
-    assert "10 e-mails, 0 people left out; nothing was written" in said.out
+    assert "10 emails; left out: 0; nothing was written" in said.out
     assert 'To: "Ada Lovell" <ada.lovell@example.com>\nCc: "Kim Lee" <kim.lee@example.com>' in said.out
     assert "Subject: Reminder: Certificate III" in said.out
     assert "Attached: class-reminder.txt" in said.out

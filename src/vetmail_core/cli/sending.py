@@ -59,7 +59,7 @@ def preview(arguments: argparse.Namespace) -> int:
             rows.row(f"{number}/{summary.emails}", _to(step), _copies(step), "would go")
     if summary.first is None:
         raise nobody(summary)
-    say(f"\n{summary.emails} e-mails, {left_out} people left out; nothing was written", out=sys.stdout)
+    say(f"\n{summary.emails} emails; left out: {left_out}; nothing was written", out=sys.stdout)
     _say_copies(summary.copies)
     _say_email(summary.first)
     return 1 if left_out else 0
