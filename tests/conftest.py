@@ -1,8 +1,9 @@
-"""How the laws are tried."""
+"""How the laws are tried, and what every test may count on."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +17,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("vetmail_core")
+
+# Programs in the background of a shell are started deaf to Ctrl-C, which some tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
