@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import truststore
 from tests.transports.smtp.scripted import Line
 
 from vetmail_core.credentials import EnvironmentSecret, Login, PlainSecret
@@ -55,6 +56,21 @@ def test_mail_goes_over_verified_tls(
     transport = connect(server, host="localhost", ssl_context=certificates.client, pipelining=mode)
     assert all(receipt.ok for receipt in transport.deliver(emails(4)))
     assert all(line.secure for line in server.lines)
+
+
+def test_the_operating_systems_own_judge_of_certificates_can_be_asked(
+    serve: Serve, connect: Connect, certificates: Certificates, emails: MakeSome, few: Limits
+) -> None:
+    """With the extra ``truststore``: a stranger's certificate is refused, a known authority's is taken."""
+    judge = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server = serve(tls=EXPLICIT, context=certificates.server)
+    refused = first(connect(server, host="localhost", ssl_context=judge, limits=few).deliver(emails(1)))
+    assert (refused.cause, refused.phase) == (Cause.TLS, Phase.TLS)
+    for authority in certificates.client.get_ca_certs(binary_form=True):
+        judge.load_verify_locations(cadata=authority)
+    assert all(
+        receipt.ok for receipt in connect(server, host="localhost", ssl_context=judge).deliver(emails(2))
+    )
 
 
 def test_large_messages_go_over_tls_record_by_record(
