@@ -69,10 +69,10 @@ def run(*, quick: bool) -> Section:
     rows: list[list[str]] = []
     raw: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for round_trip_ms, count in ((0, 1000 if quick else 10_000), (10, 50 if quick else 300)):
+        for round_trip_ms, count in ((0, 1000 if quick else 5_000), (10, 50 if quick else 300)):
             with sink(round_trip_ms) as port:
                 without, remembered = _runs(port, count, Path(folder))
-                seconds = seconds_each({"without": without, "with": remembered}, rounds=3 if quick else 9)
+                seconds = seconds_each({"without": without, "with": remembered}, rounds=3 if quick else 5)
             plain, kept = seconds["without"] / count, seconds["with"] / count
             share = 1 - plain / kept
             raw[f"{round_trip_ms} ms"] = {"without": plain, "with": kept, "share": share}
