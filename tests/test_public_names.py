@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import vetmail_core
-from vetmail_core import testing, transports
+from vetmail_core import preferences, testing, transports
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 TOP = Path(__file__).parent.parent
 
@@ -99,6 +105,26 @@ def test_the_test_kit_has_exactly_the_pinned_names() -> None:
         room = importlib.import_module(f"vetmail_core.testing.{module}")
         for name in names.split():
             assert getattr(room, name) is getattr(testing, name)
+
+
+@pytest.mark.parametrize("package", [vetmail_core, preferences, testing, transports])
+def test_type_checkers_find_each_name_where_the_program_does(package: ModuleType) -> None:
+    """The imports that only a type checker reads, the late ones and ``__all__`` say the same."""
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
+    (block,) = (node.body for node in tree.body if isinstance(node, ast.If))
+    read = {
+        (alias.name, f"{node.module}.{alias.name}" if node.module == package.__name__ else node.module)
+        for node in block
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    late = {
+        (name, importlib.util.resolve_name(home, package.__name__))
+        for home, names in package._HOMES.items()
+        for name in names.split()
+    }
+    assert read == late
+    assert sorted(name for name, _ in late) == sorted(package.__all__)
 
 
 def test_a_name_nobody_offers_is_an_attribute_error() -> None:

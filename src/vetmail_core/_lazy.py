@@ -19,21 +19,22 @@ def late(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object
 
     Args:
         package: the package's dotted name.
-        homes: public name -> the module that defines it, relative to the package (".address"). A name
-            that is its module's own (``"strategies": ".strategies"``) is the module.
+        homes: module, relative to the package -> the names taken from it, with blanks between them:
+            ``{".people": "Person Staff"}``. A name that is its module's own is the module.
 
     Returns:
         The two functions to assign at module level.
     """
+    home_of = {name: home for home, names in homes.items() for name in names.split()}
 
     def __getattr__(name: str) -> object:  # noqa: N807 - PEP 562 gives the name
-        home = homes.get(name)
+        home = home_of.get(name)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(home, package)
         return module if home == f".{name}" else getattr(module, name)
 
     def __dir__() -> list[str]:  # noqa: N807 - PEP 562 gives the name
-        return sorted(homes)
+        return sorted(home_of)
 
     return __getattr__, __dir__

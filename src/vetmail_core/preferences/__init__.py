@@ -65,30 +65,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "PreferencesError": "..errors",
-    "Problem": "..errors",
-    "Severity": "..errors",
-    "StalePreferencesError": "..errors",
-    "check_preferences": ".checks",
-    "preferences_from_dict": ".codec",
-    "preferences_to_dict": ".codec",
-    "Choice": ".describe",
-    "SettingDescription": ".describe",
-    "SettingKind": ".describe",
-    "describe_preferences": ".describe",
-    "AuthenticationType": ".model",
-    "BulkCopies": ".model",
-    "EmailPreferences": ".model",
-    "MailServer": ".model",
-    "Settings": ".model",
-    "StaffDisplayName": ".model",
-    "TlsMethod": ".model",
-    "PROVIDERS": ".providers",
-    "Provider": ".providers",
-    "provider_for": ".providers",
-    "default_preferences_path": ".store",
-    "load_preferences": ".store",
-    "save_preferences": ".store",
+    ".model": "AuthenticationType BulkCopies EmailPreferences MailServer Settings StaffDisplayName TlsMethod",
+    ".providers": "PROVIDERS Provider provider_for",
+    ".checks": "check_preferences",
+    ".describe": "Choice SettingDescription SettingKind describe_preferences",
+    ".codec": "preferences_from_dict preferences_to_dict",
+    ".store": "default_preferences_path load_preferences save_preferences",
+    "..errors": "PreferencesError Problem Severity StalePreferencesError",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)

@@ -36,20 +36,12 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "Transport": ".base",
-    "transport_for": ".choice",
-    "EmlTransport": ".eml",
-    "MailtoTransport": ".mailto",
-    "mailto_uri": ".mailto",
-    "ConnectionCheck": ".smtp",
-    "Deadlines": ".smtp",
-    "Limits": ".smtp",
-    "Pipelining": ".smtp",
-    "SmtpTransport": ".smtp",
-    "RedirectAll": ".wrappers",
-    "Retrying": ".wrappers",
-    "Spaced": ".wrappers",
-    "Spacing": ".wrappers",
+    ".base": "Transport",
+    ".choice": "transport_for",
+    ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
+    ".mailto": "MailtoTransport mailto_uri",
+    ".eml": "EmlTransport",
+    ".wrappers": "RedirectAll Retrying Spaced Spacing",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)
