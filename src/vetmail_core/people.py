@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
 
 if TYPE_CHECKING:
@@ -184,10 +185,6 @@ def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
     return people
 
 
-def _to_mailbox(address: Mailbox | str) -> Mailbox:
-    return address if isinstance(address, Mailbox) else parse_mailbox(address)
-
-
 @attrs.frozen
 class Staff:
     """A staff member who sends mail.
@@ -204,7 +201,7 @@ class Staff:
     """
 
     name: str
-    address: Mailbox = attrs.field(converter=_to_mailbox)
+    address: Mailbox = attrs.field(converter=as_mailbox)
     key: str = attrs.field(default="", converter=_key, kw_only=True)
     login: Login | None = attrs.field(default=None, kw_only=True)
     _mailbox: Mailbox = attrs.field(init=False, eq=False, repr=False)

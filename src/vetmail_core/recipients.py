@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 
 import attrs
 
-from vetmail_core.address import Mailbox, parse_mailbox, parse_mailbox_list
+from vetmail_core.address import Mailbox, parse_mailbox_list
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 from vetmail_core.people import Person, as_people
@@ -42,7 +43,7 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[M
         return (value,)
     if isinstance(value, str):
         return parse_mailbox_list(value)
-    return tuple([one if isinstance(one, Mailbox) else parse_mailbox(one) for one in value])
+    return tuple(map(as_mailbox, value))
 
 
 @attrs.frozen

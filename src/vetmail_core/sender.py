@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.address import Mailbox
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.credentials import Login
 from vetmail_core.errors import PreferencesError, Problem, Severity
 from vetmail_core.preferences import AuthenticationType, StaffDisplayName
@@ -29,14 +30,10 @@ UNKNOWN_SENDER: Final = Mailbox("from@unknown.invalid")
 _SCREEN: Final = "File > Global Preferences > Email preferences"
 
 
-def _to_mailbox(value: Mailbox | str) -> Mailbox:
-    return value if isinstance(value, Mailbox) else parse_mailbox(value)
-
-
 def _to_mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
     if isinstance(value, (str, Mailbox)):
-        return (_to_mailbox(value),)
-    return tuple(_to_mailbox(one) for one in value)
+        return (as_mailbox(value),)
+    return tuple(map(as_mailbox, value))
 
 
 @attrs.frozen
@@ -53,7 +50,7 @@ class Sender:
         TypeError: neither a mailbox nor a text.
     """
 
-    mailbox: Mailbox = attrs.field(converter=_to_mailbox)
+    mailbox: Mailbox = attrs.field(converter=as_mailbox)
     reply_to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_to_mailboxes, kw_only=True)
     login: Login | None = attrs.field(default=None, kw_only=True)
 

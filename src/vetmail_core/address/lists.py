@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CollectedMailboxes",
+    "as_mailbox",
     "collect_mailbox_list",
     "format_mailbox_list",
     "parse_mailbox",
@@ -48,14 +49,6 @@ _FAST_ONE: Final = re.compile(_FAST)
 _FAST_IN_LIST: Final = {sep: re.compile(rf"{_FAST}(?=[ \t\r\n]*+(?:{sep}|\Z))") for sep in ";,"}
 
 
-def _as_mailboxes(given: Iterable[Mailbox]) -> tuple[Mailbox, ...]:
-    return tuple(given)
-
-
-def _as_errors(given: Iterable[AddressError]) -> tuple[AddressError, ...]:
-    return tuple(given)
-
-
 @attrs.frozen
 class CollectedMailboxes:
     """What a list gave: the good entries and the errors of the others, both in order.
@@ -65,8 +58,8 @@ class CollectedMailboxes:
         errors: one for each bad entry.
     """
 
-    mailboxes: tuple[Mailbox, ...] = attrs.field(default=(), converter=_as_mailboxes)
-    errors: tuple[AddressError, ...] = attrs.field(default=(), converter=_as_errors)
+    mailboxes: tuple[Mailbox, ...] = attrs.field(default=(), converter=tuple[Mailbox, ...])
+    errors: tuple[AddressError, ...] = attrs.field(default=(), converter=tuple[AddressError, ...])
 
 
 def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
@@ -97,6 +90,16 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
         return read_entry(Nesting(text), start, end, ONE)
     except Fault as fault:
         raise fault.as_error(text) from None
+
+
+def as_mailbox(given: Mailbox | str) -> Mailbox:
+    """A mailbox as it is, or a text read strictly: whatever takes a mailbox takes both.
+
+    Raises:
+        AddressError: a text that is no mailbox.
+        TypeError: neither.
+    """
+    return given if isinstance(given, Mailbox) else parse_mailbox(given)
 
 
 def parse_mailbox_list(text: str, *, separator: str = ";", lenient: bool = False) -> tuple[Mailbox, ...]:
@@ -255,7 +258,7 @@ def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = 
         ValueError: another separator.
     """
     _refuse_separator(separator)
-    return f"{separator} ".join(str(m if isinstance(m, Mailbox) else parse_mailbox(m)) for m in mailboxes)
+    return f"{separator} ".join(str(as_mailbox(one)) for one in mailboxes)
 
 
 def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
@@ -268,7 +271,6 @@ def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
         AddressError: a string that is no mailbox.
     """
     first: dict[str, Mailbox] = {}
-    for given in mailboxes:
-        mailbox = given if isinstance(given, Mailbox) else parse_mailbox(given)
+    for mailbox in map(as_mailbox, mailboxes):
         first.setdefault(mailbox.address_key, mailbox)
     return tuple(first.values())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.errors import RecipientsError
 from vetmail_core.receipts.causes import Cause, Status
 from vetmail_core.recipients import Recipients
@@ -19,6 +19,7 @@ from vetmail_core.recipients import Recipients
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.receipts.causes import Phase
 
@@ -49,10 +50,6 @@ _IN_DOUBT: Final = (
 )
 
 
-def _to_mailbox(value: Mailbox | str) -> Mailbox:
-    return parse_mailbox(value) if isinstance(value, str) else value
-
-
 @attrs.frozen
 class Outcome:
     """How it ended for one recipient.
@@ -65,7 +62,7 @@ class Outcome:
         phase: where it happened.
     """
 
-    mailbox: Mailbox = attrs.field(converter=_to_mailbox)
+    mailbox: Mailbox = attrs.field(converter=as_mailbox)
     status: Status
     cause: Cause | None = attrs.field(default=None, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)
@@ -109,10 +106,6 @@ def _tuple_of_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     return tuple(outcomes)  # a tuple is given back as it is
 
 
-def _tuple_of_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(texts)
-
-
 @attrs.frozen
 class Receipt:
     """What became of one email.
@@ -133,7 +126,7 @@ class Receipt:
     outcomes: tuple[Outcome, ...] = attrs.field(converter=_tuple_of_outcomes)
     attempts: int = attrs.field(default=1, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)
-    warnings: tuple[str, ...] = attrs.field(default=(), converter=_tuple_of_texts, kw_only=True)
+    warnings: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...], kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         recipients = self.email.recipients.all

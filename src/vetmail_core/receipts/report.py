@@ -13,25 +13,14 @@ import attrs
 
 from vetmail_core.receipts.causes import Status
 from vetmail_core.receipts.outcomes import Receipt, only_for
-from vetmail_core.recipients import ExclusionReason
+from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from vetmail_core.message import Email
-    from vetmail_core.recipients import Exclusion
 
 __all__ = ["Report", "Tally"]
 
 _MOST_ALREADY_SENT: Final = 10_000  # listed; a run of a million that is taken up again stays small
-
-
-def _receipts(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
-    return tuple(receipts)
-
-
-def _exclusions(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    return tuple(exclusions)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,8 +50,8 @@ class Report:
     unknown: int = 0
     not_attempted: int = 0
     handed_over: int = 0
-    failures: tuple[Receipt, ...] = attrs.field(default=(), converter=_receipts)
-    exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=_exclusions)
+    failures: tuple[Receipt, ...] = attrs.field(default=(), converter=tuple[Receipt, ...])
+    exclusions: tuple[Exclusion, ...] = attrs.field(default=(), converter=tuple[Exclusion, ...])
     already_sent: int = 0
     cancelled: bool = False
     unlisted: int = 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from vetmail_core.address import parse_mailbox
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
@@ -79,7 +79,7 @@ class RedirectAll(_Wrapper):
 
     def __init__(self, inner: Transport, to: Mailbox | str) -> None:
         super().__init__(inner)
-        self._to = parse_mailbox(to) if isinstance(to, str) else to
+        self._to = as_mailbox(to)
         self._recipients = Recipients(to=(self._to,))
 
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
