@@ -17,11 +17,11 @@ import attrs
 
 from vetmail_core.errors import PreferencesError, Problem, Severity
 
-__all__ = ["EnvironmentSecret", "KeyringSecret", "Login", "PlainSecret", "Secret", "shown_secret"]
+__all__ = ["CONTROL", "EnvironmentSecret", "KeyringSecret", "Login", "PlainSecret", "Secret", "shown_secret"]
 
 _MASK: Final = "********"
-# C0, DEL, C1, the two Unicode line ends and lone surrogates: none of them can be typed into a login.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""C0, DEL, C1, the two Unicode line ends, lone surrogates: nobody can type them into a box of one line."""
 
 
 @runtime_checkable
@@ -257,7 +257,7 @@ def _fault(text: object) -> str:
         return f"is not a text but a value of type {type(text).__name__}"
     if not text:
         return "is empty"
-    found = _CONTROL.search(text)
+    found = CONTROL.search(text)
     return f"holds a control character (U+{ord(found[0]):04X})" if found else ""
 
 

@@ -18,7 +18,16 @@ from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.address.names import INVISIBLE, refuse_controls
 from vetmail_core.errors import AddressErrorCode as Code
 
-__all__ = ["ASCII_ATOM", "PLAIN_ADDRESS", "QUOTED", "checked_address", "unescaped", "without_at"]
+__all__ = [
+    "ASCII_ATOM",
+    "PLAIN_ADDRESS",
+    "QUOTED",
+    "checked_address",
+    "in_quotes",
+    "plain_key",
+    "unescaped",
+    "without_at",
+]
 
 ASCII_ATOM: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 """The inside of a character class: RFC 5322 section 3.2.3, atext."""
@@ -30,7 +39,7 @@ PLAIN_ADDRESS: Final = (
 """ASCII dot-atom @ letters, digits, single hyphens and dots, ending in a letter. Possessive: it never
 tries a second way, so it is linear."""
 
-PLAIN_LENGTH: Final = 64
+_PLAIN_LENGTH: Final = 64
 """Octets below which a plain address keeps every limit, whatever the lengths of its parts."""
 
 QUOTED: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
@@ -73,11 +82,6 @@ def checked_address(address: str) -> tuple[str, str]:
     Raises:
         Fault: counted within ``address``.
     """
-    if len(address) <= PLAIN_LENGTH and _PLAIN.fullmatch(address) and "=?" not in address:
-        if address.islower():
-            return address, address
-        local, _, domain = address.partition("@")
-        return address, f"{local}@{domain.lower()}"
     if len(address) > _LOOKED_AT:
         raise Fault(
             Code.ADDRESS_TOO_LONG,
@@ -85,6 +89,9 @@ def checked_address(address: str) -> tuple[str, str]:
             len(address),
             f"the address has {len(address):,} characters, and {_ADDRESS_OCTETS} is the most",
         )
+    key = plain_key(address) if _PLAIN.fullmatch(address) else ""
+    if key:
+        return address, key
     refuse_controls(address)
     found = INVISIBLE.search(address)
     if found is not None:
@@ -111,6 +118,16 @@ def checked_address(address: str) -> tuple[str, str]:
                 f"the address {_of_size(octets, address)}, and {_ADDRESS_OCTETS} is the most",
             )
     return f"{local}@{domain}", f"{local}@{key_domain}"
+
+
+def plain_key(address: str) -> str:
+    """The key of an address that matches `PLAIN_ADDRESS` and stands as typed; "" when the rules must look."""
+    if len(address) > _PLAIN_LENGTH or "=?" in address:
+        return ""
+    if address.islower():
+        return address
+    local, _, domain = address.partition("@")
+    return f"{local}@{domain.lower()}"
 
 
 def _split(address: str) -> tuple[str, int, str]:
@@ -188,7 +205,7 @@ def _checked_local(raw: str) -> str:
                 f"{shown_character(bad[0])} may not stand before the @ without quotes",
                 "delete it" if bad[0].isspace() else "check the address",
             )
-    written = text if _DOT_ATOM.fullmatch(text) else '"' + _quoted_pairs(text) + '"'
+    written = text if _DOT_ATOM.fullmatch(text) else in_quotes(text)
     octets = len(written.encode())
     if octets > _LOCAL_OCTETS:
         raise Fault(
@@ -214,8 +231,10 @@ def _of_size(octets: int, text: str) -> str:
     return f"takes {octets} bytes, since letters beyond A to Z take more than one"
 
 
-def _quoted_pairs(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def in_quotes(text: str) -> str:
+    """A quoted string (RFC 5322 section 3.2.4)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _refuse_bad_dots(text: str, where: str, code: Code) -> None:

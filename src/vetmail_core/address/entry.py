@@ -153,8 +153,8 @@ class _Reader:
         last = self._address_end(first, _BARE)
         self._refuse_other_form(first, last)
         address, key = self._checked(first, last)
-        name, start = self._trailing_comments(last)
-        return mailbox_of_checked(address, key, self._checked_name(name, start, self.end))
+        name = self._trailing_comments(last)
+        return mailbox_of_checked(address, key, self._checked_name(name, last, self.end))
 
     def _angle_mailbox(self, angle: int, name: str, trouble: int | None) -> Mailbox:
         self.position = angle + 1
@@ -219,8 +219,8 @@ class _Reader:
         if at < 0 and first < self.end and not text.startswith('"', first):
             raise mistakes.without_at(first)
 
-    def _trailing_comments(self, last: int) -> tuple[str, int]:
-        """The text of the comments behind a bare address, which names it, and where it begins."""
+    def _trailing_comments(self, last: int) -> str:
+        """The text of the comments behind a bare address, which names it."""
         names: list[str] = []
         self.position = last
         while self.position < self.end:
@@ -229,7 +229,7 @@ class _Reader:
             self.position = self._closing(at)
             inside = unescaped(self.text[at + 1 : self.position - 1])
             names.append(_BLANKS.sub(" ", inside).strip(" "))
-        return " ".join(filter(None, names)), last
+        return " ".join(filter(None, names))
 
     def _checked(self, first: int, last: int) -> tuple[str, str]:
         try:

@@ -11,12 +11,12 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.address.addr_spec import ASCII_ATOM
+from vetmail_core.address.addr_spec import ASCII_ATOM, in_quotes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["in_quotes", "name_in_header"]
+__all__ = ["name_in_header"]
 
 _LINE: Final = 78  # RFC 5322 section 2.1.1
 _FIELD_ROOM: Final = 10
@@ -28,16 +28,8 @@ _FIRST_ROOM: Final = _LINE - _FIELD_ROOM - _FRAME - 1
 """Characters inside the first encoded word, which shares its line with the field name."""
 
 _PLAIN_NAME: Final = re.compile(rf"[{ASCII_ATOM}]++(?: [{ASCII_ATOM}]++)*+")
-_NEEDS_ESCAPE: Final = re.compile(r'[\\"]')
 _Q_SAFE: Final = re.compile(r"[^A-Za-z0-9!*+/ \-]")
 """What a Q word must spell in hex inside a name (RFC 2047 section 5, rule 3)."""
-
-
-def in_quotes(text: str) -> str:
-    """A quoted string (RFC 5322 section 3.2.4)."""
-    if _NEEDS_ESCAPE.search(text):
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 def name_in_header(name: str, address: str, *, utf8: bool) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, PLAIN_LENGTH
+from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, plain_key
 from vetmail_core.address.entry import read_entry
 from vetmail_core.address.faults import Fault, as_text
 from vetmail_core.address.lenient import lenient_entries, repaired
@@ -210,15 +210,9 @@ def _made_fast(found: re.Match[str]) -> Mailbox | None:
     """The mailbox of a fast match; None when a limit wants looking at by the rules."""
     bare, name, quoted, angled = found.groups()
     address = bare or angled
-    if len(address) > PLAIN_LENGTH or "=?" in address:
-        return None
     shown = name or quoted or ""
-    if len(shown) > NAME_LIMIT:
-        return None
-    if address.islower():
-        return mailbox_of_checked(address, address, shown)
-    local, _, domain = address.partition("@")
-    return mailbox_of_checked(address, f"{local}@{domain.lower()}", shown)
+    key = plain_key(address)
+    return mailbox_of_checked(address, key, shown) if key and len(shown) <= NAME_LIMIT else None
 
 
 def _trimmed(text: str, start: int, end: int, blanks: str) -> tuple[int, int]:

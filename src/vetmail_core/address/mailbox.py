@@ -11,9 +11,9 @@ from typing import Final
 
 import attrs
 
-from vetmail_core.address.addr_spec import checked_address
+from vetmail_core.address.addr_spec import checked_address, in_quotes
 from vetmail_core.address.faults import Fault, as_text, shown_text
-from vetmail_core.address.header import in_quotes, name_in_header
+from vetmail_core.address.header import name_in_header
 from vetmail_core.address.names import checked_name, name_warnings
 from vetmail_core.errors import AddressError, AddressErrorCode
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from vetmail_core.address.addr_spec import QUOTED
 
-__all__ = ["LITERAL", "Nesting", "outside_quotes"]
+__all__ = ["Nesting", "outside_quotes"]
 
-LITERAL: Final = re.compile(r"\[[^\[\]@<>]*+\]")
+_LITERAL: Final = re.compile(r"\[[^\[\]@<>]*+\]")
 """A closed domain literal. No address and no other bracket fits into one, so none is looked for beyond."""
 
 _CROSSED_OUT: Final = re.compile(
@@ -49,7 +49,7 @@ class Nesting:
         self._comments: dict[int, int] | None = None
         self._open_quote = len(text)
 
-    def quote_end(self, start: int) -> int | None:
+    def _quote_end(self, start: int) -> int | None:
         """The offset behind the quoted string that opens at ``start``; None when it never closes."""
         if start >= self._open_quote:
             return None
@@ -60,7 +60,7 @@ class Nesting:
             return None
         return found.end()
 
-    def comment_end(self, start: int) -> int | None:
+    def _comment_end(self, start: int) -> int | None:
         """The offset behind the comment that opens at ``start``; None when it never closes."""
         if self._comments is None:
             self._comments = {}
@@ -72,9 +72,9 @@ class Nesting:
                     self._comments[open_at.pop()] = found.end()
         return self._comments.get(start)
 
-    def literal_end(self, start: int) -> int | None:
+    def _literal_end(self, start: int) -> int | None:
         """The offset behind the domain literal that opens at ``start``; None when it never closes."""
-        found = LITERAL.match(self.text, start)
+        found = _LITERAL.match(self.text, start)
         return None if found is None else found.end()
 
     def closing(self, start: int) -> int | None:
@@ -84,13 +84,13 @@ class Nesting:
         """
         match self.text[start]:
             case '"':
-                return self.quote_end(start)
+                return self._quote_end(start)
             case "(":
-                return self.comment_end(start)
+                return self._comment_end(start)
             case _:
                 if self.text[start - 1 : start] != "@":
                     return start + 1
-                return self.literal_end(start)
+                return self._literal_end(start)
 
     def entry_end(self, start: int, separator: str) -> int:
         """The offset of the separator that ends the entry at ``start``, or of the end of the input.

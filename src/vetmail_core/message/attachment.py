@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import attrs
 
+from vetmail_core.address.addr_spec import in_quotes
 from vetmail_core.errors import MessageError
 from vetmail_core.message.bodies import base64_lines
 from vetmail_core.message.headers import SOFT_LIMIT, check_text, fold_words
@@ -191,8 +192,7 @@ def _is_utf8(data: bytes) -> bool:
 def _filename_parameter(filename: str) -> str:
     """Write the name as one quoted string, or by RFC 2231 where that cannot say it."""
     if filename.isascii() and "=?" not in filename:
-        escaped = filename.replace("\\", "\\\\").replace('"', '\\"')
-        line = f' filename="{escaped}"'
+        line = f" filename={in_quotes(filename)}"
         if len(line) <= SOFT_LIMIT:
             return (
                 line if len(line) + len("Content-Disposition: attachment;") <= SOFT_LIMIT else f"\r\n{line}"

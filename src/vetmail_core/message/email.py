@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, final
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
+from vetmail_core.address.addr_spec import ASCII_ATOM
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message.content import Content
 from vetmail_core.message.headers import HeaderFields
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Email"]
 
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
+_ATOM: Final = rf"[{ASCII_ATOM}]+"
 # RFC 5322, section 3.6.4, without what it calls obsolete: that some readers fall over.
 _MESSAGE_ID: Final = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]*\])>")
 _MESSAGE_ID_LIMIT: Final = 900

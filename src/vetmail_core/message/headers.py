@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from vetmail_core.address.names import CONTROL
 from vetmail_core.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SOFT_LIMIT", "HeaderFields", "check_text", "fold_words", "text_header"]
+__all__ = ["SOFT_LIMIT", "HeaderFields", "character_name", "check_text", "fold_words", "text_header"]
 
 SOFT_LIMIT: Final = 78
 """Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
@@ -30,9 +31,6 @@ _HARD_LIMIT: Final = 998
 _WORD_LIMIT: Final = 75  # one encoded word (RFC 2047, section 2)
 _WORD_LINE: Final = 76  # a line that holds one
 _NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
-
-CONTROL: Final = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff]")
-"""What no header carries: control characters but the tab, line separators, lone surrogates."""
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _Q_UNSAFE: Final = re.compile(rb"[^!*+\-/0-9A-Za-z]")  # the strictest set of RFC 2047, section 5 (3)

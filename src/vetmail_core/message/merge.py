@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from vetmail_core.address.names import CONTROL
 from vetmail_core.errors import MergeError
 from vetmail_core.message.bodies import text_part
-from vetmail_core.message.headers import CONTROL, character_name
+from vetmail_core.message.headers import character_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ class Template:
     """One text with its merge fields found.
 
     Attributes:
+        source: the text.
         pieces: the text cut up: constant text, with an empty piece where each field goes.
         slots: for each field, its index in ``pieces`` and its name.
         place: "subject", "text" or "html".

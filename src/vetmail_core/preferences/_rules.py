@@ -16,7 +16,7 @@ from typing import Final, TypeGuard
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
-from vetmail_core.credentials import Secret
+from vetmail_core.credentials import CONTROL, Secret
 from vetmail_core.errors import AddressError, PreferencesError, Problem, Severity
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "whole_number",
 ]
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_IN_A_HOST: Final = re.compile(r"[\s/@:\\\[\]<>\"',;]")
 _LONGEST_HOST: Final = 253  # octets, RFC 1035 section 2.3.4
 _LONGEST_SHOWN: Final = 60
@@ -72,7 +71,7 @@ def shown(value: object) -> str:
             return "a number" if abs(value) >= 10**15 else f"the number {value}"
         case str():
             cut = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
-            return f"the text {ascii_controls(cut)}"
+            return f"the text {_in_quotes(cut)}"
         case enum.Enum():
             return f"{type(value).__name__}.{value.name}"
         case Mapping():
@@ -83,9 +82,9 @@ def shown(value: object) -> str:
             return f"a value of type {type(value).__name__}"
 
 
-def ascii_controls(text: str) -> str:
+def _in_quotes(text: str) -> str:
     """The text in quotes, each control character shown by its number."""
-    return '"' + _CONTROL.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + '"'
+    return '"' + CONTROL.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + '"'
 
 
 def is_group(value: object) -> TypeGuard[Mapping[str, object]]:
@@ -127,7 +126,7 @@ def one_line(setting: str, value: object) -> Iterator[Problem]:
     """A text without control characters; it may be empty."""
     if not isinstance(value, str):
         yield error(setting, f"Expected a text, found {shown(value)}.", "Write a text, in quotes.")
-    elif _CONTROL.search(value):
+    elif CONTROL.search(value):
         yield error(
             setting,
             f"Expected a text on one line, found a control character in {shown(value)}.",
@@ -266,7 +265,7 @@ def kept(setting: str, value: object) -> Iterator[Problem]:
 
 
 def _key(setting: str, what: str, key: object) -> Iterator[Problem]:
-    if not isinstance(key, str) or not key or _CONTROL.search(key):
+    if not isinstance(key, str) or not key or CONTROL.search(key):
         yield error(
             setting,
             f"Expected the name of a {what}, found {shown(key)}.",
