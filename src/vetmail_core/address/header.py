@@ -7,29 +7,19 @@ than 78 characters where a blank or an encoded word lets it be folded, and none 
 
 from __future__ import annotations
 
-import binascii
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vetmail_core.address.addr_spec import ASCII_ATOM, in_quotes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from vetmail_core.address.encoded_words import encoded_words
 
 __all__ = ["name_in_header"]
 
 _LINE: Final = 78  # RFC 5322 section 2.1.1
 _FIELD_ROOM: Final = 10
 """Columns the first line leaves for the longest field name that takes mailboxes, ``Reply-To: ``."""
-_WORD: Final = 75  # RFC 2047 section 2
-_FRAME: Final = len("=?utf-8?q??=")
-_ROOM: Final = _WORD - _FRAME
-_FIRST_ROOM: Final = _LINE - _FIELD_ROOM - _FRAME - 1
-"""Characters inside the first encoded word, which shares its line with the field name."""
 
 _PLAIN_NAME: Final = re.compile(rf"[{ASCII_ATOM}]++(?: [{ASCII_ATOM}]++)*+")
-_Q_SAFE: Final = re.compile(r"[^A-Za-z0-9!*+/ \-]")
-"""What a Q word must spell in hex inside a name (RFC 2047 section 5, rule 3)."""
 
 
 def name_in_header(name: str, address: str, *, utf8: bool) -> str:
@@ -51,9 +41,9 @@ def name_in_header(name: str, address: str, *, utf8: bool) -> str:
             return whole
         folded = _folded(written, utf8=utf8)
     else:
-        folded = _encoded(name)
+        folded = None
     if folded is None:
-        folded = _encoded(name)
+        folded = encoded_words(name, first_room=_LINE - _FIELD_ROOM - 1)
     last_line = folded.rpartition("\n")[2]
     used = len(last_line.encode()) + (0 if "\n" in folded else _FIELD_ROOM)
     between = " " if used + len(address.encode()) + 3 <= _LINE else "\r\n "
@@ -78,48 +68,3 @@ def _folded(written: str, *, utf8: bool) -> str | None:
             return None
     lines.append(line)
     return "\r\n ".join(lines)
-
-
-def _encoded(name: str) -> str:
-    """The name as UTF-8 encoded words, B or Q, whichever is shorter (RFC 2047)."""
-    data = name.encode()
-    quoted_length = len(data) + 2 * sum(1 for _ in _hexed(name))
-    base64_length = (len(data) + 2) // 3 * 4
-    words = _q_words(name) if quoted_length <= base64_length else _b_words(name)
-    return "\r\n ".join(words)
-
-
-def _hexed(name: str) -> Iterator[int]:
-    for character in _Q_SAFE.findall(name):
-        yield from character.encode()
-
-
-def _q_words(name: str) -> Iterator[str]:
-    room, word = _FIRST_ROOM, ""
-    for character in name:
-        if character == " ":
-            piece = "_"
-        elif _Q_SAFE.match(character):
-            piece = "".join(f"={octet:02X}" for octet in character.encode())
-        else:
-            piece = character
-        if len(word) + len(piece) > room:
-            yield f"=?utf-8?q?{word}?="
-            room, word = _ROOM, ""
-        word += piece
-    yield f"=?utf-8?q?{word}?="
-
-
-def _b_words(name: str) -> Iterator[str]:
-    room, word = _FIRST_ROOM // 4 * 3, b""
-    for character in name:
-        piece = character.encode()
-        if len(word) + len(piece) > room:
-            yield _b_word(word)
-            room, word = _ROOM // 4 * 3, b""
-        word += piece
-    yield _b_word(word)
-
-
-def _b_word(data: bytes) -> str:
-    return f"=?utf-8?b?{binascii.b2a_base64(data, newline=False).decode()}?="

@@ -11,12 +11,12 @@ Lines are folded at 78 characters where there is a blank to fold at and never re
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from vetmail_core.address.encoded_words import encoded_words
 from vetmail_core.address.names import CONTROL
 from vetmail_core.errors import MessageError
 
@@ -28,12 +28,10 @@ __all__ = ["SOFT_LIMIT", "HeaderFields", "character_name", "check_text", "fold_w
 SOFT_LIMIT: Final = 78
 """Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
 _HARD_LIMIT: Final = 998
-_WORD_LIMIT: Final = 75  # one encoded word (RFC 2047, section 2)
-_WORD_LINE: Final = 76  # a line that holds one
+_WORD_LINE: Final = 76  # a line that holds an encoded word (RFC 2047, section 2)
 _NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_Q_UNSAFE: Final = re.compile(rb"[^!*+\-/0-9A-Za-z]")  # the strictest set of RFC 2047, section 5 (3)
 _BLANKS: Final = re.compile(r"(?<![ \t])(?=[ \t])")  # before each run of blanks: a place to fold
 
 _DECIDED: Final = {
@@ -115,7 +113,7 @@ def text_header(name: str, value: str) -> str:
         folded = fold_words(f"{name}: {value}", first=len(name) + 2)
         if max(map(len, folded.split("\r\n"))) <= SOFT_LIMIT:
             return folded + "\r\n"
-    return f"{name}: {_encoded_words(value, _WORD_LINE - len(name) - 2)}\r\n"
+    return f"{name}: {encoded_words(value, first_room=_WORD_LINE - len(name) - 2)}\r\n"
 
 
 def _is_plain(value: str) -> bool:
@@ -146,44 +144,6 @@ def fold_words(line: str, *, first: int = 0) -> str:
             current = piece
     lines.append(current)
     return "\r\n".join(lines)
-
-
-def _encoded_words(value: str, first_room: int) -> str:
-    data = value.encode()
-    quoted = len(data) + 2 * len(_Q_UNSAFE.findall(data.replace(b" ", b"")))
-    in_base64 = (len(data) + 2) // 3 * 4 < quoted
-    words: list[str] = []
-    room = min(first_room, _WORD_LIMIT)
-    start = 0
-    while True:
-        end = _word_end(value, start, room - len("=?utf-8?b??="), in_base64=in_base64)
-        piece = value[start:end].encode()
-        if in_base64:
-            words.append(f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?=")
-        else:
-            words.append(f"=?utf-8?q?{_q(piece)}?=")
-        start = end
-        room = _WORD_LIMIT
-        if start >= len(value):
-            return "\r\n ".join(words)
-
-
-def _word_end(value: str, start: int, room: int, *, in_base64: bool) -> int:
-    """Find where a word must end: as many whole characters as fit ``room``, at least one."""
-    octets = room // 4 * 3 if in_base64 else room
-    end = start
-    used = 0
-    for character in value[start : start + octets]:
-        data = character.encode()
-        used += len(data) if in_base64 or character == " " else len(_Q_UNSAFE.sub(b"=00", data))
-        if used > octets and end > start:
-            break
-        end += 1
-    return end
-
-
-def _q(data: bytes) -> str:
-    return _Q_UNSAFE.sub(lambda found: b"=%02X" % found.group()[0], data).replace(b"=20", b"_").decode()
 
 
 def _refusal(name: str) -> str | None:
