@@ -185,7 +185,7 @@ class BulkPlan:
                 continue
             recipients = copies
             if person.related and self.roles:
-                related = self._related(person)
+                related = place_roles(person.related, self.roles, marketing=marketing)
                 recipients = related.recipients | copies
                 if note is not None:
                     note(related)
@@ -206,9 +206,6 @@ class BulkPlan:
         if self.context_copies is BulkCopies.EVERY_RECIPIENT:
             every |= shared
         return self.typed | shared, every
-
-    def _related(self, person: Person) -> PlacedRoles:
-        return place_roles(person.related, self.roles, marketing=self.marketing)
 
 
 def _met_before(person: Person) -> Exclusion:

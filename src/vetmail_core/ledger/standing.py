@@ -27,10 +27,20 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
 
-__all__ = ["Ledger", "LedgerState", "Remembered", "Standing", "Verdict", "remember", "resolved", "stand"]
+__all__ = [
+    "NEW",
+    "Ledger",
+    "LedgerState",
+    "Remembered",
+    "Standing",
+    "Verdict",
+    "remember",
+    "resolved",
+    "stand",
+]
 
 _LONGEST_REPLY: Final = 300
-EVERYBODY_ELSE: Final = "*"  # in a detail: all who are not named; no address looks like it
+_EVERYBODY_ELSE: Final = "*"  # in a detail: all who are not named; no address looks like it
 
 
 class LedgerState(enum.StrEnum):
@@ -141,7 +151,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
         retry_unknown: those in doubt are tried again, by somebody's choice.
     """
     named = _read(detail) if detail else {}
-    unnamed = named.get(EVERYBODY_ELSE, _UNNAMED[state])
+    unnamed = named.get(_EVERYBODY_ELSE, _UNNAMED[state])
     known: dict[str, Remembered] = {}
     doubt = send = False
     for mailbox in email.recipients.all:
@@ -198,7 +208,7 @@ def resolved(detail: str | None, state: LedgerState) -> str | None:
     if state is not LedgerState.REFUSED:
         return detail
     named: dict[str, object] = {} if detail is None else json.loads(detail)
-    named[EVERYBODY_ELSE] = [Status.REFUSED.value]
+    named[_EVERYBODY_ELSE] = [Status.REFUSED.value]
     return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -47,7 +47,7 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
         sqlite3.SQLITE_CORRUPT: (
             "The file is damaged: restore it from a copy, because only the ledger knows who has been sent to."
         ),
-        sqlite3.SQLITE_CANTOPEN: ("Name a file, in a folder that is there and where this program may write."),
+        sqlite3.SQLITE_CANTOPEN: "Name a file, in a folder that is there and where this program may write.",
         sqlite3.SQLITE_BUSY: "Another program has held it for half a minute: let that end, then start again.",
     }
 )

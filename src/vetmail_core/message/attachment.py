@@ -34,7 +34,7 @@ _ATTR_CHAR: Final = "!#$&+-.^_`|~"  # beside letters and digits (RFC 8187, secti
 
 # An own table: the standard library's reads the machine's files, and the same name would then
 # make different bytes on different machines.
-MEDIA_TYPES: Final = {
+_MEDIA_TYPES: Final = {
     "7z": "application/x-7z-compressed",
     "bmp": "image/bmp",
     "csv": "text/csv",
@@ -114,7 +114,7 @@ def _checked_media_type(instance: Attachment, _attribute: attrs.Attribute[str], 
 def _guessed(instance: Attachment) -> str:
     if not isinstance(instance.filename, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not checked yet
         return "application/octet-stream"
-    return MEDIA_TYPES.get(instance.filename.rpartition(".")[2].lower(), "application/octet-stream")
+    return _MEDIA_TYPES.get(instance.filename.rpartition(".")[2].lower(), "application/octet-stream")
 
 
 @final

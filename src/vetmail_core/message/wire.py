@@ -63,7 +63,7 @@ def header_block(email: Email, *, date: datetime | None, message_id: str, smtput
     lines.append(text_header("Subject", email.content.subject))
     date = email.date or date
     if date is not None:
-        lines.append(f"Date: {rfc5322_date(date)}\r\n")
+        lines.append(f"Date: {_rfc5322_date(date)}\r\n")
     message_id = email.message_id or message_id
     if message_id:
         lines.append(f"Message-ID: {message_id}\r\n")
@@ -109,7 +109,7 @@ def _folded_list(texts: Sequence[str], *, used: int) -> str:
     return "".join(written)
 
 
-def rfc5322_date(moment: datetime) -> str:
+def _rfc5322_date(moment: datetime) -> str:
     """Write a date as in RFC 5322, section 3.3: ``Mon, 05 Jan 2026 09:30:00 +1100``."""
     zone = "+0000" if moment.tzinfo is UTC else moment.strftime("%z")
     return (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Cause", "Phase", "Status"]
+__all__ = ["REACHED", "Cause", "Phase", "Status"]
 
 
 class Status(enum.Enum):
@@ -29,6 +29,10 @@ class Status(enum.Enum):
     UNKNOWN = "unknown"
     NOT_ATTEMPTED = "not_attempted"
     HANDED_OVER = "handed_over"
+
+
+REACHED: Final = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
+"""It went as it should, as far as a sender can see."""
 
 
 class Phase(enum.Enum):

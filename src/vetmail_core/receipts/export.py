@@ -14,7 +14,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.receipts.causes import Cause, Status
+from vetmail_core.receipts.causes import REACHED, Cause, Status
 from vetmail_core.recipients import ExclusionReason
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def text_of(report: Report) -> str:
     groups: dict[tuple[Status, Cause | None], list[Outcome]] = {}
     for receipt in report.failures:
         for outcome in receipt.outcomes:
-            if outcome.status not in {Status.ACCEPTED, Status.HANDED_OVER}:
+            if outcome.status not in REACHED:
                 # What put somebody in doubt does not change what there is to do about it.
                 cause = None if outcome.status is Status.UNKNOWN else outcome.cause
                 groups.setdefault((outcome.status, cause), []).append(outcome)
@@ -122,7 +122,7 @@ def csv_of(report: Report) -> str:
     rows.writerow(_COLUMNS)
     for receipt in report.failures:
         for outcome in receipt.outcomes:
-            if outcome.status in {Status.ACCEPTED, Status.HANDED_OVER}:
+            if outcome.status in REACHED:
                 continue
             mailbox, reply = outcome.mailbox, outcome.reply
             row = (

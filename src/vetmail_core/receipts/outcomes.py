@@ -13,7 +13,7 @@ import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.errors import RecipientsError
-from vetmail_core.receipts.causes import Cause, Status
+from vetmail_core.receipts.causes import REACHED, Cause, Status
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
@@ -191,10 +191,7 @@ class Receipt:
     @property
     def ok(self) -> bool:
         """Whether every recipient was accepted or handed over."""
-        for outcome in self.outcomes:
-            if outcome.status is not Status.ACCEPTED and outcome.status is not Status.HANDED_OVER:
-                return False
-        return True
+        return all(outcome.status in REACHED for outcome in self.outcomes)
 
     @property
     def queue_id(self) -> str:

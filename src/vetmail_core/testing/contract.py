@@ -11,7 +11,7 @@ import unittest
 from typing import TYPE_CHECKING, ClassVar
 
 from vetmail_core.errors import TransportError
-from vetmail_core.receipts import Status
+from vetmail_core.receipts.causes import REACHED
 from vetmail_core.testing.builders import email
 from vetmail_core.testing.faults import Faults
 from vetmail_core.transports.base import Transport
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from vetmail_core.receipts import Receipt
 
 __all__ = ["TransportContract"]
-
-_REACHED = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
 
 
 class TransportContract:
@@ -83,7 +81,7 @@ class TransportContract:
         (receipt,) = self._deliver(Faults(), [one])
         answered = sorted(outcome.mailbox.address_key for outcome in receipt.outcomes)
         assert answered == sorted(mailbox.address_key for mailbox in one.recipients.all)
-        assert {outcome.status for outcome in receipt.outcomes} <= _REACHED
+        assert {outcome.status for outcome in receipt.outcomes} <= REACHED
 
     def test_no_email_gives_no_receipt(self) -> None:
         """Nothing in, nothing out, and no error."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from vetmail_core.address import Mailbox, parse_mailbox
-from vetmail_core.receipts import Status
+from vetmail_core.receipts.causes import REACHED, Status
 from vetmail_core.testing.matching import Comparison, Matcher
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ __all__ = [
 
 _LINES: Final = 20
 _BOXES: Final = ("to", "cc", "bcc")
-_REACHED: Final = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
 _VERBS: Final = {
     Status.REFUSED: "was refused",
     Status.DEFERRED: "was deferred",
@@ -49,7 +48,7 @@ def sent_line(delivery: Delivery) -> str:
         boxes.append(f"cc={_listed(recipients.cc)}")
     boxes.append(f"bcc={_listed(recipients.bcc)}")
     line = f"  #{delivery.number} {' '.join(boxes)} subject={delivery.email.content.subject!r}"
-    troubles = [outcome for outcome in delivery.receipt.outcomes if outcome.status not in _REACHED]
+    troubles = [outcome for outcome in delivery.receipt.outcomes if outcome.status not in REACHED]
     return f"{line}{''.join(f' [{_trouble(outcome)}]' for outcome in troubles[:3])}"
 
 
@@ -103,7 +102,7 @@ def unclaimed_mail(deliveries: Sequence[Delivery]) -> str:
         "hint: assert_sent(...) what you expect, ignore(...) what does not matter; else here is the bug."
     ]
     missed = [
-        one for delivery in deliveries for one in delivery.receipt.outcomes if one.status not in _REACHED
+        one for delivery in deliveries for one in delivery.receipt.outcomes if one.status not in REACHED
     ]
     if missed:
         asked = f'assert_sent({missed[0].status.value}="{missed[0].mailbox.addr_spec}")'
@@ -221,7 +220,7 @@ def _where(mailbox: Mailbox, box: str, delivery: Delivery) -> list[str]:
     hints += [
         f"email #{delivery.number}: {_trouble(outcome)}"
         for outcome in delivery.receipt.outcomes
-        if outcome.mailbox.address_key == mailbox.address_key and outcome.status not in _REACHED
+        if outcome.mailbox.address_key == mailbox.address_key and outcome.status not in REACHED
     ]
     return hints
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vetmail_core.testing.matching import Wish
     from vetmail_core.testing.memory_transport import MemoryTransport
 
-__all__ = ["Line", "Outbox", "Watch", "capture"]
+__all__ = ["Line", "Outbox", "Watch", "capture", "unused_trouble"]
 
 
 class Outbox(SentMail):

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Final, Unpack
 
-from vetmail_core.receipts import Status
+from vetmail_core.receipts.causes import REACHED
 from vetmail_core.testing.failure_texts import nothing_expected, nothing_matched, wrong_number
 from vetmail_core.testing.matching import Fields, wishes
 
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from vetmail_core.testing.matching import Delivery, Wish
     from vetmail_core.testing.records import Record
 
-__all__ = ["SentMail"]
+__all__ = ["SentMail", "fits"]
 
-_REACHED: Final = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
 _RESULTS: Final = frozenset({"refused", "deferred", "unknown", "not_attempted"})
 
 
@@ -179,6 +178,6 @@ def _went_out(wanted: Sequence[Wish], delivery: Delivery) -> bool:
     if any(wish.name in _RESULTS for wish in wanted):
         return True
     reached = frozenset(
-        outcome.mailbox.address_key for outcome in delivery.receipt.outcomes if outcome.status in _REACHED
+        outcome.mailbox.address_key for outcome in delivery.receipt.outcomes if outcome.status in REACHED
     )
     return bool(reached) and all(wish.is_met_by(delivery, reached) for wish in wanted)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vetmail_core.preferences.model import EmailPreferences, MailServer, Settings
     from vetmail_core.preferences.providers import Provider
 
-__all__ = ["Case", "error", "hint", "warning"]
+__all__ = ["Case", "hint", "warning"]
 
 
 @attrs.frozen
@@ -48,11 +48,6 @@ class Case:
     def from_is_login(self) -> bool:
         """Whether the provider wants From to be the address of the login."""
         return self.signs_in and self.provider is not None and self.provider.from_is_login
-
-
-def error(setting: str, message: str, advice: str) -> Problem:
-    """It stops mail."""
-    return Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice)
 
 
 def warning(setting: str, message: str, advice: str) -> Problem:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.preferences.checks.case import error, hint, warning
+from vetmail_core.preferences._rules import error
+from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import TlsMethod
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vetmail_core.preferences.checks.case import error, hint, warning
+from vetmail_core.preferences._rules import error
+from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import AuthenticationType
 
 if TYPE_CHECKING:
