@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -287,8 +288,8 @@ def test_whoever_was_waited_for_is_not_in_doubt(
 ) -> None:
     """The email whose wait was ended had not begun to leave, and that is known without a ledger too."""
     clock = FakeClock()
-    ledger = SqliteLedger(":memory:") if remembered else None
-    with Mailer(waiting(600_000), clock=clock) as mailer:
+    book = SqliteLedger(":memory:") if remembered else contextlib.nullcontext()
+    with book as ledger, Mailer(waiting(600_000), clock=clock) as mailer:
         report = mailer.send_bulk(list(emails(5)), ledger=ledger, cancel=lambda: sum(clock.slept) > 30)
     assert (report.accepted, report.unknown, report.not_attempted) == (1, 0, 4)
     assert len(smtpd.emails) == 1
