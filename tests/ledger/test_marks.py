@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vetmail_core import SqliteLedger, deliver_once
+from vetmail_core._file_lock import try_lock
 from vetmail_core.ledger import LedgerState
 from vetmail_core.ledger.marks import SLOTS, DeadRun, Mark, RunMarks, boot_identity, stray_runs
 
@@ -97,19 +98,16 @@ def test_a_file_of_marks_that_somebody_clears_up_too_early_is_made_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between making and locking it; the run would not be known to live."""
-    from vetmail_core.ledger import marks as module  # noqa: PLC0415 - the function is replaced in it
-
     cleared: list[str] = []
-    lock = module._try_lock
 
-    def clear_up_first(descriptor: int) -> bool:
+    def clear_up_first(descriptor: int, *, byte: int) -> bool:
         if not cleared:
             for file in path.parent.glob("*-run-*"):
                 cleared.append(file.name)
                 file.unlink()
-        return lock(descriptor)
+        return try_lock(descriptor, byte=byte)
 
-    monkeypatch.setattr(module, "_try_lock", clear_up_first)
+    monkeypatch.setattr("vetmail_core.ledger.marks.try_lock", clear_up_first)
     made = RunMarks(path)
     assert len(cleared) == 1
     assert stray_runs(path) == (made.run,)

@@ -22,17 +22,12 @@ import errno
 import mmap
 import os
 import secrets
-import sys
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
+from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import SystemClock
-
-if sys.platform == "win32":  # pragma: no cover - measured on Linux
-    import msvcrt
-else:
-    import fcntl
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,18 +72,6 @@ def _same_boot(one: str, other: str) -> bool:
     return one == other
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":  # pragma: no cover - measured on Linux
-            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _fill(descriptor: int) -> None:
     """Write every byte, so that a full disk shows now and not as a crash at a mark."""
     header = f"{boot_identity()}\n{os.getpid()}\n".encode("ascii")
@@ -118,7 +101,7 @@ class RunMarks:
             try:
                 _fill(descriptor)
                 # Somebody clearing up may have taken the file away before it was locked.
-                if _try_lock(descriptor) and self._path.exists():
+                if try_lock(descriptor, byte=_LOCKED_BYTE) and self._path.exists():
                     self._map = mmap.mmap(descriptor, _SIZE)
                     break
             except BaseException:
@@ -172,7 +155,7 @@ class DeadRun:
             self._file = self._path.open("rb")
         except FileNotFoundError:
             return
-        self.alive = not _try_lock(self._file.fileno())
+        self.alive = not try_lock(self._file.fileno(), byte=_LOCKED_BYTE)
         if not self.alive:
             content = self._file.read(_LOCKED_BYTE)
             boot = content.partition(b"\n")[0].decode("ascii", "replace")

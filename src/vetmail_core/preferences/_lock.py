@@ -1,16 +1,16 @@
 """One writer at a time, across processes.
 
 What it is for: making "look whether the file changed, then replace it" one step for everybody. What it
-refuses: to wait for ever. Its law: the system gives the lock back when its holder dies, so a crash locks
-nobody out.
+refuses: to wait for ever. Its law: whoever waits is let in, or told that somebody else is saving.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING, Final
+
+from vetmail_core._file_lock import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,7 +39,7 @@ def locked(path: Path, *, clock: Clock) -> Generator[None]:
     descriptor = _open(path)
     try:
         give_up = clock.monotonic() + _PATIENCE
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if clock.monotonic() >= give_up:
                 raise TimeoutError(0, f"another program has been saving it for {_PATIENCE:.0f} seconds")
             clock.sleep(_PAUSE)
@@ -56,26 +56,3 @@ def _open(path: Path) -> int:
         if not path.exists():
             raise
         return os.open(path, os.O_RDONLY)
-
-
-if sys.platform == "win32":  # pragma: no cover - runs on Windows only
-
-    def _try_lock(descriptor: int) -> bool:
-        import msvcrt  # noqa: PLC0415 - exists on Windows only
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-
-    def _try_lock(descriptor: int) -> bool:
-        import fcntl  # noqa: PLC0415 - exists on Unix only
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
