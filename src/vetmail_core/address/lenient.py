@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from vetmail_core.address.addr_spec import checked_address
 from vetmail_core.address.faults import Fault
 from vetmail_core.address.names import NAME_LIMIT
-from vetmail_core.address.nesting import Nesting, outside_quotes
+from vetmail_core.address.nesting import Nesting, outside_quotes, trimmed
 from vetmail_core.errors import AddressErrorCode
 
 if TYPE_CHECKING:
@@ -105,10 +105,7 @@ def _is_whole_entry(text: str, start: int, at: int, closing: int) -> bool:
 
 
 def _entry(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    while start < end and text[start] in _ENDS:
-        start += 1
-    while end > start and text[end - 1] in _ENDS:
-        end -= 1
+    start, end = trimmed(text, start, end, _ENDS)
     if text[start:end].strip(f"{_ENDS},;"):
         yield start, end
 
@@ -130,12 +127,7 @@ def repaired(entry: str) -> str:
 
 
 def _span(characters: list[str]) -> tuple[int, int]:
-    start, end = 0, len(characters)
-    while start < end and characters[start] in _ENDS:
-        start += 1
-    while end > start and characters[end - 1] in _ENDS:
-        end -= 1
-    return start, end
+    return trimmed(characters, 0, len(characters), _ENDS)
 
 
 def _unwrap(characters: list[str]) -> None:

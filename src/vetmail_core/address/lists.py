@@ -18,7 +18,7 @@ from vetmail_core.address.faults import Fault, as_text
 from vetmail_core.address.lenient import lenient_entries, repaired
 from vetmail_core.address.mailbox import Mailbox, mailbox_of_checked
 from vetmail_core.address.names import NAME_LIMIT
-from vetmail_core.address.nesting import Nesting
+from vetmail_core.address.nesting import Nesting, trimmed
 from vetmail_core.address.rules import LENIENT, ONE, in_list
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
 
@@ -86,7 +86,7 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
         if lenient:
             start, end = next(lenient_entries(text, separator=""), (0, 0))
             return _read_lenient(text, start, end)
-        start, end = _trimmed(text, 0, len(text), _BLANKS)
+        start, end = trimmed(text, 0, len(text), _BLANKS)
         return read_entry(Nesting(text), start, end, ONE)
     except Fault as fault:
         raise fault.as_error(text) from None
@@ -180,7 +180,7 @@ def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
         end = nesting.entry_end(start, separator)
         position = end + 1
         try:
-            yield read_entry(nesting, start, _trimmed(text, start, end, _LIST_BLANKS)[1], rules)
+            yield read_entry(nesting, start, trimmed(text, start, end, _LIST_BLANKS)[1], rules)
         except Fault as fault:
             yield fault
 
@@ -200,7 +200,7 @@ def _read_lenient(text: str, start: int, end: int) -> Mailbox:
         return made
     piece = repaired(text[start:end])
     try:
-        first, last = _trimmed(piece, 0, len(piece), _BLANKS)
+        first, last = trimmed(piece, 0, len(piece), _BLANKS)
         return read_entry(Nesting(piece), first, last, LENIENT)
     except Fault as fault:
         raise fault.moved(start) from None
@@ -213,15 +213,6 @@ def _made_fast(found: re.Match[str]) -> Mailbox | None:
     shown = name or quoted or ""
     key = plain_key(address)
     return mailbox_of_checked(address, key, shown) if key and len(shown) <= NAME_LIMIT else None
-
-
-def _trimmed(text: str, start: int, end: int, blanks: str) -> tuple[int, int]:
-    """The offsets without the blanks at both ends."""
-    while start < end and text[start] in blanks:
-        start += 1
-    while end > start and text[end - 1] in blanks:
-        end -= 1
-    return start, end
 
 
 def _refuse_long(text: str) -> None:

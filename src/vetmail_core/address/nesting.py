@@ -9,11 +9,14 @@ together.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vetmail_core.address.addr_spec import QUOTED
 
-__all__ = ["Nesting", "outside_quotes"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Nesting", "outside_quotes", "trimmed"]
 
 _LITERAL: Final = re.compile(r"\[[^\[\]@<>]*+\]")
 """A closed domain literal. No address and no other bracket fits into one, so none is looked for beyond."""
@@ -28,6 +31,15 @@ _STOPS: Final = {
     ";": re.compile(r'[\\"(\[;]'),
     ",": re.compile(r'[\\"(\[,]'),
 }
+
+
+def trimmed(text: Sequence[str], start: int, end: int, blanks: str) -> tuple[int, int]:
+    """The offsets of a piece of input without the blanks at both its ends."""
+    while start < end and text[start] in blanks:
+        start += 1
+    while end > start and text[end - 1] in blanks:
+        end -= 1
+    return start, end
 
 
 def outside_quotes(piece: str) -> str:
