@@ -32,6 +32,7 @@ __all__ = [
     "expand_context",
     "place_roles",
     "refuse_private_copies",
+    "typed",
     "why_excluded",
 ]
 
@@ -44,6 +45,17 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[M
     if isinstance(value, str):
         return parse_mailbox_list(value)
     return tuple(map(as_mailbox, value))
+
+
+def typed(
+    box: Iterable[Mailbox | str] | Mailbox | str | None, separator: str
+) -> Iterable[Mailbox | str] | Mailbox | None:
+    """Split what was typed into a box at the preferences' separator; what is no text goes through as it is.
+
+    Raises:
+        AddressListError: an entry is no mailbox.
+    """
+    return parse_mailbox_list(box, separator=separator) if isinstance(box, str) else box
 
 
 @attrs.frozen

@@ -34,7 +34,7 @@ from vetmail_core import (
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from vetmail_core import Transport
@@ -76,7 +76,9 @@ def test_the_separator_is_the_preferences(preferences: EmailPreferences, countin
     ],
     ids=["string", "mailbox", "list of strings", "tuple of mailboxes", "set"],
 )
-def test_recipients_come_in_any_form(preferences: EmailPreferences, counting: Make, to: Any) -> None:  # noqa: ANN401 - that is the point
+def test_recipients_come_in_any_form(
+    preferences: EmailPreferences, counting: Make, to: Iterable[Mailbox | str] | Mailbox | str
+) -> None:
     """One mailbox, a string, or any iterable of both."""
     with Mailer(preferences, transport=counting()) as mailer:
         assert [m.addr_spec for m in mailer.send(HELLO, to=to).accepted] == ["ann@example.com"]
@@ -103,7 +105,7 @@ def test_a_context_adds_its_roles(preferences: EmailPreferences, counting: Make)
             HELLO,
             to="ann@example.com",
             context="occurrence_class",
-            people={"class_staff": [Person("kim@example.com", name="Kim Lee")]},
+            people={"class_staff": Person("kim@example.com", name="Kim Lee")},
         )
         alone = mailer.send(HELLO, to="ann@example.com", context="occurrence_class")
     assert [m.addr_spec for m in receipt.email.recipients.cc] == ["kim@example.com"]

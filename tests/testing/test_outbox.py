@@ -195,7 +195,8 @@ def test_a_plan_tells_whom_it_left_out() -> None:
 def test_an_email_tells_whom_its_context_left_out_and_its_receipt_is_watched() -> None:
     """The receipt that names them is a copy; reading it is a look like any other."""
     outbox = Outbox()
-    people = {"client": (one for one in [a_student("Sam", active=False), a_student("Pat")])}
+    clients = (one for one in [a_student("Sam", active=False), a_student("Pat")])
+    people = {"client": clients, "guardian": a_student("Mary")}
     receipt = outbox.mailer().send(content(), context="client", people=people)
     assert len(outbox.unclaimed) == 1
     assert receipt.warnings == ("Client: Sam is archived or no longer active",)

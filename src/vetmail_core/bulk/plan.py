@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.address import parse_mailbox_list
 from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
@@ -30,6 +29,7 @@ from vetmail_core.recipients import (
     Recipients,
     place_roles,
     refuse_private_copies,
+    typed,
     why_excluded,
 )
 from vetmail_core.sender import Sender
@@ -276,14 +276,14 @@ def plan_bulk(
     _check_choice("context_copies", context_copies)
     preferences = EmailPreferences() if preferences is None else preferences
     separator = preferences.settings.address_separator
-    typed = Recipients(cc=_typed(cc, separator), bcc=_typed(bcc, separator))
-    refuse_private_copies(context, typed)
+    copied = Recipients(cc=typed(cc, separator), bcc=typed(bcc, separator))
+    refuse_private_copies(context, copied)
     roles = _copied_roles(context, shared, preferences)
     return BulkPlan(
         content=content,
         people=people,
         sender=sender if isinstance(sender, Sender) else Sender(sender),
-        typed=typed,
+        typed=copied,
         copies=copies,
         roles=roles,
         shared=place_roles(shared, roles, marketing=marketing),
@@ -298,12 +298,6 @@ def _check_choice(name: str, choice: object) -> None:
         raise RecipientsError(
             f"{name} is BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT, and here came {choice!r}"
         )
-
-
-def _typed(
-    mailboxes: Iterable[Mailbox | str] | Mailbox | str | None, separator: str
-) -> Iterable[Mailbox | str] | Mailbox | None:
-    return parse_mailbox_list(mailboxes, separator=separator) if isinstance(mailboxes, str) else mailboxes
 
 
 def _copied_roles(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from vetmail_core.address import Mailbox, parse_mailbox_list
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
@@ -29,6 +29,7 @@ from vetmail_core.recipients import (
     Recipients,
     expand_context,
     refuse_private_copies,
+    typed,
 )
 from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.contexts import EmailContext
     from vetmail_core.ledger import Ledger
     from vetmail_core.message import Content
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["Mailer", "RunInterrupted"]
 
 _MOST_UNTRIED_LISTED: Final = 10_000  # of a stopped run; a million merged emails would fill the memory
-_NO_HEADERS: Final[dict[str, str]] = {}
-_NOBODY: Final[dict[str, tuple[Person, ...]]] = {}
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_NOBODY: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
 class RunInterrupted(KeyboardInterrupt):
@@ -108,11 +110,11 @@ class Mailer:
         self,
         content: Content,
         *,
-        to: str | Iterable[Mailbox | str] = (),
-        cc: str | Iterable[Mailbox | str] = (),
-        bcc: str | Iterable[Mailbox | str] = (),
+        to: Iterable[Mailbox | str] | Mailbox | str | None = (),
+        cc: Iterable[Mailbox | str] | Mailbox | str | None = (),
+        bcc: Iterable[Mailbox | str] | Mailbox | str | None = (),
         context: EmailContext | str | None = None,
-        people: Mapping[str, Iterable[Person]] | None = None,
+        people: Mapping[str, Iterable[Person] | Person] | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Receipt:
         """Send one email.
@@ -137,7 +139,8 @@ class Mailer:
             AddressError: a mailbox that is none.
             PreferencesError: no sender or no login can be worked out.
         """
-        recipients = Recipients(self._split(to), self._split(cc), self._split(bcc))
+        separator = self.preferences.settings.address_separator
+        recipients = Recipients(typed(to, separator), typed(cc, separator), typed(bcc, separator))
         left_out: tuple[str, ...] = ()
         if context is None and people:
             raise RecipientsError(
@@ -146,7 +149,7 @@ class Mailer:
             )
         if context is not None:
             expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
-            left_out = _left_out(expansion, context, self.preferences, typed=bool(recipients.to))
+            left_out = _left_out(expansion, context, self.preferences, addressed=bool(recipients.to))
             recipients |= expansion.recipients
             if not recipients:
                 raise RecipientsError(
@@ -172,14 +175,14 @@ class Mailer:
     def plan_bulk(
         self,
         content: Content | Callable[[Person], Content],
-        people: Iterable[Person],
+        people: Iterable[Person] | Person,
         *,
-        cc: str | Iterable[Mailbox | str] = (),
-        bcc: str | Iterable[Mailbox | str] = (),
+        cc: Iterable[Mailbox | str] | Mailbox | str | None = (),
+        bcc: Iterable[Mailbox | str] | Mailbox | str | None = (),
         context: EmailContext | str | None = None,
-        shared: Mapping[str, Iterable[Person]] = _NOBODY,
+        shared: Mapping[str, Iterable[Person] | Person] = _NOBODY,
         marketing: bool = False,
-        batch: str = "",
+        batch: str | int = "",
     ) -> BulkPlan:
         """Plan one email for each person; nothing is sent.
 
@@ -191,8 +194,8 @@ class Mailer:
             content,
             people,
             sender=self._sender(),
-            cc=self._split(cc),
-            bcc=self._split(bcc),
+            cc=cc,
+            bcc=bcc,
             copies=self.preferences.settings.bulk_copies,
             context=context,
             shared=shared,
@@ -318,13 +321,6 @@ class Mailer:
                 self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
         return self._transport
 
-    def _split(self, mailboxes: str | Iterable[Mailbox | str]) -> tuple[Mailbox | str, ...]:
-        if isinstance(mailboxes, str):
-            return parse_mailbox_list(mailboxes, separator=self.preferences.settings.address_separator)
-        if isinstance(mailboxes, Mailbox):
-            return (mailboxes,)
-        return tuple(mailboxes)
-
 
 def _never() -> bool:
     return False
@@ -360,11 +356,11 @@ def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
 
 
 def _left_out(
-    expansion: Expansion, context: EmailContext | str, preferences: EmailPreferences, *, typed: bool
+    expansion: Expansion, context: EmailContext | str, preferences: EmailPreferences, *, addressed: bool
 ) -> tuple[str, ...]:
     """Whom a context does not reach, for the receipt's warnings; the email itself goes all the same."""
     types = preferences.recipient_types(context)
-    empty = [role for role in expansion.empty_roles if not (typed and types[role] is RecipientType.TO)]
+    empty = [role for role in expansion.empty_roles if not (addressed and types[role] is RecipientType.TO)]
     return (
         *(exclusion.detail for exclusion in expansion.exclusions),
         *(f"nobody to write to as {ROLE_LABELS.get(role, role)}" for role in empty),

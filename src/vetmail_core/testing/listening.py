@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.mailer import Mailer
+from vetmail_core.people import as_people
 from vetmail_core.recipients import expand_context
 
 if TYPE_CHECKING:
@@ -46,15 +47,15 @@ class ListeningMailer(Mailer):
         self,
         content: Content,
         *,
-        to: str | Iterable[Mailbox | str] = (),
-        cc: str | Iterable[Mailbox | str] = (),
-        bcc: str | Iterable[Mailbox | str] = (),
+        to: Iterable[Mailbox | str] | Mailbox | str | None = (),
+        cc: Iterable[Mailbox | str] | Mailbox | str | None = (),
+        bcc: Iterable[Mailbox | str] | Mailbox | str | None = (),
         context: EmailContext | str | None = None,
-        people: Mapping[str, Iterable[Person]] | None = None,
+        people: Mapping[str, Iterable[Person] | Person] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Send, and tell the outbox who was left out; see `Mailer.send`."""
-        held = {role: tuple(some) for role, some in (people or {}).items()}
+        held = {role: as_people(some) for role, some in (people or {}).items()}
         if context is not None:
             self._outbox.heard(expand_context(context, held, self.preferences).exclusions)
         receipt = super().send(
