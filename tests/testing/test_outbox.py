@@ -196,8 +196,9 @@ def test_an_email_tells_whom_its_context_left_out_and_its_receipt_is_watched() -
     """The receipt that names them is a copy; reading it is a look like any other."""
     outbox = Outbox()
     clients = (one for one in [a_student("Sam", active=False), a_student("Pat")])
-    people = {"client": clients, "guardian": a_student("Mary")}
-    receipt = outbox.mailer().send(content(), context="client", people=people)
+    receipt = outbox.mailer().send(
+        content(), context="client", people={"client": clients, "guardian": a_student("Mary")}
+    )
     assert len(outbox.unclaimed) == 1
     assert receipt.warnings == ("Client: Sam is archived or no longer active",)
     assert not outbox.unclaimed
