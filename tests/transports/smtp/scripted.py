@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 ALL = ("PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN", "CHUNKING")
 PATIENCE = Deadlines(connect=5, greeting=5, command=5, tls=5, auth=5, data=5, body=5, dot=5, quit=1)
+HURRY = Deadlines(
+    connect=0.4, greeting=0.4, command=0.4, tls=0.4, auth=0.4, data=0.4, body=0.4, dot=0.4, quit=0.2
+)
 
 
 class Received(NamedTuple):

@@ -1,0 +1,232 @@
+"""Logins: passwords, staff, tokens, and what becomes of a login that does not do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.transports.smtp.anna import ANNA, GOOD, SECRET
+from tests.transports.smtp.outcomes import first
+
+from vetmail_core.credentials import EnvironmentSecret, Login, PlainSecret
+from vetmail_core.errors import PreferencesError, TransportError
+from vetmail_core.preferences import AuthenticationType, MailServer
+from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp import Limits, SmtpTransport
+
+if TYPE_CHECKING:
+    from tests.transports.smtp.scripted import Connect, Make, MakeSome, Serve
+
+    from vetmail_core.transports.smtp import Pipelining
+
+PASSWORD, OAUTH2 = AuthenticationType.PASSWORD, AuthenticationType.OAUTH2
+TOKENS = tuple(f"user=anna@example.com\x01auth=Bearer {token}\x01\x01" for token in ("good", "newer"))
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_a_password_beyond_ascii_logs_in(serve: Serve, connect: Connect, email: Make, mechanism: str) -> None:
+    """On this machine without TLS too."""
+    server = serve(mechanisms=("CRAM-MD5", mechanism), good=(GOOD,))
+    assert first(connect(server, **ANNA).deliver([email()])).status.value == "accepted"
+
+
+def test_a_staff_member_s_login_is_used_instead_of_the_shared_one(
+    serve: Serve, connect: Connect, email: Make
+) -> None:
+    """Individual staff logins."""
+    server = serve(mechanisms=("PLAIN",), good=("\0ben@example.com\0ben's own",))
+    login = Login("ben@example.com", PlainSecret("ben's own"))
+    assert first(connect(server, login=login, **ANNA).deliver([email()])).status.value == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        ("535 5.7.139 no", Cause.AUTHENTICATION),
+        ("534 5.7.9 Application-specific password required", Cause.APP_PASSWORD_NEEDED),
+        ("550 5.7.30 Basic authentication is not supported", Cause.BASIC_AUTH_RETIRED),
+    ],
+)
+def test_a_refused_login_stops_the_run_at_once(
+    serve: Serve, connect: Connect, emails: MakeSome, reply: str, cause: Cause
+) -> None:
+    """One try, and every email is NOT_ATTEMPTED with the server's words."""
+    server = serve(mechanisms=("PLAIN", "LOGIN")).always("AUTH", reply)
+    receipts = list(connect(server, **ANNA).deliver(emails(3)))
+    assert {receipt.outcomes[0].cause for receipt in receipts} == {cause}
+    assert {receipt.outcomes[0].phase for receipt in receipts} == {Phase.AUTH}
+    assert {str(receipt.reply) for receipt in receipts} == {reply}
+    assert server.verbs.count("AUTH") == 1
+
+
+def test_a_login_refused_in_passing_is_tried_three_times(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """454 4.7.0: with pauses, and then the run stops."""
+    server = serve(mechanisms=("PLAIN",)).always("AUTH", "454 4.7.0 later")
+    receipts = list(connect(server, **ANNA).deliver(emails(2)))
+    assert {receipt.outcomes[0].status.value for receipt in receipts} == {"not_attempted"}
+    assert server.verbs.count("AUTH") == 3
+
+
+def test_no_password_is_sent_in_the_clear_beyond_this_machine(
+    serve: Serve, connect: Connect, email: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the caller says so."""
+    server = serve(mechanisms=("PLAIN",), good=(GOOD,))
+    monkeypatch.setattr("vetmail_core.transports.smtp.session.is_loopback", lambda _address: False)
+    outcome = first(connect(server, **ANNA).deliver([email()]))
+    assert (outcome.status.value, outcome.cause, outcome.phase) == ("not_attempted", Cause.TLS, Phase.AUTH)
+    assert server.logins == []
+    transport = connect(server, allow_cleartext_auth=True, **ANNA)
+    assert first(transport.deliver([email()])).status.value == "accepted"
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_a_token_is_asked_for_at_each_connect(
+    serve: Serve, connect: Connect, emails: MakeSome, mechanism: str
+) -> None:
+    """Never kept beyond it."""
+    server = serve(mechanisms=(mechanism,))
+    bearer = f"n,a=anna@example.com,\x01host=127.0.0.1\x01port={server.port}\x01auth=Bearer good\x01\x01"
+    server.good = (*TOKENS, bearer)
+    asked: list[int] = []
+
+    def token() -> str:
+        asked.append(1)
+        return "good"
+
+    transport = connect(
+        server,
+        token=token,
+        authentication=OAUTH2,
+        username="anna@example.com",
+        limits=Limits(messages_per_connection=2),
+    )
+    assert all(receipt.ok for receipt in transport.deliver(emails(4)))
+    assert len(asked) == server.connections == 2
+
+
+def test_a_token_that_ran_out_is_renewed_once_at_login(serve: Serve, connect: Connect, email: Make) -> None:
+    """After a 535 the function is asked again; the reason's challenge is answered with an empty line."""
+    server = serve(mechanisms=("XOAUTH2",), good=TOKENS)
+    tokens = ["old", "newer"]
+    transport = connect(
+        server, token=lambda: tokens.pop(0), authentication=OAUTH2, username="anna@example.com"
+    )
+    assert first(transport.deliver([email()])).status.value == "accepted"
+    assert tokens == []
+    assert "" in server.heard
+
+
+def test_a_token_refused_twice_stops_the_run(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+    """The status the server gave is shown."""
+    server = serve(mechanisms=("XOAUTH2",), good=TOKENS)
+    transport = connect(server, token=lambda: "old", authentication=OAUTH2, username="anna@example.com")
+    receipts = list(transport.deliver(emails(2)))
+    assert {receipt.outcomes[0].cause for receipt in receipts} == {Cause.AUTHENTICATION}
+    assert "the token's status: 401" in receipts[0].warnings[0]
+    assert server.verbs.count("AUTH") == 2
+
+
+def test_a_token_that_runs_out_in_the_middle_costs_a_connection_not_the_mail(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """530 in the middle of a session: a new token, and the message goes again, once."""
+    server = serve(mechanisms=("XOAUTH2",), good=TOKENS).script("MAIL", None, None, "530 5.7.57 expired")
+    transport = connect(
+        server,
+        token=lambda: "good",
+        authentication=OAUTH2,
+        username="anna@example.com",
+        pipelining=mode,
+        limits=Limits(chunking_window=1),
+    )
+    receipts = list(transport.deliver(emails(4)))
+    assert all(receipt.ok for receipt in receipts)
+    assert len(server.received) == 4
+    assert server.verbs.count("AUTH") == 2
+
+
+def test_a_token_function_that_fails_stops_the_run_without_its_words(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Its text may hold a secret; its kind is enough."""
+    server = serve(mechanisms=("XOAUTH2",))
+
+    def token() -> str:
+        raise RuntimeError(SECRET)
+
+    transport = connect(server, token=token, authentication=OAUTH2, username="anna@example.com")
+    receipts = list(transport.deliver(emails(2)))
+    assert receipts[0].warnings == ("the password or token could not be fetched (RuntimeError)",)
+    assert receipts[1].outcomes[0].cause is Cause.AUTHENTICATION
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"authentication": OAUTH2, "token": lambda: "to\x01ken"}, "no OAuth login can carry"),
+        ({"authentication": OAUTH2, "token": lambda: None}, "TypeError"),
+        ({"authentication": OAUTH2, "token": lambda: b"token"}, "TypeError"),
+    ],
+)
+def test_a_login_that_cannot_be_written_stops_the_run(
+    serve: Serve, connect: Connect, emails: MakeSome, options: dict[str, object], words: str
+) -> None:
+    """An answer for every email, and no exception in the middle of a run."""
+    server = serve(mechanisms=("PLAIN", "XOAUTH2"))
+    receipts = list(connect(server, username="anna@example.com", **options).deliver(emails(2)))
+    for receipt in receipts:
+        outcome = receipt.outcomes[0]
+        assert (outcome.status.value, outcome.cause) == ("not_attempted", Cause.AUTHENTICATION)
+        assert outcome.phase is Phase.AUTH
+        assert words in receipt.warnings[0]
+    assert "AUTH" not in server.verbs
+
+
+def test_a_missing_password_is_told_before_any_email_is_pulled(
+    serve: Serve, connect: Connect, emails: MakeSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller can mend it; nothing is lost."""
+    monkeypatch.delenv("VETMAIL_TEST_PASSWORD", raising=False)
+    server = serve(mechanisms=("PLAIN",))
+    options = ANNA | {"password": EnvironmentSecret("VETMAIL_TEST_PASSWORD")}
+    feed = iter(emails(2))
+    with pytest.raises(PreferencesError, match="VETMAIL_TEST_PASSWORD"):
+        next(connect(server, **options).deliver(feed))
+    assert len(list(feed)) == 2
+
+
+@pytest.mark.parametrize(
+    ("server", "setting"),
+    [
+        (MailServer(), "mail_server.host"),
+        (MailServer(host="m.example.com", authentication=PASSWORD), "mail_server.username"),
+        (MailServer(host="m.example.com", authentication=PASSWORD, username="anna"), "mail_server.password"),
+    ],
+)
+def test_a_transport_without_what_it_needs_is_not_made(server: MailServer, setting: str) -> None:
+    """The setting is named."""
+    with pytest.raises(PreferencesError) as caught:
+        SmtpTransport(server)
+    assert [problem.setting for problem in caught.value.problems] == [setting]
+
+
+def test_an_ehlo_name_with_a_line_end_is_refused() -> None:
+    """The command writer looks at it when the transport is made."""
+    with pytest.raises(TransportError, match="control character"):
+        SmtpTransport(MailServer(host="m.example.com"), ehlo_name="me\r\nRSET")
+
+
+def test_the_ehlo_name_is_the_given_one_or_the_socket_s_address(
+    serve: Serve, connect: Connect, email: Make
+) -> None:
+    """Never a name server's answer."""
+    server = serve()
+    list(connect(server, ehlo_name="vettrak.example.com").deliver([email()]))
+    list(connect(server).deliver([email()]))
+    assert [line for line in server.heard if line.startswith("EHLO")] == [
+        "EHLO vettrak.example.com",
+        "EHLO [127.0.0.1]",
+    ]

@@ -1,0 +1,232 @@
+"""The connection's trouble is not the message's: another line, another mode, or a doubt that stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.transports.smtp.outcomes import said, statuses
+
+from vetmail_core.address import Mailbox
+from vetmail_core.message import Content, Email
+from vetmail_core.receipts import Cause, Phase, Status
+from vetmail_core.recipients import Recipients
+from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining
+
+if TYPE_CHECKING:
+    from tests.transports.smtp.scripted import Act, Connect, MakeSome, Serve
+
+OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "dot"])
+def test_421_means_another_connection_and_no_blame(
+    serve: Serve, connect: Connect, emails: MakeSome, step: str, mode: Pipelining
+) -> None:
+    """Wherever it comes, the message goes again, and once."""
+    if step == "DATA" and mode is CHUNKING:
+        step = "RSET"
+    server = serve().script(step, None, "421 4.3.2 closing")
+    receipts = list(connect(server, pipelining=mode).deliver(emails(5)))
+    assert statuses(receipts) == ["accepted"] * 5
+    assert sorted(one.recipients[0] for one in server.received) == [
+        f"p{number}@example.com" for number in range(5)
+    ]
+    assert server.connections == 2
+
+
+def test_421_for_the_third_time_defers_the_message(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """And the run goes on with the next one."""
+    server = serve()
+    server.always("RCPT p0@example.com", "421 4.3.2 closing")
+    receipts = list(connect(server, pipelining=mode).deliver(emails(2)))
+    assert statuses(receipts) == ["deferred", "accepted"]
+    assert said(receipts[0]) == [("p0@example.com", "deferred", "connection")]
+    assert receipts[0].outcomes[0].phase is Phase.RCPT
+    assert receipts[0].attempts == 3
+
+
+def test_a_server_that_takes_few_messages_a_connection_gets_them_all(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """421 after two messages, again and again, even in the middle of a window."""
+    server = serve().script("MAIL", *[None, None, "421 4.7.0 enough for now"] * 10)
+    receipts = list(connect(server, pipelining=mode).deliver(emails(7)))
+    assert statuses(receipts) == ["accepted"] * 7
+    assert sorted(one.recipients[0] for one in server.received) == [
+        f"p{number}@example.com" for number in range(7)
+    ]
+
+
+def test_a_message_out_of_step_gets_one_more_connection(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """503 once is the session's fault; twice it is final."""
+    server = serve().script(
+        "MAIL", None, "503 5.5.1 bad sequence", None, "503 5.5.1 bad sequence", "503 5.5.1 no"
+    )
+    receipts = list(connect(server, pipelining=mode, limits=Limits(chunking_window=1)).deliver(emails(3)))
+    assert statuses(receipts) == ["accepted", "accepted", "refused"]
+    assert said(receipts[2])[0][2] == "protocol"
+
+
+@pytest.mark.parametrize("reply", ["555 5.5.4 no ORCPT", "504 5.5.4 no ORCPT", "501 5.5.4 bad arguments"])
+def test_parameters_a_server_announced_and_refuses_are_left_out_from_then_on(
+    serve: Serve, connect: Connect, emails: MakeSome, reply: str
+) -> None:
+    """A refused ENVID or ORCPT costs one connection, not the mail."""
+    server = serve().script("RCPT", reply)
+    receipts = list(connect(server).deliver(emails(3)))
+    assert statuses(receipts) == ["accepted"] * 3
+    assert ["ORCPT" in line for line in server.heard if line.startswith("RCPT")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["on a used connection", "on a fresh one"])
+def test_too_many_on_mail_gets_a_fresh_connection_first(
+    serve: Serve, connect: Connect, emails: MakeSome, first: object
+) -> None:
+    """452 4.5.3 on MAIL; on a fresh connection it is DEFERRED at once."""
+    reply = "452 4.5.3 too many messages"
+    server = serve().script("MAIL", *([reply] if first else [None, reply]))
+    receipts = list(connect(server, pipelining=ENVELOPE).deliver(emails(2)))
+    assert statuses(receipts) == (["deferred", "accepted"] if first else ["accepted", "accepted"])
+    assert server.connections == (1 if first else 2)
+
+
+def test_the_line_lost_before_the_last_octet_means_send_again(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act], mode: Pipelining
+) -> None:
+    """Nothing can have been delivered."""
+    server = serve().script("MAIL", None, act("drop"))
+    limits = Limits(chunking_window=1)
+    receipts = list(connect(server, pipelining=mode, limits=limits).deliver(emails(3)))
+    expected = ["accepted", "accepted" if mode is not CHUNKING else "unknown", "accepted"]
+    assert statuses(receipts) == expected
+    assert len(server.received) == expected.count("accepted")
+
+
+def test_the_line_lost_after_the_last_octet_is_unknown_and_never_sent_again(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act], mode: Pipelining
+) -> None:
+    """A second copy is worse than a question; the next email goes on."""
+    server = serve().script("dot", None, act("accept_and_drop"))
+    limits = Limits(chunking_window=1)
+    receipts = list(connect(server, pipelining=mode, limits=limits).deliver(emails(4)))
+    assert statuses(receipts) == ["accepted", "unknown", "accepted", "accepted"]
+    outcome = receipts[1].outcomes[0]
+    assert (outcome.cause, outcome.phase, outcome.reply) == (Cause.CONNECTION, Phase.DOT, None)
+    assert receipts[1].warnings == ("the server closed the connection",)
+    assert len(server.received) == 4
+
+
+def test_in_a_window_all_that_left_unanswered_is_unknown(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """What the server had refused before stays refused."""
+    server = serve().script("dot", None, act("drop"))
+    server.always("RCPT bad@example.com", "550 5.1.1 no")
+    two = Email(
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients(to=["bad@example.com", "ok@example.com"]),
+        content=Content("s", "t"),
+    )
+    sent = [*emails(1), two, *emails(2)]
+    receipts = list(connect(server, pipelining=CHUNKING, limits=Limits(chunking_window=3)).deliver(sent))
+    assert statuses(receipts)[0] == "accepted"
+    assert [status for _, status, _ in said(receipts[1])] == ["refused", "unknown"]
+    assert statuses(receipts)[2:] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize("mode", [ENVELOPE, AUTO])
+def test_a_group_that_ends_in_a_close_on_a_fresh_connection_steps_down(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act], mode: Pipelining
+) -> None:
+    """And it is remembered for the host."""
+    server = serve().script("MAIL", act("drop"))
+    transport = connect(server, pipelining=mode)
+    assert statuses(list(transport.deliver(emails(2)))) == ["accepted", "accepted"]
+    assert repr(transport).endswith("off)")
+
+
+def test_the_next_envelope_behind_a_body_steps_down_to_envelopes(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """A server that throws away what stands behind the dot; the second email had no body yet."""
+    server = serve().script("MAIL", None, act("stall"))
+    deadlines = Deadlines(command=0.2, quit=0.2)
+    transport = connect(server, deadlines=deadlines)
+    assert statuses(list(transport.deliver(emails(3)))) == ["accepted"] * 3
+    assert repr(transport).endswith("envelope)")
+
+
+def test_chunking_that_fails_at_first_steps_down_to_auto(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """One message in doubt is the price; that is why the first one goes alone."""
+    server = serve().script("BODY", act("drop"))
+    transport = connect(server, pipelining=CHUNKING)
+    assert statuses(list(transport.deliver(emails(4)))) == ["unknown", "accepted", "accepted", "accepted"]
+    assert repr(transport).endswith("auto)")
+
+
+@pytest.mark.parametrize(
+    ("mode", "step", "octets", "expected"),
+    [
+        (ENVELOPE, "MAIL", b"354 what\r\n", "accepted accepted"),
+        (ENVELOPE, "RCPT", b"354 what\r\n", "accepted accepted"),
+        (OFF, "MAIL", b"250 ok\r\n250 once more\r\n", "accepted accepted"),
+        (OFF, "DATA", b"250 ok\r\n", "accepted accepted"),
+        (ENVELOPE, "dot", b"354 more\r\n", "unknown accepted"),
+        (CHUNKING, "dot", b"354 more\r\n", "unknown accepted"),
+        (CHUNKING, "dot", b"nonsense\r\n", "unknown accepted"),
+        (CHUNKING, "RCPT", b"503 no\r\n", "unknown accepted"),
+    ],
+)
+def test_an_answer_that_cannot_be_the_answer_ends_the_session(
+    serve: Serve,
+    connect: Connect,
+    emails: MakeSome,
+    act: type[Act],
+    mode: Pipelining,
+    step: str,
+    octets: bytes,
+    expected: str,
+) -> None:
+    """Before the last octet the message goes again; after it, it is UNKNOWN."""
+    server = serve().script(step, act("raw", octets))
+    server.script("dot", *([] if step == "dot" else [None, None]))
+    if step == "RCPT" and mode is CHUNKING:
+        server.script("BODY", act("raw", b"250 2.0.0 ok anyway\r\n"))
+    receipts = list(connect(server, pipelining=mode).deliver(emails(2)))
+    assert statuses(receipts) == expected.split()
+    assert {outcome.cause for outcome in receipts[0].outcomes} <= {None, Cause.PROTOCOL}
+
+
+def test_a_refused_rset_ends_the_session(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """After it nobody knows what state the server is in."""
+    server = serve().script("RSET", "500 what").script("RCPT", "550 5.1.1 no")
+    receipts = list(connect(server, pipelining=mode).deliver(emails(3)))
+    assert statuses(receipts) == ["refused", "accepted", "accepted"]
+    assert server.connections == 2
+
+
+def test_a_server_that_never_gets_anything_done_stops_the_run(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """Three tries an email, five emails, and the rest is not attempted."""
+    server = serve().always("MAIL", act("drop"))
+    receipts = list(connect(server).deliver(emails(8)))
+    assert statuses(receipts) == ["deferred"] * 5 + ["not_attempted"] * 3
+    assert {receipt.outcomes[0].cause for receipt in receipts} == {Cause.CONNECTION}
+    assert {receipt.outcomes[0].phase for receipt in receipts} == {Phase.MAIL}
+    assert server.connections == 15
+    assert receipts[-1].outcomes[0].status is Status.NOT_ATTEMPTED
