@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 import trustme
-from tests.transports.misbehaving.rogue import (
-    EVERY_TIME,
-    Certificates,
-    Fault,
-    Rogue,
-    Trial,
-    an_email,
-    complaints,
-    deliver,
-)
+from tests.transports.misbehaving.judge import Trial, an_email, complaints, deliver
+from tests.transports.misbehaving.rogue import EVERY_TIME, Certificates, Fault, Rogue
 
 from vetmail_core import Attachment, Cause, Limits, Phase, Pipelining
 from vetmail_core.credentials import PlainSecret
