@@ -34,7 +34,7 @@ from vetmail_core.ledger import LedgerState
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 
@@ -109,31 +109,31 @@ def people(count: int) -> list[Email]:
 class TestEveryWrapper:
     """What all three keep of a transport's promises."""
 
-    def test_answers_once_for_each_email_in_order(self, wrapped: type[RedirectAll]) -> None:
+    def test_answers_once_for_each_email_in_order(self, wrapped: Callable[[Transport], RedirectAll]) -> None:
         """With the very emails that were handed over."""
         emails = people(7)
-        receipts = list(wrapped(Server(ahead=2)).deliver(iter(emails)))  # type: ignore[call-arg] # a lambda
+        receipts = list(wrapped(Server(ahead=2)).deliver(iter(emails)))
         assert all(receipt.email is email for receipt, email in zip(receipts, emails, strict=True))
         assert all(receipt.ok for receipt in receipts)
 
-    def test_ends_the_transport_inside(self, wrapped: type[RedirectAll]) -> None:
+    def test_ends_the_transport_inside(self, wrapped: Callable[[Transport], RedirectAll]) -> None:
         """As a context manager too."""
         inner = Server()
-        with wrapped(inner) as transport:  # type: ignore[call-arg] # a lambda
+        with wrapped(inner) as transport:
             assert isinstance(transport, Transport)
             assert inner.closed == 0
         assert inner.closed == 1
         transport.close()
         assert "Server()" in repr(transport)
 
-    def test_pulls_lazily(self, wrapped: type[RedirectAll]) -> None:
+    def test_pulls_lazily(self, wrapped: Callable[[Transport], RedirectAll]) -> None:
         """An endless run is fine."""
 
         def endless() -> Iterator[Email]:
             while True:
                 yield an_email("ann@example.com")
 
-        receipts = wrapped(Server()).deliver(endless())  # type: ignore[call-arg] # a lambda
+        receipts = wrapped(Server()).deliver(endless())
         assert next(receipts).ok
         assert next(receipts).ok
 
