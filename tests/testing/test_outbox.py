@@ -10,10 +10,8 @@ import attrs
 import pytest
 
 from vetmail_core import (
-    Attachment,
     BulkCopies,
     Cause,
-    Content,
     DeliveryError,
     EmlTransport,
     Mailbox,
@@ -26,19 +24,15 @@ from vetmail_core import (
     Transport,
     TransportError,
 )
-from vetmail_core.receipts import Phase
 from vetmail_core.testing import (
     FakeClock,
     Faults,
     Outbox,
     a_staff_member,
     a_student,
-    any_of,
     capture,
-    contains,
     content,
     email,
-    matches,
     preferences,
 )
 
@@ -220,155 +214,6 @@ def test_the_wait_time_of_the_preferences_passes_on_the_clock(
     assert clock.slept == slept
 
 
-def test_each_field_can_be_asked_for() -> None:
-    """One email with everything, found by every field, and not found by a wrong value."""
-    outbox = Outbox(faults=Faults().refuse("old@example.com").defer("busy@example.com", 450, "4.2.0"))
-    full = email(
-        "Sam <sam@example.com>; old@example.com",
-        cc="kim@example.com; busy@example.com",
-        bcc="audit@example.org",
-        content=Content("Moved", "Room 7\n", html="<p>Room 8</p>", attachments=[Attachment("map.txt", b"7")]),
-        sender="trainer@example.com",
-        reply_to=[Mailbox("office@example.com")],
-        headers={"X-Batch": "7"},
-        key="class/1",
-    )
-    list(outbox.deliver([full]))
-    good: list[dict[str, object]] = [
-        {"to": "sam@example.com"},
-        {"to": '"Sam" <sam@example.com>'},
-        {"to": Mailbox("sam@example.com")},
-        {"to": contains("Sam")},
-        {"to": ["old@example.com", Mailbox("sam@example.com")]},
-        {"cc": "kim@example.com"},
-        {"bcc": ("audit@example.org",)},
-        {"recipient": any_of("audit@example.org", "x@example.com")},
-        {"sender": "trainer@example.com"},
-        {"reply_to": "office@example.com"},
-        {"subject": "Moved"},
-        {"subject": matches("^Mov")},
-        {"text": contains("Room 7")},
-        {"html": contains("Room 8")},
-        {"body": contains("Room 8")},
-        {"attachment": "map.txt"},
-        {"headers": {"x-batch": matches("[0-9]")}},
-        {"key": "class/1"},
-        {"accepted": "sam@example.com"},
-        {"refused": "old@example.com"},
-        {"deferred": "busy@example.com"},
-        {"unknown": ()},
-        {"not_attempted": []},
-    ]
-    bad: list[dict[str, object]] = [
-        {"to": '"Pat" <sam@example.com>'},
-        {"to": ["sam@example.com"]},
-        {"to": ["sam@example.com", "sam@example.com"]},
-        {"bcc": ()},
-        {"subject": "moved"},
-        {"attachment": "plan.txt"},
-        {"headers": {"X-Batch": "8"}},
-        {"headers": {"X-Other": contains("")}},
-        {"refused": "sam@example.com"},
-    ]
-    for fields in good:
-        assert outbox.find(**fields) == (outbox.one(**fields),), fields  # type: ignore[arg-type] # a table of fields
-    for fields in bad:
-        assert outbox.find(**fields) == (), fields  # type: ignore[arg-type] # as above
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "text"),
-    [
-        ("to", None, "expected to=... an address"),
-        ("to", [None], "expected to=... an address"),
-        ("cc", 5, "expected cc=... an address"),
-        ("subject", None, "expected a text for subject"),
-        ("subject", ["Your class moved"], "expected a text for subject"),
-        ("key", 3, "expected a text for key"),
-        ("headers", "X-Batch", "expected headers="),
-        ("headers", {"X-Batch": 3}, "expected a text for header X-Batch"),
-    ],
-)
-def test_a_value_no_field_can_have_is_a_mistake_in_the_test(field: str, value: object, text: str) -> None:
-    """It must not read as an email that was not sent."""
-    outbox = Outbox()
-    for ask in (outbox.find, outbox.one, outbox.assert_sent, outbox.assert_none, outbox.ignore):
-        with pytest.raises(TypeError, match=text):
-            ask(**{field: value})  # type: ignore[arg-type] # the mistake
-
-
-def test_a_slip_in_a_question_is_not_no_such_email() -> None:
-    """An unknown field, an address that is none, times below one: said at once."""
-    outbox = Outbox()
-    with pytest.raises(TypeError, match="no field 'subjet'; did you mean 'subject'"):
-        outbox.find(subjet="Moved")  # type: ignore[call-arg] # the slip
-    with pytest.raises(TypeError, match=r"no field 'zzz'\."):
-        outbox.find(zzz="Moved")  # type: ignore[call-arg] # the slip
-    with pytest.raises(ValueError, match="sam"):
-        outbox.find(to="sam")
-    with pytest.raises(ValueError, match="assert_none"):
-        outbox.assert_sent(times=0)
-    with pytest.raises(ValueError, match="at least one option"):
-        any_of()
-
-
-def test_sent_means_accepted_by_whom_it_is_about() -> None:
-    """Refused for Pat is not sent to Pat; it was sent to Sam."""
-    outbox = Outbox(faults=Faults().refuse("pat@example.com"))
-    list(outbox.deliver([email("sam@example.com; pat@example.com")]))
-    outbox.assert_sent(to="sam@example.com")
-    outbox.assert_sent(subject="Your class moved", refused="pat@example.com")
-    for fields in ({"to": "pat@example.com"}, {"to": ["sam@example.com", "pat@example.com"]}):
-        with pytest.raises(AssertionError, match="did not arrive"):
-            outbox.assert_sent(**fields)
-
-
-def test_who_writes_to_themselves_in_bcc_stands_in_from_by_right() -> None:
-    """That is no leak."""
-    outbox = Outbox()
-    list(outbox.deliver([email(sender="office@example.com", bcc="office@example.com")]))
-    outbox.assert_bcc_hidden()
-    assert outbox.assert_sent(recipient="office@example.com", subject="Your class moved").receipt.ok
-
-
-def test_no_mail_means_none_was_handed_over() -> None:
-    """Refused mail is mail all the same, for somebody who expects none."""
-    outbox = Outbox(faults=Faults().refuse())
-    outbox.assert_none()
-    list(outbox.deliver([email()]))
-    outbox.assert_none(to="pat@example.com")
-    with pytest.raises(AssertionError, match="expected no email; 1 came"):
-        outbox.assert_none()
-
-
-def test_a_block_has_its_own_mail() -> None:
-    """What came before and after is not in it, also when the block fails."""
-    outbox = Outbox()
-    list(outbox.deliver([email()]))
-    with outbox.during() as sent:
-        sent.assert_none()
-        list(outbox.deliver([email("pat@example.com")]))
-        assert len(sent) == 1
-    list(outbox.deliver([email("lee@example.com")]))
-    assert sent.one().email.recipients.to[0].addr_spec == "pat@example.com"
-    assert sent.exclusions == ()
-    assert bool(Outbox()), "an empty outbox is not falsy"
-    with pytest.raises(RuntimeError), outbox.during() as broken:
-        raise RuntimeError
-    assert len(broken) == 0
-
-
-def test_ignored_mail_need_not_be_looked_at() -> None:
-    """Past and to come, by fields or all."""
-    outbox = Outbox()
-    list(outbox.deliver([email("audit@example.org")]))
-    outbox.ignore(to=contains("example.org"))
-    list(outbox.deliver([email("log@example.org"), email("sam@example.com")]))
-    assert [record.number for record in outbox.unclaimed] == [3]
-    outbox.ignore()
-    outbox.verify()
-
-
 def test_capture_is_strict_at_its_end_and_lets_other_errors_through() -> None:
     """Unclaimed mail fails the block; a failing block fails for its own reason."""
     with pytest.raises(AssertionError, match="no assertion looked at"), capture() as outbox:
@@ -424,45 +269,3 @@ def test_copies_of_a_bulk_run_can_be_counted() -> None:
         people = [a_student(name) for name in ("Sam", "Pat", "Lee")]
         mailer.send_bulk(mailer.plan_bulk(content(), people, cc="head@example.com"))
         outbox.assert_sent(times=times, cc="head@example.com")
-
-
-def test_a_command_out_of_order_is_refused_in_memory() -> None:
-    """The server in memory keeps the rules of SMTP, whoever talks to it."""
-    from vetmail_core.testing.memory_server import MemoryServer, MemorySocket  # noqa: PLC0415 - not for users
-
-    line = MemorySocket(MemoryServer(Faults().drop(Phase.RCPT), size_limit=1_000))
-
-    def said(command: bytes) -> bytes:
-        line.send(command)
-        return line.recv(1_000)
-
-    assert line.recv(100).startswith(b"220")
-    assert said(b"RCPT TO:<sam@example.com>\r\n").startswith(b"503")
-    assert said(b"DATA\r\n").startswith(b"503")
-    assert said(b"VRFY sam\r\n").startswith(b"502")
-    assert said(b"MAIL FROM:<a@example.com>\r\n").startswith(b"250")
-    assert said(b"MAIL FROM:<a@example.com>\r\n").startswith(b"503")
-    assert said(b"DATA\r\n").startswith(b"554")
-    assert said(b"RSET\r\nMAIL FROM:<a@example.com>\r\n").count(b"250") == 2
-    assert said(b"RCPT TO:<sam@example.com>\r\n") == b""
-    with pytest.raises(BrokenPipeError):
-        line.send(b"QUIT\r\n")
-    assert line.getsockname()[0] == line.getpeername()[0] == "127.0.0.1"
-    assert line.version() == "TLSv1.3"
-    line.close()
-
-
-def test_a_body_may_come_in_pieces_and_be_too_big() -> None:
-    """The end is found wherever the pieces break; the size counts, whoever announces none."""
-    from vetmail_core.testing.memory_server import MemoryServer, MemorySocket  # noqa: PLC0415 - not for users
-
-    server = MemoryServer(Faults(), size_limit=5)
-    line = MemorySocket(server)
-    for body, code in ((b"..\r\n.\r\n", b"250"), (b"far too long\r\n.\r\n", b"552")):
-        line.send(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n")
-        line.recv(10_000)
-        for octet in body:
-            line.send(bytes([octet]))
-        assert line.recv(100).startswith(code)
-    assert server.take_bodies() == [b".\r\n", b"far too long\r\n"]
-    line.close()
