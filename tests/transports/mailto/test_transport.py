@@ -3,76 +3,33 @@
 from __future__ import annotations
 
 import os
-import threading
-import traceback
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
+from tests.transports.mailto.program import MailProgram
 
 from vetmail_core import (
     Attachment,
-    Cause,
     EmailPreferences,
     Mailer,
     MailtoTransport,
     Phase,
     SqliteLedger,
-    Status,
     Transport,
     TransportError,
     mailto_uri,
 )
 from vetmail_core.testing import a_student, content
 from vetmail_core.transports.mailto import HandOverWarning
-from vetmail_core.transports.mailto.opening import WindowsOpener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from vetmail_core import Email, Receipt
-
-
-class MailProgram:
-    """Stands where the system opens a mail program, and keeps what it was given."""
-
-    def __init__(self, *, fails_at: int = 0, error: Exception | None = None) -> None:
-        self.opened: list[str] = []
-        self._fails_at = fails_at
-        self._error = error
-
-    def __call__(self, uri: str) -> None:
-        """Open one URI, or fail at the one that was agreed on."""
-        if self._error is not None and len(self.opened) + 1 == self._fails_at:
-            raise self._error
-        self.opened.append(uri)
-
-    def draft(self) -> bytes:
-        """The one draft file that was opened."""
-        [uri] = self.opened
-        assert uri.startswith("file:///")
-        return Path(url2pathname(urlsplit(uri).path)).read_bytes()
-
-
-@pytest.fixture
-def program() -> MailProgram:
-    """A mail program that opens whatever it is given."""
-    return MailProgram()
-
-
-@pytest.fixture
-def deliver(tmp_path: Path, program: MailProgram) -> Callable[..., list[Receipt]]:
-    """Delivers emails with a transport that differs from the usual one where it is told to."""
-
-    def run(*emails: Email, **settings: object) -> list[Receipt]:
-        usual = {"open_uri": program, "drafts": tmp_path / "drafts", "platform": "linux"}
-        with MailtoTransport(**(usual | settings)) as transport:  # type: ignore[arg-type]
-            return list(transport.deliver(emails))
-
-    return run
 
 
 def test_it_is_a_transport() -> None:
@@ -362,162 +319,12 @@ def test_an_empty_run_opens_nothing(deliver: Callable[..., list[Receipt]], progr
     assert program.opened == []
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [
-        (
-            FileNotFoundError(2, "No such file"),
-            "could not be opened: No such file. Check that one is installed",
-        ),
-        (OSError("odd"), "could not be opened: OSError"),
-        (TransportError("This desktop has no program."), "This desktop has no program."),
-    ],
-)
-@pytest.mark.parametrize("reply_to", [(), ("reply@example.com",)], ids=["link", "draft"])
-def test_a_missing_mail_program_is_a_transport_error(
-    make_email: Callable[..., Email],
-    deliver: Callable[..., list[Receipt]],
-    tmp_path: Path,
-    failure: tuple[Exception, str],
-    reply_to: tuple[str, ...],
-) -> None:
-    """Nothing was tried, and no draft file lies about."""
-    error, said = failure
-    program = MailProgram(fails_at=1, error=error)
-    with pytest.raises(TransportError, match=said):
-        deliver(make_email(reply_to=reply_to), open_uri=program)
-    assert list(tmp_path.glob("drafts/*")) == []
-
-
-def test_no_traceback_shows_the_link(make_email: Callable[..., Email]) -> None:
-    """It names people, and tracebacks end in logs."""
-
-    def nothing_associated(uri: str) -> None:
-        raise OSError(1155, "No application is associated", uri)
-
-    email = make_email(subject="Your fees")
-    for opener in (nothing_associated, WindowsOpener(startfile=nothing_associated)):
-        with pytest.raises(TransportError) as caught:
-            list(MailtoTransport(open_uri=opener).deliver([email]))
-        shown = "".join(traceback.format_exception(caught.value))
-        assert "No application is associated" in shown
-        assert "sam@example.com" not in shown
-        assert "fees" not in shown
-
-
-def test_a_mail_program_that_stops_in_mid_run_stops_the_run(
-    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]]
-) -> None:
-    """The receipts so far are not lost, so nobody opens those windows again; the rest says why."""
-    program = MailProgram(fails_at=2, error=TransportError("It crashed."))
-    receipts = deliver(make_email(), make_email(), make_email(), open_uri=program)
-    assert [receipt.ok for receipt in receipts] == [True, False, False]
-    assert len(program.opened) == 1
-    for receipt in receipts[1:]:
-        [outcome] = receipt.outcomes
-        assert (outcome.status, outcome.cause, outcome.phase) == (
-            Status.NOT_ATTEMPTED,
-            Cause.OTHER,
-            Phase.HAND_OVER,
-        )
-        assert outcome.reply is not None
-        assert outcome.reply.text == "It crashed."
-        assert receipt.attempts == 0
-
-
-def test_an_opener_that_is_wrong_is_the_callers(
-    make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], tmp_path: Path
-) -> None:
-    """A mistake in the host's own function is not taken for a missing mail program."""
-    program = MailProgram(fails_at=1, error=ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        deliver(make_email(html="<p>Room 7</p>"), open_uri=program)
-    assert list(tmp_path.glob("drafts/*")) == []
-
-
-def test_a_drafts_folder_that_cannot_be_written_to_stops_the_run(
-    make_email: Callable[..., Email],
-    deliver: Callable[..., list[Receipt]],
-    program: MailProgram,
-    tmp_path: Path,
-) -> None:
-    """No exception: a link goes, the draft file and what follows are answered for."""
-    (tmp_path / "drafts").write_text("a file, not a folder", encoding="utf-8")
-    receipts = deliver(make_email(), make_email(html="<p>x</p>"), make_email())
-    assert [receipt.ok for receipt in receipts] == [True, False, False]
-    assert len(program.opened) == 1
-    assert receipts[2].reply is not None
-    assert "The draft file could not be written: File exists" in receipts[2].reply.text
-
-
-@pytest.mark.usefixtures("full_disk")
-def test_when_the_disk_is_full_no_half_of_a_draft_stays(
-    make_email: Callable[..., Email],
-    deliver: Callable[..., list[Receipt]],
-    program: MailProgram,
-    tmp_path: Path,
-) -> None:
-    """A cut draft would be sent as it is."""
-    [receipt] = deliver(make_email(attachments=(Attachment("scan.pdf", bytes(300_000)),)))
-    assert receipt.not_attempted
-    assert program.opened == []
-    assert list(tmp_path.glob("drafts/*")) == []
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"separator": "|"}, 'is ";" or ","'),
-        ({"separator": ""}, 'is ";" or ","'),
-        ({"max_uri_length": 8001}, "is 1 to 8,000 characters, not 8001"),
-        ({"max_uri_length": 0}, "is 1 to 8,000 characters, not 0"),
-        ({"max_windows": 0}, "is at least 1, not 0"),
-    ],
-    ids=str,
-)
-def test_settings_that_cannot_stand_are_refused_at_once(settings: dict[str, object], said: str) -> None:
-    """When the transport is made, not when somebody sends."""
-    with pytest.raises(TransportError, match=said):
-        MailtoTransport(**settings)  # type: ignore[arg-type]
-
-
 def test_a_longer_link_may_be_allowed(
     make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
 ) -> None:
     """Up to 8,000, where it is known which program runs."""
     deliver(make_email(text="x" * 5000), max_uri_length=8000)
     assert program.opened[0].startswith("mailto:")
-
-
-def test_a_closed_transport_refuses(make_email: Callable[..., Email], program: MailProgram) -> None:
-    """Closing twice is fine; delivering afterwards is misuse."""
-    with MailtoTransport(open_uri=program) as transport:
-        pass
-    transport.close()
-    with pytest.raises(TransportError, match="is closed; make a new one"):
-        transport.deliver([make_email()])
-    assert program.opened == []
-
-
-def test_a_second_thread_is_refused(make_email: Callable[..., Email], program: MailProgram) -> None:
-    """While a run is under way in one thread."""
-    transport = MailtoTransport(open_uri=program)
-    run = transport.deliver([make_email(), make_email()])
-    next(run)
-    errors: list[BaseException] = []
-
-    def other() -> None:
-        try:
-            list(transport.deliver([make_email()]))
-        except TransportError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    thread.join()
-    assert len(errors) == 1
-    assert next(run).ok
-    assert len(program.opened) == 2
 
 
 def test_repr_names_no_recipient() -> None:
