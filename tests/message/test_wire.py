@@ -58,7 +58,10 @@ def emails(draw: st.DrawFn) -> Email:
     )
     files = st.builds(
         Attachment,
-        st.text(READABLE, min_size=1, max_size=100),
+        # Attachment refuses names that lead to a folder or turn the direction of writing.
+        st.text(READABLE, min_size=1, max_size=100)
+        .map(lambda name: re.sub("[/\\\\\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "_", name))
+        .filter(lambda name: name.strip() not in {"", ".", ".."}),
         st.binary(max_size=100),
         st.sampled_from(["application/pdf", "text/csv", "image/png", "text/calendar; method=REQUEST"]),
     )

@@ -1,13 +1,14 @@
 """A file that travels with an email.
 
 What it is for: a name, a media type and octets, encoded once however many emails carry it. What it
-refuses: a name that breaks its header, a media type that is a message or a multipart of its own. Its law:
-the receiver saves exactly the octets that were given.
+refuses: a name that breaks its header, leads to another folder or hides its ending; a media type that is
+a message or a multipart of its own. Its law: the receiver saves exactly the octets that were given.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
@@ -30,6 +31,10 @@ _VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
 _MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE)
 _PARAMETER: Final = re.compile(f"; *({_WORD})=({_VALUE})", re.IGNORECASE)
 _COMPOSITE: Final = ("message/", "multipart/")
+_SEPARATOR: Final = re.compile(r"[/\\]")
+# Unicode's overrides, embeddings, isolates and marks of direction: "invoice\u202efdp.exe" is shown as
+# "invoiceexe.pdf".
+_DIRECTION: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ATTR_CHAR: Final = "!#$&+-.^_`|~"  # beside letters and digits (RFC 8187, section 3.2.1)
 
 # An own table: the standard library's reads the machine's files, and the same name would then
@@ -81,13 +86,26 @@ _MEDIA_TYPES: Final = {
 
 
 def _checked_filename(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or value.strip() in {"", ".", ".."}:
         raise MessageError(f"an attachment needs a file name, such as invoice.pdf, but {value!a} came")
     if len(value) > _NAME_LIMIT:
         raise MessageError(
             f"the name of an attachment has {len(value)} characters and may have {_NAME_LIMIT}; shorten it"
         )
     check_text(value, place="the name of an attachment")
+    separator = _SEPARATOR.search(value)
+    if separator is not None:
+        raise MessageError(
+            f"the name of an attachment holds {separator[0]!r} at character {separator.start() + 1}, and the "
+            "receiver's program could take that for a folder; give the file's own name alone, or use "
+            "Attachment.from_path"
+        )
+    direction = _DIRECTION.search(value)
+    if direction is not None:
+        raise MessageError(
+            f"the name of an attachment holds U+{ord(direction[0]):04X} {unicodedata.name(direction[0])} at "
+            f"character {direction.start() + 1}, which can disguise its ending; take it out"
+        )
 
 
 def _checked_data(instance: Attachment, _attribute: attrs.Attribute[bytes], value: object) -> None:
@@ -125,7 +143,8 @@ class Attachment:
     Two emails that carry the same ``Attachment`` share its octets and their encoded form.
 
     Args:
-        filename: the name the receiver sees, any language, 255 characters at most.
+        filename: the name the receiver sees, any language, 255 characters at most; no slash or backslash, and
+            no character that turns the direction of writing.
         data: the file's octets.
         media_type: "application/pdf", or with parameters "text/calendar; method=REQUEST"; guessed from
             the name's ending when left out.
