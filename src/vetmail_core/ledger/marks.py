@@ -22,6 +22,7 @@ import errno
 import mmap
 import os
 import secrets
+import stat
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
@@ -79,6 +80,14 @@ def _fill(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _mode_of(ledger: Path) -> int:
+    """The permissions of a ledger: who may resume its runs must be able to read their marks."""
+    try:
+        return stat.S_IMODE(ledger.stat().st_mode)
+    except FileNotFoundError:
+        return 0o600
+
+
 def _path(ledger: Path, run: str) -> Path:
     return ledger.with_name(f"{ledger.name}-run-{run}")
 
@@ -97,7 +106,7 @@ class RunMarks:
         while True:
             self.run = secrets.token_hex(8)
             self._path = _path(ledger, self.run)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, _mode_of(ledger))
             try:
                 _fill(descriptor)
                 # Somebody clearing up may have taken the file away before it was locked.

@@ -8,6 +8,7 @@ disk, and what a dead run left behind is worked out before anybody decides on it
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from types import MappingProxyType
@@ -72,6 +73,13 @@ class Row(NamedTuple):
     prior: str | None
 
 
+def _make_private(path: Path) -> None:
+    """Make a new ledger its owner's alone; SQLite's files beside it take after it."""
+    # What cannot be made here cannot be opened either, and SQLite then says why.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 class Store:
     """The connection to a ledger file.
 
@@ -89,6 +97,7 @@ class Store:
         self.own: Final[set[str]] = set()
         self._clock = clock
         try:
+            _make_private(path)
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
