@@ -280,6 +280,34 @@ def test_a_login_refuses_a_bare_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def _login(bare: object) -> object:
+    return Login("mail@example.com", bare)  # type: ignore[arg-type]  # the slip under test
+
+
+def _server(bare: object) -> object:
+    return MailServer(host="smtp.example.com", password=bare)  # type: ignore[arg-type]  # the slip under test
+
+
+@pytest.mark.parametrize("bare", [WORD, WORD.encode(), [WORD]])
+@pytest.mark.parametrize("make", [_login, _server])
+def test_no_traceback_shows_a_bare_password(make: Callable[[object], object], bare: object) -> None:
+    """Crash reporters print the local variables of each function; what was passed is gone by then."""
+    with pytest.raises(PreferencesError) as caught:
+        make(bare)
+    assert type(bare).__name__ in str(caught.value)
+    assert caught.value.__traceback__ is not None
+    ours = caught.value.__traceback__.tb_next  # this test and its maker know the word
+    assert ours is not None
+    told = traceback.TracebackException(type(caught.value), caught.value, ours.tb_next, capture_locals=True)
+    assert WORD not in "".join(told.format())
+
+
+def test_a_login_without_a_secret_says_so() -> None:
+    """None is no password either."""
+    with pytest.raises(PreferencesError, match="is a bare NoneType"):
+        Login("mail@example.com", None)  # type: ignore[arg-type]  # the slip under test
+
+
 @dataclasses.dataclass(frozen=True)
 class Vault:
     """A host's own secret, written without a thought of its repr."""

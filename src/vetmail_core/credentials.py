@@ -17,7 +17,17 @@ import attrs
 
 from vetmail_core.errors import PreferencesError, Problem, Severity
 
-__all__ = ["CONTROL", "EnvironmentSecret", "KeyringSecret", "Login", "PlainSecret", "Secret", "shown_secret"]
+__all__ = [
+    "CONTROL",
+    "EnvironmentSecret",
+    "KeyringSecret",
+    "Login",
+    "PlainSecret",
+    "Secret",
+    "UnwrappedSecret",
+    "shown_secret",
+    "unless_bare",
+]
 
 _MASK: Final = "********"
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -215,6 +225,28 @@ def shown_secret(secret: object) -> str:
 
 
 @attrs.frozen
+class UnwrappedSecret:
+    """What is left of something that came where a `Secret` belongs: what it was, and nothing of what it held.
+
+    Args:
+        kind: the name of its type.
+    """
+
+    kind: str
+
+
+def unless_bare(secret: Secret | None) -> Secret | UnwrappedSecret | None:
+    """A secret or none as it is; anything else, which may be the password itself, by its kind alone.
+
+    A constructor puts this in the place of its argument before it raises: a traceback that prints local
+    variables then has nothing to print.
+    """
+    if secret is None or isinstance(secret, Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        return secret
+    return UnwrappedSecret(type(secret).__name__)
+
+
+@attrs.frozen(init=False)
 class Login:
     """A user name and its secret.
 
@@ -230,8 +262,12 @@ class Login:
     username: str
     secret: Secret = attrs.field(repr=shown_secret)
 
-    def __attrs_post_init__(self) -> None:
-        fault = _fault(self.username)
+    def __init__(self, username: str, secret: Secret) -> None:
+        held = unless_bare(secret)
+        del secret
+        object.__setattr__(self, "username", username)
+        object.__setattr__(self, "secret", held)
+        fault = _fault(username)
         if fault:
             raise _unusable(
                 "The user name of a login",
@@ -239,16 +275,13 @@ class Login:
                 "Write the user name as the mail server knows it.",
                 setting="mail_server.username",
             )
-        if _is_bare(self.secret):
+        if not isinstance(held, Secret):
+            kind = "NoneType" if held is None else held.kind
             raise _unusable(
                 "The secret of a login",
-                f"is a bare {type(self.secret).__name__}",
+                f"is a bare {kind}",
                 'Wrap it, so that it is never printed: PlainSecret("...").',
             )
-
-
-def _is_bare(secret: object) -> bool:
-    return not isinstance(secret, Secret)
 
 
 def _fault(text: object) -> str:

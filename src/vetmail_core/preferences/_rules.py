@@ -16,7 +16,7 @@ from typing import Final, TypeGuard
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
-from vetmail_core.credentials import CONTROL, Secret
+from vetmail_core.credentials import CONTROL, UnwrappedSecret
 from vetmail_core.errors import AddressError, PreferencesError, Problem, Severity
 
 __all__ = [
@@ -157,10 +157,10 @@ def _is_ip_address(text: str) -> bool:
 
 def secret(setting: str, value: object) -> Iterator[Problem]:
     """A place where a secret lives, or none. What came instead is never shown: it may be the password."""
-    if value is not None and not isinstance(value, Secret):
+    if isinstance(value, UnwrappedSecret):
         yield error(
             setting,
-            f"Expected a secret, found a bare value of type {type(value).__name__} (not shown).",
+            f"Expected a secret, found a bare value of type {value.kind} (not shown).",
             'Wrap it, so that it is never printed: PlainSecret("..."), EnvironmentSecret("NAME") or '
             'KeyringSecret("service", "user name").',
         )

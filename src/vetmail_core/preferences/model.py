@@ -21,7 +21,7 @@ import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import EmailContext, RecipientType, find_context
-from vetmail_core.credentials import Secret, shown_secret
+from vetmail_core.credentials import Secret, shown_secret, unless_bare
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import _rules as rules
 
@@ -85,7 +85,7 @@ def _mailbox(value: Mailbox | str | None) -> Mailbox | None:
         return cast("Mailbox", value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class MailServer:
     """The **Mail server** tab.
 
@@ -112,6 +112,32 @@ class MailServer:
     username: str = ""
     password: Secret | None = attrs.field(default=None, repr=shown_secret)
     wait_between_emails_ms: int = 0
+
+    def __init__(
+        self,
+        *,
+        host: str = "",
+        port: int = 25,
+        tls: TlsMethod = TlsMethod.NONE,
+        authentication: AuthenticationType = AuthenticationType.NONE,
+        use_staff_logins: bool = False,
+        username: str = "",
+        password: Secret | None = None,
+        wait_between_emails_ms: int = 0,
+    ) -> None:
+        # Written out for this one line: a bare text is gone before anything is raised, so that a traceback
+        # that prints local variables does not print a password.
+        password = cast("Secret | None", unless_bare(password))  # anything else is refused below
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - attrs' own
+            host=host,
+            port=port,
+            tls=tls,
+            authentication=authentication,
+            use_staff_logins=use_staff_logins,
+            username=username,
+            password=password,
+            wait_between_emails_ms=wait_between_emails_ms,
+        )
 
     def __attrs_post_init__(self) -> None:
         rules.raise_if_any(
