@@ -27,10 +27,17 @@ class _OneLine(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def _path(text: str) -> Path:
+    # An empty text is a variable that a script forgot to set; as a path it would be the current folder.
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file or folder, found an empty text")
+    return Path(text)
+
+
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--preferences",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="the e-mail preferences (JSON); without it the shared file that `paths` names",
     )
@@ -52,15 +59,15 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _add_plan(command: argparse.ArgumentParser) -> None:
     content = command.add_argument_group("the e-mail")
     content.add_argument(
-        "--people", type=Path, required=True, metavar="FILE", help="CSV: key, name, address, merge fields"
+        "--people", type=_path, required=True, metavar="FILE", help="CSV: key, name, address, merge fields"
     )
     content.add_argument("--subject", required=True, help="may hold merge fields: ${first_name}")
     content.add_argument(
-        "--text", type=Path, required=True, metavar="FILE", help="the text, UTF-8, with merge fields"
+        "--text", type=_path, required=True, metavar="FILE", help="the text, UTF-8, with merge fields"
     )
-    content.add_argument("--html", type=Path, metavar="FILE", help="the same as HTML; values are escaped")
+    content.add_argument("--html", type=_path, metavar="FILE", help="the same as HTML; values are escaped")
     content.add_argument(
-        "--attach", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
+        "--attach", type=_path, action="append", default=[], metavar="FILE", help="may be repeated"
     )
     copies = command.add_argument_group("copies")
     copies.add_argument(
@@ -85,7 +92,7 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--ledger",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="what has been sent already; with --batch a run can be resumed",
     )
@@ -108,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     _add_plan(send)
     way = send.add_mutually_exclusive_group()
     way.add_argument(
-        "--outbox", type=Path, default=Path("outbox"), metavar="DIR", help="folder for .eml files (outbox)"
+        "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help="folder for .eml files (outbox)"
     )
     way.add_argument("--live", action="store_true", help="really send, the way the preferences say")
     _add_common(send)
@@ -120,7 +127,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(preview)
-    preview.add_argument("--outbox", type=Path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS)
+    preview.add_argument(
+        "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS
+    )
     preview.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     _add_common(preview)
 

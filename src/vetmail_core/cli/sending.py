@@ -18,6 +18,7 @@ from vetmail_core.mailer import Mailer, Progress, RunInterrupted
 from vetmail_core.preferences import load_preferences
 from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
+from vetmail_core.transports import MailtoTransport
 
 if TYPE_CHECKING:
     import argparse
@@ -40,13 +41,16 @@ def preview(arguments: argparse.Namespace) -> int:
         The exit status that ``send`` would have if every email went: 0, or 1 when somebody is left out.
 
     Raises:
-        VetmailError: nothing could be tried.
+        VetmailError: nothing could be tried, or ``send`` would say so before the first email.
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
     with closing(transport_of(arguments, preferences, staff)) as transport:
         plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport))
     summary = plan.summary()
+    # Of a run that goes on, only the ledger knows how many windows are left to open.
+    if isinstance(transport, MailtoTransport) and (arguments.ledger is None or not arguments.ledger.exists()):
+        transport.check_windows(summary.emails)
     rows = Rows(sys.stdout, columns=_COLUMNS)
     number = left_out = 0
     for step in plan.steps():

@@ -156,6 +156,19 @@ class MailtoTransport:
             raise TransportError("This MailtoTransport is closed; make a new one.")
         return self._run(emails)
 
+    def check_windows(self, count: int) -> None:
+        """Say beforehand what `deliver` would say to so many emails.
+
+        Raises:
+            TransportError: they are more than `max_windows`.
+        """
+        if count > self._max_windows:
+            raise TransportError(
+                f"More than {self._max_windows} emails were to open a window each in the mail program;"
+                " nothing was opened. Send fewer at once, write to all in one email with BCC, turn on"
+                ' "Use built-in VETtrak email client", or raise max_windows.'
+            )
+
     def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
         with self._one_thread:
             # A ledger doubts what was taken and not answered, unless told which emails have left; here all
@@ -164,12 +177,7 @@ class MailtoTransport:
             opens = None if announce is None else announce()
             self._drafts.sweep()
             batch = list(islice(emails, self._max_windows + 1))
-            if len(batch) > self._max_windows:
-                raise TransportError(
-                    f"More than {self._max_windows} emails were to open a window each in the mail program;"
-                    " nothing was opened. Send fewer at once, write to all in one email with BCC, turn on"
-                    ' "Use built-in VETtrak email client", or raise max_windows.'
-                )
+            self.check_windows(len(batch))
             stopped = ""
             for number, ready in enumerate([self._prepared(email) for email in batch]):
                 if not stopped:
