@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import enum
+import pickle
 import typing
 
 import attrs
@@ -42,6 +44,16 @@ def test_every_setting_of_the_model_is_described_in_its_order() -> None:
     """A setting added to the model and forgotten here fails this test."""
     assert list(DESCRIBED) == list(model_settings())
     assert len(DESCRIBED) == len(describe_preferences())
+
+
+@pytest.mark.parametrize("description", describe_preferences(), ids=lambda description: description.name)
+def test_a_description_goes_to_another_process_and_back(description: SettingDescription) -> None:
+    """A settings screen may live behind a queue or in a cache; what comes back is as read-only as before."""
+    for travelled in (pickle.loads(pickle.dumps(description)), copy.deepcopy(description)):  # noqa: S301 - our own
+        assert travelled == description
+        assert type(travelled.default) is type(description.default)
+        assert repr(travelled) == repr(description)
+    assert "mappingproxy" not in repr(description)
 
 
 def test_each_default_is_the_models() -> None:

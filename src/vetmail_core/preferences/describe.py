@@ -8,7 +8,10 @@ of the model is described, and its default is the model's own.
 from __future__ import annotations
 
 import enum
-from typing import Final
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeGuard
 
 import attrs
 
@@ -52,6 +55,22 @@ class Choice:
     label: str
 
 
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if _is_mapping(value) else value
+
+
+def _read_only(value: object) -> object:
+    return MappingProxyType(dict(value)) if _is_mapping(value) else value
+
+
+def _shown(value: object) -> str:
+    return repr(_plain(value))
+
+
 @attrs.frozen(kw_only=True)
 class SettingDescription:
     """One setting, as a screen shows it.
@@ -75,8 +94,13 @@ class SettingDescription:
     kind: SettingKind
     choices: tuple[Choice, ...] = ()
     bounds: tuple[int, int] | None = None
-    default: object = attrs.field(hash=False)
+    default: object = attrs.field(hash=False, converter=_read_only, repr=_shown)
     applies: str
+
+    def __reduce__(self) -> tuple[functools.partial[SettingDescription], tuple[()]]:
+        # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
+        given = {field.name: getattr(self, field.name) for field in attrs.fields(SettingDescription)}
+        return functools.partial(SettingDescription, **given | {"default": _plain(self.default)}), ()
 
 
 _DEFAULTS: Final = EmailPreferences()
