@@ -8,6 +8,6 @@ import vetmail_core.mailer
 import vetmail_core.testing.builders
 import vetmail_core.testing.memory_transport
 import vetmail_core.testing.outbox
-import vetmail_core.testing.smtpd  # noqa: F401
+import vetmail_core.testing.smtpd  # noqa: F401 - loading is all that is wanted
 
 pytest_plugins = ("pytester",)

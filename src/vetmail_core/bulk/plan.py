@@ -72,7 +72,7 @@ class _ReadOnce:
 def _people(people: Iterable[Person] | Person) -> Iterable[Person]:
     if isinstance(people, Person):
         return (people,)
-    if isinstance(people, str) or not isinstance(people, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(people, str) or not isinstance(people, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - as below
         raise no_person(people)
     if isinstance(people, list):
         return tuple(people)  # so that the run finds whom the preview found

@@ -145,11 +145,10 @@ class Outbox(SentMail):
             preferences: whose rules apply; those of `builders.preferences` when not given.
             staff: who sends.
         """
-        # The mailer is loaded when one is made.
-        from vetmail_core.testing.builders import preferences as usual_preferences  # noqa: PLC0415
-        from vetmail_core.testing.listening import ListeningMailer  # noqa: PLC0415
+        from vetmail_core.testing.builders import preferences as usual  # noqa: PLC0415 - brings the mailer
+        from vetmail_core.testing.listening import ListeningMailer  # noqa: PLC0415 - as above
 
-        return ListeningMailer(self, preferences or usual_preferences(), staff=staff)
+        return ListeningMailer(self, preferences or usual(), staff=staff)
 
     def heard(self, exclusions: Iterable[Exclusion]) -> None:
         """Take note of people who were left out, so that a failure can say so.
