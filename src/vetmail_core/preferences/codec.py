@@ -18,7 +18,7 @@ from vetmail_core.address import Mailbox
 from vetmail_core.contexts import RecipientType
 from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecret, Secret
 from vetmail_core.errors import PreferencesError, Problem
-from vetmail_core.preferences import _rules as rules
+from vetmail_core.preferences import rules
 from vetmail_core.preferences.model import (
     SETTING_NAMES,
     AuthenticationType,

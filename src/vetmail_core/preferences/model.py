@@ -23,7 +23,7 @@ from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import EmailContext, RecipientType, find_context
 from vetmail_core.credentials import Secret, shown_secret, unless_bare
 from vetmail_core.errors import AddressError
-from vetmail_core.preferences import _rules as rules
+from vetmail_core.preferences import rules
 
 __all__ = [
     "AuthenticationType",

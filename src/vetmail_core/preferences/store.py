@@ -22,9 +22,9 @@ import platformdirs
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, Problem, Severity, StalePreferencesError
-from vetmail_core.preferences._document import read_document
-from vetmail_core.preferences._lock import locked
 from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
+from vetmail_core.preferences.document import read_document
+from vetmail_core.preferences.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.preferences._rules import error
 from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import TlsMethod
+from vetmail_core.preferences.rules import error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

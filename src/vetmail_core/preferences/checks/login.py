@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vetmail_core.preferences._rules import error
 from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import AuthenticationType
+from vetmail_core.preferences.rules import error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
