@@ -21,6 +21,7 @@ from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp
+from vetmail_core.transports.handed_on import HandedOn, announced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.transports.base import Transport
+    from vetmail_core.transports.handed_on import Leaves
 
 __all__ = ["RedirectAll", "Retrying", "Spaced", "Spacing"]
 
@@ -91,15 +93,10 @@ class RedirectAll(_Wrapper):
         Yields:
             One receipt for each email, in order.
         """
-        under_way: deque[Email] = deque()
-
-        def redirected() -> Iterator[Email]:
-            for email in emails:
-                under_way.append(email)
-                yield self._redirected(email)
-
-        for receipt in self._inner.deliver(redirected()):
-            yield self._answer(under_way.popleft(), receipt)
+        leaves = announced(emails)
+        handed = HandedOn(((email, self._redirected(email)) for email in emails), leaves)
+        for receipt in self._inner.deliver(handed):
+            yield self._answer(handed.answered(), receipt)
 
     def _redirected(self, email: Email) -> Email:
         recipients = email.recipients
@@ -166,33 +163,36 @@ class Retrying(_Wrapper):
         Yields:
             One receipt for each email, in order; `attempts` counts all tries.
         """
+        leaves = announced(emails)
         source = iter(emails)
         for email in source:
-            yield from self._stretch(email, source)
+            yield from self._stretch(email, source, leaves)
 
-    def _stretch(self, first: Email, rest: Iterator[Email]) -> Iterator[Receipt]:
+    def _stretch(self, first: Email, rest: Iterator[Email], leaves: Leaves | None) -> Iterator[Receipt]:
         """Deliver up to the first email that was put off, let the transport finish, then try again."""
-        held: deque[Receipt] = deque()
+        held: deque[tuple[Email, Receipt]] = deque()
 
-        def taken() -> Iterator[Email]:
-            yield first
+        def taken() -> Iterator[tuple[Email, Email]]:
+            yield first, first
             while not held:
                 try:
                     email = next(rest)
                 except StopIteration:
                     return
-                yield email
+                yield email, email
 
-        for receipt in self._inner.deliver(taken()):
+        handed = HandedOn(taken(), leaves)
+        for receipt in self._inner.deliver(handed):
+            email = handed.answered()
             if held or self._worth_another_try(receipt):
-                held.append(receipt)
+                held.append((email, receipt))
             else:
                 yield receipt
         interrupted: BaseException | None = None
         while held:
-            receipt = held.popleft()
+            email, receipt = held.popleft()
             if interrupted is None:
-                receipt, interrupted = self._persist(receipt)
+                receipt, interrupted = self._persist(email, receipt, leaves)
             yield receipt
         if interrupted is not None:
             raise interrupted
@@ -200,7 +200,9 @@ class Retrying(_Wrapper):
     def _worth_another_try(self, receipt: Receipt) -> bool:
         return bool(self._delays) and any(_put_off(outcome) for outcome in receipt.outcomes)
 
-    def _persist(self, receipt: Receipt) -> tuple[Receipt, BaseException | None]:
+    def _persist(
+        self, email: Email, receipt: Receipt, leaves: Leaves | None
+    ) -> tuple[Receipt, BaseException | None]:
         """Try again. An interrupt of the wait is handed back, beside what is known so far."""
         for delay in self._delays:
             again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
@@ -210,7 +212,7 @@ class Retrying(_Wrapper):
                 self._clock.sleep(delay)
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
-            (latest,) = self._inner.deliver([only_for(receipt.email, again)])
+            (latest,) = self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves))
             receipt = _merged(receipt, latest)
             if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
                 break
@@ -311,9 +313,10 @@ class Spaced(_Wrapper):
         Yields:
             One receipt for each email, in order.
         """
+        leaves = announced(emails)
         for email in emails:
             with self._spacing:
-                (receipt,) = self._inner.deliver([email])
+                (receipt,) = self._inner.deliver(HandedOn([(email, email)], leaves))
             yield receipt
 
     def __repr__(self) -> str:

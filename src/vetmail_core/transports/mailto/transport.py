@@ -17,6 +17,7 @@ import attrs
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.transports.hand_over import handed_over, not_attempted
+from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
 from vetmail_core.transports.mailto.opening import opener_for
 from vetmail_core.transports.mailto.uri import check_separator, checked_uri, mailto_uri, obstacle
@@ -24,7 +25,7 @@ from vetmail_core.transports.mailto.warnings import HandOverWarning
 from vetmail_core.transports.one_thread import OneThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
@@ -173,8 +174,7 @@ class MailtoTransport:
         with self._one_thread:
             # A ledger doubts what was taken and not answered, unless told which emails have left; here all
             # are taken before the first leaves.
-            announce: Callable[[], Callable[[Email], None]] | None = getattr(emails, "announce", None)
-            opens = None if announce is None else announce()
+            opens = announced(emails)
             self._drafts.sweep()
             batch = list(islice(emails, self._max_windows + 1))
             self.check_windows(len(batch))
