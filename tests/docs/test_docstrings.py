@@ -22,6 +22,7 @@ CLASSES = {
     for name in module.__all__
     if isinstance(offered := getattr(module, name), type)
 }
+PACKAGE = Path(vetmail_core.__file__).parent
 CODE = re.compile(r"``.+?``|`.+?`")
 
 
@@ -36,6 +37,23 @@ def first_lines(found: ast.ClassDef) -> Iterator[str]:
             if any(isinstance(mark, ast.Name) and mark.id == "property" for mark in method.decorator_list):
                 yield from text.splitlines()[:1]
             yield from re.findall(r"^Returns:\n    (.*)$", text, re.MULTILINE)
+
+
+def maps() -> Iterator[tuple[str, set[str], set[str]]]:
+    """Of each package that draws a map in its docstring: the rooms on the map, and those in the folder."""
+    for path in sorted(PACKAGE.rglob("__init__.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        drawn = set(re.findall(r"^    (\w+\.py|\w+(?=  ))", text, re.MULTILINE))
+        if any(name.endswith(".py") for name in drawn):
+            files = {other.name for other in path.parent.glob("*.py")} - {"__init__.py"}
+            folders = {other.parent.name for other in path.parent.glob("*/__init__.py")}
+            yield str(path.parent.relative_to(PACKAGE)), drawn, files | folders
+
+
+@pytest.mark.parametrize(("package", "drawn", "there"), list(maps()))
+def test_a_package_s_map_shows_every_room(package: str, drawn: set[str], there: set[str]) -> None:
+    """And no other; whoever inherits it finds the way by the docstring."""
+    assert drawn == there, package
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

@@ -3,6 +3,21 @@
 What it is for: one mailbox or a list of them, read strictly or, on request, with the repairs that pasted text
 needs; written for people and for headers. What it refuses: text that could be read in two ways, and anything
 invisible. Its law: ``parse_mailbox(str(mailbox)) == mailbox``, alone and in a list with either separator.
+
+::
+
+    lists.py          a whole input: one mailbox, or a list of them
+    lenient.py        repairs to pasted text, on request
+    nesting.py        where quotes, comments and literals close, and where entries end
+    entry.py          one mailbox as it is typed
+    rules.py          what may stand in its name without quotes
+    mistakes.py       what people write instead, and what to tell them
+    faults.py         a broken rule, on its way to the error that people see
+    addr_spec.py      local-part@domain, checked and brought to one written form
+    names.py          the display name, checked, and what looks odd about it
+    mailbox.py        both together: the value
+    header.py         name <address> in a message header
+    encoded_words.py  UTF-8 in the seven bits of any header
 """
 
 from __future__ import annotations

@@ -6,6 +6,16 @@ a person decides. Its law: nobody is mailed twice by a run that came back, and n
 
 A host that keeps its own database implements the three methods of `Ledger`; `SqliteLedger` is the one that
 comes with the library; `deliver_once` puts either between emails and a transport.
+
+::
+
+    standing.py  what is known of an email, recipient by recipient, and what follows
+    entries.py   one email on its way through a run: to hand over, or answered already
+    delivery.py  the loop: ask, hand over, write down
+    runs.py      what a run asks of a ledger, of one that can do less, and of none
+    sqlite.py    the ledger in a file, and its runs
+    store.py     the rows of that file
+    marks.py     how far a run got, for whoever comes after a kill
 """
 
 from __future__ import annotations

@@ -3,6 +3,18 @@
 What it is for: every setting of VETtrak's e-mail preferences screen, every mistake in them caught with
 advice, and none of them lost on the way to the shared file and back. What it refuses: to send, to look up
 a server, or to show a password. Its law: a value that exists is valid, and each problem has a dotted name.
+
+::
+
+    model.py      the tabs of the screen as values
+    rules.py      what a value of each kind of setting must be
+    providers.py  what the usual mail providers require and allow
+    checks        what will go wrong all the same, with advice
+    describe.py   labels, help and choices, for whoever draws a screen
+    codec.py      preferences as plain data, and back
+    document.py   the text of a file, read strictly
+    lock.py       one writer at a time
+    store.py      the shared file
 """
 
 from __future__ import annotations
