@@ -26,6 +26,9 @@ from vetmail_core.errors import AddressError
 from vetmail_core.preferences import rules
 
 __all__ = [
+    "PORTS",
+    "SETTING_NAMES",
+    "WAITS_MS",
     "AuthenticationType",
     "BulkCopies",
     "EmailPreferences",
