@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from vetmail_core import TransportError
+from vetmail_core import EmlTransport, MailtoTransport, TransportError
 from vetmail_core.transports.one_thread import OneThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vetmail_core import Email, Transport
+
+
+def to_mail_program(folder: Path) -> MailtoTransport:
+    """A transport to a mail program that opens whatever it is given."""
+    opened: list[str] = []
+    return MailtoTransport(drafts=folder, open_uri=opened.append)
+
+
+@pytest.mark.parametrize("make", [EmlTransport, to_mail_program])
+def test_a_transport_delivers_in_one_thread_at_a_time(
+    make: Callable[[Path], Transport], tmp_path: Path, make_email: Callable[..., Email]
+) -> None:
+    """While a run is under way another thread is refused, and the run goes on."""
+    transport = make(tmp_path)
+    run = iter(transport.deliver([make_email(), make_email()]))
+    assert next(run).ok
+    refused: list[TransportError] = []
+
+    def other() -> None:
+        try:
+            list(transport.deliver([make_email()]))
+        except TransportError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert len(refused) == 1
+    assert next(run).ok
+    assert list(run) == []
 
 
 def test_a_second_thread_is_refused_and_the_first_goes_on() -> None:

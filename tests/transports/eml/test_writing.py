@@ -6,7 +6,6 @@ import json
 import stat
 import subprocess
 import sys
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -377,27 +376,6 @@ def test_a_closed_transport_refuses(tmp_path: Path, make_email: Callable[..., Em
     with pytest.raises(TransportError, match="is closed; make a new one"):
         transport.deliver([make_email()])
     assert names(tmp_path) == []
-
-
-def test_a_second_thread_is_refused(tmp_path: Path, make_email: Callable[..., Email]) -> None:
-    """While a run is under way in one thread."""
-    transport = EmlTransport(tmp_path)
-    run = transport.deliver(iter([make_email(), make_email()]))
-    next(run)
-    errors: list[BaseException] = []
-
-    def other() -> None:
-        try:
-            list(transport.deliver([make_email()]))
-        except TransportError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    thread.join()
-    assert len(errors) == 1
-    assert next(run).ok
-    assert len(list(tmp_path.glob("*.eml"))) == 2
 
 
 def test_repr_names_the_folder(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -146,24 +145,3 @@ def test_a_closed_transport_refuses(make_email: Callable[..., Email], program: M
     with pytest.raises(TransportError, match="is closed; make a new one"):
         transport.deliver([make_email()])
     assert program.opened == []
-
-
-def test_a_second_thread_is_refused(make_email: Callable[..., Email], program: MailProgram) -> None:
-    """While a run is under way in one thread."""
-    transport = MailtoTransport(open_uri=program)
-    run = transport.deliver([make_email(), make_email()])
-    next(run)
-    errors: list[BaseException] = []
-
-    def other() -> None:
-        try:
-            list(transport.deliver([make_email()]))
-        except TransportError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    thread.join()
-    assert len(errors) == 1
-    assert next(run).ok
-    assert len(program.opened) == 2
