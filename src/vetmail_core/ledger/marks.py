@@ -25,13 +25,10 @@ import secrets
 import stat
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self
 
 from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import SystemClock
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "stray_runs"]
 
@@ -185,9 +182,7 @@ class DeadRun:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._file is not None:
             self._file.close()
 

@@ -30,7 +30,6 @@ from vetmail_core.ledger.store import Row, Store
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from types import TracebackType
 
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
@@ -190,9 +189,7 @@ class SqliteLedger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

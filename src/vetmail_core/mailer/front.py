@@ -37,7 +37,6 @@ from vetmail_core.transports.base import HangsUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
 
     from vetmail_core.address import Mailbox
     from vetmail_core.contexts import EmailContext
@@ -289,9 +288,7 @@ class Mailer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _sender(self) -> Sender:

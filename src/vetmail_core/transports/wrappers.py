@@ -25,7 +25,6 @@ from vetmail_core.transports.handed_on import HandedOn, announced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
@@ -55,9 +54,7 @@ class _Wrapper:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 
@@ -282,9 +279,7 @@ class Spacing:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._ended = self._clock.monotonic()
         self._turn.release()
 

@@ -28,7 +28,6 @@ from vetmail_core.testing.smtpd.session import ScriptedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from vetmail_core.credentials import Login
     from vetmail_core.testing.smtpd.received import ReceivedEmail
@@ -202,9 +201,7 @@ class LocalSmtpServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
