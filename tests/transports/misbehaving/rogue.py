@@ -400,7 +400,7 @@ class Line:
         idle = None if self.mute else self.server.fault("idle", email)
         if idle is not None:
             self.misbehave(idle.kind, "250 2.0.0 by the way")
-        self.server.acted.set()
+            self.server.acted.set()
 
     def do_rset(self, _line: str) -> None:
         if self.answer("rset", "250 2.0.0 ok", self.number) < 300:
