@@ -132,7 +132,7 @@ class Line:
             return True
         if isinstance(act, str):
             self.send(f"{act}\r\n".encode())
-            if act.startswith("421"):
+            if act.startswith("421") or "\n421" in act:
                 self.farewell()
             return act.startswith("2")
         self.perform(act)

@@ -35,12 +35,13 @@ def a_lane(mode: Pipelining) -> Lane:
 
 
 def came_to(transaction: Transaction) -> str:
-    """What became of each recipient, or why the message is to go again."""
+    """What became of each recipient, or why the message is to go again, or to whom."""
     if transaction.again is not None:
         return f"again: {transaction.again.why.value}"
-    return " ".join(
+    fates = [
         f"{outcome.status.value}@{outcome.phase.name}" for outcome in transaction.outcomes if outcome.phase
-    )
+    ]
+    return " ".join([*fates, *(f"again: {mailbox}" for mailbox in transaction.left)])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,11 @@ def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]
         (CHUNKING, ["250 ok|250 ok|421 bye|503 no|503 no"], "again: closing"),
         (CHUNKING, ["250 ok|250 ok|250 ok|250 ok|503 no"], "again: session"),
         # a server that says goodbye to one and takes the message for the other
-        (CHUNKING, ["250 ok|250 ok|421 bye|250 ok|250 id"], "deferred@RCPT accepted@DOT"),
+        (CHUNKING, ["250 ok|250 ok|421 bye|250 ok|250 id"], "accepted@DOT again: a@x.com"),
+        # a server that says goodbye in the same breath as the last answer
+        (CHUNKING, ["250 ok|250 ok|250 ok|250 ok|250 id|421 bye"], "accepted@DOT accepted@DOT"),
+        (CHUNKING, ["250 ok|250 ok|250 ok|550 no|250 id|421 bye"], "accepted@DOT refused@RCPT"),
+        (CHUNKING, ["250 ok|250 ok|250 ok|250 ok|250 id|250 ok|421 bye"], "unknown@DOT unknown@DOT"),
         # answers that do not go together
         (AUTO, ["250 ok|250 ok|250 ok|250 ok"], "again: closing"),
         (AUTO, ["354 go"], "again: closing"),

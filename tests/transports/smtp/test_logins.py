@@ -167,6 +167,7 @@ def test_a_token_function_that_fails_stops_the_run_without_its_words(
     ("options", "words"),
     [
         ({"authentication": OAUTH2, "token": lambda: "to\x01ken"}, "no OAuth login can carry"),
+        ({"authentication": OAUTH2, "token": lambda: ""}, "no OAuth login can carry"),
         ({"authentication": OAUTH2, "token": lambda: None}, "TypeError"),
         ({"authentication": OAUTH2, "token": lambda: b"token"}, "TypeError"),
     ],

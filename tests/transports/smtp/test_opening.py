@@ -224,12 +224,19 @@ def test_the_status_of_a_refused_token_is_shown_safely(challenge: bytes, status:
 
 
 def test_words_that_a_login_cannot_carry_are_refused() -> None:
-    """NUL would end PLAIN's fields, and 0x01 OAuth's."""
-    with pytest.raises(TransportError, match="NUL"):
-        Password("anna", "a\0b").words("PLAIN")
-    for token in ("a\x01b", "tök"):
+    """NUL would end PLAIN's fields, and 0x01 OAuth's; a line end comes from reading a file."""
+    for username, password in (("anna", "a\0b"), ("anna", "word\n"), ("an\x7fna", "word")):
+        with pytest.raises(TransportError, match="control character"):
+            Password(username, password).words("PLAIN")
+    for username, token in (
+        ("anna", "a\x01b"),
+        ("anna", "tök"),
+        ("anna", "t\r\n"),
+        ("anna", ""),
+        ("an\nna", "t"),
+    ):
         with pytest.raises(TransportError, match="OAuth"):
-            Bearer("anna", token).words("XOAUTH2")
+            Bearer(username, token).words("XOAUTH2")
 
 
 def test_a_secret_a_server_repeats_is_taken_out() -> None:

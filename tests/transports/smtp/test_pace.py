@@ -66,6 +66,40 @@ def test_a_throttling_server_slows_the_run_which_creeps_back(
     assert len(slept) < 25
 
 
+def test_a_window_of_throttled_messages_slows_the_run_once(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """What left before the run slowed down says nothing new; what leaves after it does."""
+    server, clock = serve(), FakeClock()
+    server.script("MAIL", None, *["451 4.7.1 too fast"] * 9)
+    receipts = list(connect(server, clock=clock, pipelining=CHUNKING).deliver(emails(11)))
+    assert [len(receipt.deferred) for receipt in receipts] == [0, *[1] * 9, 0]
+    assert clock.slept == (1.0, 2.0)
+
+
+class StrictClock(FakeClock):
+    """A clock of a host's own that refuses what ``time.sleep`` refuses."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait, if there is something to wait for."""
+        if seconds <= 0:
+            raise ValueError("sleep length must be positive")
+        super().sleep(seconds)
+
+
+def test_a_pause_that_is_over_already_is_not_asked_for(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """The caller took longer than the wait between two emails."""
+    server, clock = serve(), StrictClock()
+    run = connect(server, clock=clock, wait_ms=2000, pipelining=mode).deliver(emails(3))
+    for receipt in run:
+        assert receipt.ok
+        clock.advance(5)
+    assert len(server.received) == 3
+    assert clock.slept == ()
+
+
 def test_a_throttling_421_slows_the_run_too(serve: Serve, connect: Connect, emails: MakeSome) -> None:
     """The message goes again on another connection, after a pause."""
     server, clock = serve(), FakeClock()

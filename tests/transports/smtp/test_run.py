@@ -48,6 +48,17 @@ def test_an_iterable_that_raises_gets_its_receipts_first(
     assert statuses(found) == ["accepted"] * 3
 
 
+def test_what_is_no_email_is_told_after_the_receipts_of_those_that_are(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """Misuse, but no reason to keep quiet about what was sent."""
+    found: list[Receipt] = []
+    run = connect(serve(), pipelining=mode).deliver([*emails(2), "anna@example.com"])  # type: ignore[list-item]
+    with pytest.raises(TransportError, match=r"expected a vetmail_core\.Email, got str"):
+        found.extend(run)
+    assert statuses(found) == ["accepted"] * 2
+
+
 def test_a_stop_at_the_last_email_pulls_no_further(serve: Serve, connect: Connect, emails: MakeSome) -> None:
     """An iterable that has ended is not asked again."""
     server = serve().script("dot", "550 5.7.60 not your address")

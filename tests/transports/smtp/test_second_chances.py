@@ -11,6 +11,7 @@ from vetmail_core.address import Mailbox
 from vetmail_core.message import Content, Email
 from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.recipients import Recipients
+from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining
 
 if TYPE_CHECKING:
@@ -100,6 +101,59 @@ def test_too_many_on_mail_gets_a_fresh_connection_first(
     assert server.connections == (1 if first else 2)
 
 
+def test_a_connection_that_rested_is_no_fresh_one(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """452 4.5.3 to the first MAIL of a second run may be the first run's doing."""
+    server = serve().script("MAIL", None, "452 4.5.3 one a connection")
+    transport = connect(server, pipelining=mode)
+    assert statuses([*transport.deliver(emails(1)), *transport.deliver(emails(1))]) == ["accepted"] * 2
+    assert server.connections == 2
+
+
+def test_a_window_at_a_server_that_takes_few_messages_a_connection_gets_there(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """452 4.5.3 to all that stand behind the second: no blame, and one step slower."""
+    many, clock = "452 4.5.3 two a connection", FakeClock()
+    server = serve().script("MAIL", None, None, *[many] * 5, None, None, many, None, None, many)
+    receipts = list(connect(server, pipelining=CHUNKING, clock=clock).deliver(emails(7)))
+    assert statuses(receipts) == ["accepted"] * 7
+    assert [one.recipients[0] for one in server.received] == [f"p{number}@example.com" for number in range(7)]
+    assert clock.slept[0] == 1.0
+
+
+def test_a_goodbye_in_the_same_breath_as_the_last_answer_is_no_answer_too_many(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """250 and 421 together: the message was taken, and the next one gets another connection."""
+    server = serve().script("dot", *["250 2.0.0 ok\r\n421 4.4.2 that was it"] * 4)
+    receipts = list(connect(server, pipelining=mode).deliver(emails(4)))
+    assert statuses(receipts) == ["accepted"] * 4
+    assert [one.connection for one in server.received] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("reply", "pauses"), [("421 4.3.2 bye", ()), ("421 4.7.0 too fast", (1.0,))])
+def test_a_recipient_who_meets_a_goodbye_gets_a_message_of_their_own(
+    serve: Serve, connect: Connect, act: type[Act], reply: str, pauses: tuple[float, ...]
+) -> None:
+    """The message behind 421 was taken for the other one, and must not reach them twice."""
+    server, clock = serve(), FakeClock()
+    server.script("RCPT b@example.com", act("raw", reply.encode() + b"\r\n"))
+    email = Email(
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients("a@example.com; b@example.com"),
+        content=Content("s", "t"),
+    )
+    (receipt,) = connect(server, pipelining=CHUNKING, clock=clock).deliver([email])
+    assert receipt.ok
+    assert [(one.connection, one.recipients) for one in server.received] == [
+        (1, ("a@example.com",)),
+        (2, ("b@example.com",)),
+    ]
+    assert clock.slept == pauses
+
+
 def test_the_line_lost_before_the_last_octet_means_send_again(
     serve: Serve, connect: Connect, emails: MakeSome, act: type[Act], mode: Pipelining
 ) -> None:
@@ -142,6 +196,17 @@ def test_in_a_window_all_that_left_unanswered_is_unknown(
     assert statuses(receipts)[0] == "accepted"
     assert [status for _, status, _ in said(receipts[1])] == ["refused", "unknown"]
     assert statuses(receipts)[2:] == ["unknown", "unknown"]
+
+
+def test_a_window_is_left_in_doubt_once(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """A server that closes after so many messages without a word would do it to every window."""
+    server = serve().script("BODY", act("raw"), act("raw"), act("drop"))
+    transport = connect(server, pipelining=CHUNKING, limits=Limits(chunking_window=4))
+    found = statuses(list(transport.deliver(emails(20))))
+    assert found == [*["accepted"] * 2, *["unknown"] * 4, *["accepted"] * 14]
+    assert repr(transport).endswith("auto)")
 
 
 @pytest.mark.parametrize("mode", [ENVELOPE, AUTO])

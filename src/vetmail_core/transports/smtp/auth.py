@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Bearer", "Credentials", "Hidden", "Password", "oauth_status", "scrubbed"]
 
 _LINE_OCTETS: Final = 12_288  # RFC 4954, section 4
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN: Final = re.compile(r"[!-~]+")
 
 
 class Hidden(bytes):
@@ -53,9 +56,10 @@ class Password:
         """What to answer, in order; the first goes with the command where the mechanism allows it."""
         if mechanism == "LOGIN":
             return _base64(self.username.encode()), _base64(self.password.encode())
-        if "\0" in self.username + self.password:
+        if _CONTROL.search(self.username + self.password):
             raise TransportError(
-                "The login holds a NUL character, which PLAIN cannot carry (RFC 4616); enter it again."
+                "The login holds a control character (a line end from a file, perhaps), which no password or "
+                "user name may hold (RFC 4013, 2.3); enter it again."
             )
         return (_base64(f"\0{self.username}\0{self.password}".encode()),)
 
@@ -85,10 +89,10 @@ class Bearer:
 
     def words(self, mechanism: str) -> tuple[bytes, ...]:
         """What to answer, in order."""
-        if "\x01" in self.username + self.token or not self.token.isascii():
+        if not _TOKEN.fullmatch(self.token) or _CONTROL.search(self.username):
             raise TransportError(
-                "The token or its user name holds a character no OAuth login can carry; "
-                "have a new token made."
+                "The token is empty, or it or its user name holds a character no OAuth login can carry (a "
+                "line end from a file, perhaps; RFC 6750, 2.1); have a new token made."
             )
         if mechanism == "XOAUTH2":
             return (_base64(f"user={self.username}\x01auth=Bearer {self.token}\x01\x01".encode()),)

@@ -115,7 +115,6 @@ class ChunkLane:
         self._shown.append(commands)
         self._given += len(commands) + len(data)
         transaction.end = self._given
-        transaction.first = self.count == 0
         transaction.tries += 1
         self.count += 1
         self.outstanding += len(transaction.mailboxes) + 3
@@ -135,6 +134,10 @@ class ChunkLane:
         replies = self._replies + replies if self._replies else replies
         at = 0
         flight = self.flight
+        # 421 behind the last answer is a goodbye (RFC 5321, 3.8), not an answer too many.
+        while len(replies) > self.outstanding and replies[-1].startswith(b"421"):
+            replies = replies[:-1]
+            self.leaving = True
         # When one of them answers nothing, no yes can be told what it answers.
         too_many = len(replies) > self.outstanding
         while flight:
@@ -192,6 +195,7 @@ class ChunkLane:
         self.over = True
         blame = lost
         said_goodbye = self.leaving
+        in_doubt = False
         while self.flight:
             assert lost is not None  # noqa: S101 - a lane given up in order has nothing on the way
             transaction = self.flight.popleft()
@@ -211,7 +215,12 @@ class ChunkLane:
             else:
                 transaction.doubt(lost.note, lost.cause)
                 blame = None
+                in_doubt = True
             self.done.append(transaction)
+        if in_doubt:
+            # A server that closes after so many messages would leave the next window in doubt as well; one
+            # that is asked first loses nothing.
+            self.trying = Pipelining.CHUNKING
 
 
 def _phase(number: int, count: int) -> Phase:

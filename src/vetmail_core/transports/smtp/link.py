@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.clock import SystemClock
-from vetmail_core.receipts import Cause
+from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.pace import Backoff
 from vetmail_core.transports.smtp.pipeline import DataLane
@@ -128,7 +128,9 @@ class Link:
             except Failure as failure:
                 fault = failure
             except Lost as lost:
-                tries = FEW if lost.cause is Cause.PROTOCOL else MANY
+                # A login that dies may be one that is counted against us, as one that is refused in passing.
+                few = lost.cause is Cause.PROTOCOL or lost.phase is Phase.AUTH
+                tries = FEW if few else MANY
                 fault = Failure(lost.note, phase=lost.phase, cause=cause_of(lost), tries=tries)
             else:
                 break

@@ -45,8 +45,11 @@ class Pace:
 
     def pause(self) -> None:
         """Wait before the next message."""
-        if self._ended is not None and self.wait > 0:
-            self._clock.sleep(self._ended + self.wait - self._clock.monotonic())
+        if self._ended is None or self.wait <= 0:
+            return
+        seconds = self._ended + self.wait - self._clock.monotonic()
+        if seconds > 0:
+            self._clock.sleep(seconds)
 
     def slower(self) -> None:
         """The server throttles: double the wait."""

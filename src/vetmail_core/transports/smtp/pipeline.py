@@ -172,7 +172,6 @@ class DataLane:
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         self._commands = deque(transaction.envelope(self._capabilities, plain=self._plain))
-        transaction.first = self.count == 0
         transaction.tries += 1
         self.count += 1
         self._next = transaction

@@ -11,6 +11,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.clock import SystemClock
+from vetmail_core.errors import TransportError
+from vetmail_core.message import Email
 from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.clock import Clock
-    from vetmail_core.message import Email
     from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
@@ -168,6 +169,8 @@ class Run:
             assert session is not None  # noqa: S101 - made ready above
             assert lane is not None  # noqa: S101 - as above
             if self._load(transaction, session.capabilities):
+                transaction.first = session.messages == 0
+                transaction.wait = self._host.pace.wait
                 lane.put(transaction)
                 session.messages += 1
 
@@ -177,6 +180,11 @@ class Run:
             return None
         try:
             email = next(self._source, None)
+            if email is not None and not isinstance(email, Email):
+                raise TransportError(  # noqa: TRY301 - treated as whatever else the iterable raises
+                    f"deliver takes emails; expected a vetmail_core.Email, got {type(email).__name__} from "
+                    "the iterable. Make one with Email(sender=..., recipients=..., content=...)."
+                )
         except Exception as error:  # noqa: BLE001 - the caller's own; raised again after the receipts on the way
             self._error = error
             email = None
@@ -302,7 +310,7 @@ class Run:
             )
             self._stop = self._stop or transaction.stop
             if transaction.slower:
-                pace.slower()
+                self._slow_down(transaction, lane)
             else:
                 pace.recover()
             pace.ended()
@@ -325,9 +333,17 @@ class Run:
                 transaction.give_up(Status.DEFERRED, self._trouble)
                 return False
         if transaction.slower:
-            self._host.pace.slower()
+            self._slow_down(transaction, lane)
             transaction.slower = False
         return True
+
+    def _slow_down(self, transaction: Transaction, lane: Lane) -> None:
+        """The server throttles."""
+        pace = self._host.pace
+        # Those of a window that left before the run slowed down say nothing new: seven of them at once would
+        # turn a second into the longest pause.
+        if isinstance(lane, DataLane) or transaction.wait >= pace.wait:
+            pace.slower()
 
     def _leave(self) -> None:
         """The run is over, or nobody listens any more: hear the last answers, and rest the connection."""

@@ -138,9 +138,9 @@ class Transaction:
         tries: how often it was on the wire.
         strikes: how often a connection broke on it.
         first: whether it is the first message of its connection.
+        wait: the run's pause between messages when it was sent, seconds.
         session_error: whether it has had its second chance after a 503.
         renewable: whether a new token may help, once.
-        fresh: whether it has had its second chance on a new connection.
     """
 
     # Values of the class until they differ, as above.
@@ -155,8 +155,8 @@ class Transaction:
     tries: int = 0
     strikes: int = 0
     first: bool = False
+    wait: float = 0.0
     session_error: bool = False
-    fresh: bool = False
 
     def __init__(
         self, job: Job, mailboxes: Sequence[Mailbox], data: bytes, *, renewable: bool = False
@@ -256,6 +256,7 @@ class Transaction:
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
             self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _asks_again(raw)]
+            self.slower = self.slower or any(raw.startswith(b"421") and _wants_less(raw) for raw in rcpts)
         elif taken:
             self._refuse(taken, last, phase)
         kept = set(map(id, self.left))
@@ -275,12 +276,10 @@ class Transaction:
             why, self.session_error = Why.SESSION, True
         elif meant.cause is Cause.AUTHENTICATION and self.renewable:
             why, self.renewable = Why.TOKEN, False
-        elif (
-            phase is Phase.MAIL
-            and meant.cause is Cause.TOO_MANY_RECIPIENTS
-            and not (self.first or self.fresh)
-        ):
-            why, self.fresh = Why.FRESH, True
+        elif phase is Phase.MAIL and meant.cause is Cause.TOO_MANY_RECIPIENTS and not self.first:
+            why = (
+                Why.FRESH
+            )  # ends: of those sent again in their order, the first is the first of its connection
         if why is None:
             return False
         self.slower = meant.retry is Retry.SLOWER
@@ -370,13 +369,20 @@ def _asks_again(raw: bytes) -> bool:
     """Whether a recipient among others deserves a message of their own.
 
     They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about the
-    session, which says nothing about them.
+    session or the connection, which says nothing about them.
     """
     if raw.startswith(b"2"):
         return False
+    if raw.startswith(b"421"):
+        return True
     meant = meaning(read_reply(raw), Phase.RCPT)
     fewer = raw.startswith(b"452") and meant.cause is Cause.TOO_MANY_RECIPIENTS
     return fewer or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
+
+
+def _wants_less(raw: bytes) -> bool:
+    """Whether a refused recipient is a word about our speed."""
+    return meaning(read_reply(raw), Phase.RCPT).retry is Retry.SLOWER
 
 
 def wire_path(mailbox: Mailbox) -> str:
