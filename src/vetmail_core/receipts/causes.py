@@ -105,8 +105,9 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.AUTHENTICATION: (
             'The mail server did not accept the login: check "Email login username" and "Email login '
             'password" in Email preferences > Mail server (with "Use individual staff member email '
-            'logins": "Email Username" and "Password" on the staff record), and that "Authentication '
-            'type" is one the server offers and sending by SMTP is allowed for that mailbox.'
+            'logins": "Email Username" and "Password" on the staff record), that "SSL/TLS connection '
+            'method" is Explicit where the server asks for STARTTLS, and that "Authentication type" is '
+            "one the server offers and sending by SMTP is allowed for that mailbox."
         ),
         Cause.BASIC_AUTH_RETIRED: (
             "Microsoft no longer accepts a username and password for this mailbox: set "

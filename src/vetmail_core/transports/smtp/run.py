@@ -180,7 +180,7 @@ class Run:
             return None
         try:
             email = next(self._source, None)
-            if email is not None and not isinstance(email, Email):
+            if email is not None and not isinstance(email, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not use a type checker
                 raise TransportError(  # noqa: TRY301 - treated as whatever else the iterable raises
                     f"deliver takes emails; expected a vetmail_core.Email, got {type(email).__name__} from "
                     "the iterable. Make one with Email(sender=..., recipients=..., content=...)."
