@@ -56,6 +56,10 @@ def _read_only(defaults: Mapping[str, RecipientType]) -> Mapping[str, RecipientT
     return MappingProxyType(dict(defaults))
 
 
+def _as_dict(defaults: Mapping[str, RecipientType]) -> str:
+    return repr(dict(defaults))
+
+
 @attrs.frozen
 class EmailContext:
     """One place in the product that mail leaves from.
@@ -83,7 +87,7 @@ class EmailContext:
     to_roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True)
     roles: tuple[str, ...] = attrs.field(converter=_roles, kw_only=True, default=())
     defaults: Mapping[str, RecipientType] = attrs.field(
-        default=_NO_DEFAULTS, converter=_read_only, kw_only=True, hash=False
+        repr=_as_dict, default=_NO_DEFAULTS, converter=_read_only, kw_only=True, hash=False
     )
     private: bool = attrs.field(default=False, kw_only=True)
 

@@ -9,21 +9,20 @@ key, never by their address, as families and employers share addresses.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeVar
 
 import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.lists import as_mailbox
+from vetmail_core.credentials import Login
 from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+__all__ = ["Person", "Staff", "as_people", "by_role", "merge_fields", "no_person"]
 
-    from vetmail_core.credentials import Login
-
-__all__ = ["Person", "Staff", "as_people", "merge_fields", "no_person"]
+_People = TypeVar("_People")
 
 _NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
@@ -55,7 +54,11 @@ def _read_only_related(
 ) -> Mapping[str, tuple[Person, ...]]:
     if not related:
         return _NO_RELATED
-    return MappingProxyType({role: as_people(people) for role, people in related.items()})
+    return MappingProxyType({role: as_people(people) for role, people in by_role(related).items()})
+
+
+def _as_dict(mapping: Mapping[str, object]) -> str:
+    return repr(dict(mapping))
 
 
 def _read(address: object) -> Mailbox:
@@ -90,17 +93,17 @@ class Person:
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
 
     Raises:
-        RecipientsError: somebody related is no `Person`.
+        RecipientsError: somebody related is no `Person`, or `related` says no roles.
     """
 
     address: Mailbox | str | None
     key: str = attrs.field(default="", converter=_key, kw_only=True)
     name: str = attrs.field(default="", converter=_name, kw_only=True)
     fields: MappingProxyType[str, object] = attrs.field(
-        default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False
+        default=_NO_FIELDS, converter=_read_only, kw_only=True, hash=False, repr=_as_dict
     )
     related: Mapping[str, tuple[Person, ...]] = attrs.field(
-        default=_NO_RELATED, converter=_read_only_related, kw_only=True, hash=False
+        default=_NO_RELATED, converter=_read_only_related, kw_only=True, hash=False, repr=_as_dict
     )
     active: bool = attrs.field(default=True, kw_only=True)
     marketing: bool = attrs.field(default=True, kw_only=True)
@@ -178,6 +181,8 @@ def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
     """
     if isinstance(value, Person):
         return (value,)
+    if not isinstance(value, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise no_person(value)
     people = tuple(value)
     for one in people:
         if not isinstance(one, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
@@ -185,25 +190,47 @@ def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
     return people
 
 
+def by_role(people: Mapping[str, _People]) -> Mapping[str, _People]:
+    """Take people by their roles as they are.
+
+    Raises:
+        RecipientsError: they are no mapping, so nothing says which role they hold.
+    """
+    if not isinstance(people, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise RecipientsError(
+            f"People by role are a mapping of roles to people, and here came {type(people).__name__}. "
+            'Say which role they hold: {"client": [Person(...)]}.'
+        )
+    return people
+
+
+def _own_login(_instance: object, _attribute: object, login: Login | None) -> None:
+    if login is not None and not isinstance(login, Login):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"The login of a staff member is a Login, and here came {type(login).__name__}. "
+            'Make one of the user name and the secret: Login("kim@example.com", EnvironmentSecret("NAME")).'
+        )
+
+
 @attrs.frozen
 class Staff:
     """A staff member who sends mail.
 
     Attributes:
-        name: shown as the sender's name when the preferences say so.
+        name: shown as the sender's name when the preferences say so; None means "".
         address: the e-mail address of the staff record.
         key: the host's identifier; "" takes it from the address.
         login: the Email Username and Password of the staff record; None when it has none.
 
     Raises:
         AddressError: the address, or the name beside it, cannot stand in a header.
-        TypeError: the address is no text.
+        TypeError: the address is no text, or the login no `Login`.
     """
 
-    name: str
+    name: str = attrs.field(converter=_name)
     address: Mailbox = attrs.field(converter=as_mailbox)
     key: str = attrs.field(default="", converter=_key, kw_only=True)
-    login: Login | None = attrs.field(default=None, kw_only=True)
+    login: Login | None = attrs.field(default=None, kw_only=True, validator=_own_login)
     _mailbox: Mailbox = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

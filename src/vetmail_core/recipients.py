@@ -15,7 +15,7 @@ from vetmail_core.address import Mailbox, parse_mailbox_list
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
-from vetmail_core.people import Person, as_people
+from vetmail_core.people import Person, as_people, by_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -173,11 +173,21 @@ class Exclusion:
         person: who.
         reason: for code.
         detail: for people: one sentence.
+
+    Raises:
+        RecipientsError: the reason is no `ExclusionReason`.
     """
 
     person: Person
     reason: ExclusionReason
     detail: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.reason, ExclusionReason):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise RecipientsError(
+                "The reason of an exclusion is one of ExclusionReason, such as ExclusionReason.NO_ADDRESS, "
+                f"and here came {self.reason!r}."
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -257,6 +267,7 @@ def place_roles(
     bcc: list[Mailbox] = []
     exclusions: list[Exclusion] = []
     filled: list[str] = []
+    held = by_role(people)
     for role, kind in types.items():
         match kind:
             case RecipientType.TO:
@@ -270,7 +281,7 @@ def place_roles(
             case _:
                 assert_never(kind)
         before = len(box)
-        for person in as_people(people.get(role, ())):
+        for person in as_people(held.get(role, ())):
             exclusion = why_excluded(person, marketing=marketing)
             if exclusion is None:
                 box.append(person.mailbox())

@@ -14,12 +14,12 @@ from vetmail_core.address import Mailbox
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.credentials import Login
 from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.people import Staff
 from vetmail_core.preferences import AuthenticationType, StaffDisplayName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
 
 __all__ = ["UNKNOWN_SENDER", "Sender", "resolve_login", "resolve_sender"]
@@ -74,7 +74,13 @@ def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) ->
     Raises:
         PreferencesError: there is no From address, or no login where the server asks for one. It says
             where in VETtrak to enter it.
+        TypeError: the staff member is no `Staff`.
     """
+    if staff is not None and not isinstance(staff, Staff):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"Who sends is a Staff, and here came {type(staff).__name__}. Make one of the record: "
+            'Staff("Kim Lee", "kim@example.com").'
+        )
     mailbox = _from(preferences, staff)
     reply_to = preferences.settings.default_reply_to
     if reply_to is None and staff is not None and staff.address.address_key != mailbox.address_key:

@@ -33,6 +33,10 @@ def _read_only(counts: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType(dict(counts))
 
 
+def _as_dict(counts: Mapping[str, int]) -> str:
+    return repr(dict(counts))
+
+
 @attrs.frozen(kw_only=True)
 class PlanSummary:
     """The figures of a plan; ``str(summary)`` says them in words.
@@ -47,7 +51,7 @@ class PlanSummary:
     """
 
     emails: int
-    copies: Mapping[str, int] = attrs.field(converter=_read_only, hash=False)
+    copies: Mapping[str, int] = attrs.field(converter=_read_only, hash=False, repr=_as_dict)
     exclusions: Counter[ExclusionReason] = attrs.field(converter=_counter, hash=False)
     first: Email | None
     copy_exclusions: Counter[ExclusionReason] = attrs.field(

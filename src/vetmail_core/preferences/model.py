@@ -233,6 +233,10 @@ def _frozen_rules(
     return _frozen(contexts)
 
 
+def _as_dicts(contexts: Mapping[str, Mapping[str, RecipientType]]) -> str:
+    return repr(_thawed(contexts))
+
+
 def _frozen_unknown(
     unknown: Mapping[str, Mapping[str, object]],
 ) -> Mapping[str, Mapping[str, object]]:
@@ -271,7 +275,7 @@ class EmailPreferences:
     mail_server: MailServer = attrs.field(factory=MailServer)
     settings: Settings = attrs.field(factory=Settings)
     contexts: Mapping[str, Mapping[str, RecipientType]] = attrs.field(
-        default=_NO_RULES, converter=_frozen_rules, hash=False
+        default=_NO_RULES, converter=_frozen_rules, hash=False, repr=_as_dicts
     )
     revision: str = attrs.field(default="", eq=False, repr=False)
     unknown: Mapping[str, Mapping[str, object]] = attrs.field(

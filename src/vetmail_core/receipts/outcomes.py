@@ -60,6 +60,10 @@ class Outcome:
         cause: why, when it did not simply go through.
         reply: the server's words that decided it, when a server spoke.
         phase: where it happened.
+
+    Raises:
+        AddressError: the mailbox is none.
+        RecipientsError: the status is no `Status`.
     """
 
     mailbox: Mailbox = attrs.field(converter=as_mailbox)
@@ -67,6 +71,13 @@ class Outcome:
     cause: Cause | None = attrs.field(default=None, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)
     phase: Phase | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.status, Status):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise RecipientsError(
+                "The status of an outcome is one of Status, such as Status.ACCEPTED, and here came "
+                f"{self.status!r}."
+            )
 
     @property
     def advice(self) -> str:

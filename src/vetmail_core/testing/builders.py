@@ -151,6 +151,7 @@ def email(
     text: str = "It is in room 7 now.\n",
     html: str = "",
     attachments: Iterable[Attachment] = (),
+    recipients: Recipients | None = None,
     content: Content | None = None,
     sender: _Who = _SENDER,
     **changes: Unpack[_EmailChanges],
@@ -165,6 +166,7 @@ def email(
         text: likewise.
         html: likewise.
         attachments: likewise.
+        recipients: who gets it, instead of the three.
         content: what is read, instead of the four.
         sender: From.
         **changes: whatever else `Email` takes.
@@ -174,7 +176,7 @@ def email(
     """
     return Email(
         sender=Mailbox(sender) if isinstance(sender, str) else sender,
-        recipients=Recipients(_listed(to), _listed(cc), _listed(bcc)),
+        recipients=Recipients(_listed(to), _listed(cc), _listed(bcc)) if recipients is None else recipients,
         content=content or Content(subject, text, html=html, attachments=attachments),
         **changes,
     )

@@ -212,11 +212,11 @@ def _same_address(address: Mailbox | str | None, mailbox: Mailbox) -> bool:
 def _where(mailbox: Mailbox, box: str, delivery: Delivery) -> list[str]:
     hints: list[str] = []
     recipients = delivery.email.recipients
-    where = f"email #{delivery.number}: {mailbox.addr_spec}"
     if box in _BOXES:
         for other, people in zip(_BOXES, (recipients.to, recipients.cc, recipients.bcc), strict=True):
             if other != box and any(one.address_key == mailbox.address_key for one in people):
-                hints.append(f"{where} is in {other.upper()}, not in {box.upper()}")
+                went = f"it was sent {other.upper()}, not {box.upper()}"
+                hints.append(f"email #{delivery.number}: {went}, to {mailbox.addr_spec}")
     hints += [
         f"email #{delivery.number}: {_trouble(outcome)}"
         for outcome in delivery.receipt.outcomes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.mailer import Mailer
-from vetmail_core.people import as_people
+from vetmail_core.people import as_people, by_role
 from vetmail_core.recipients import expand_context
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ListeningMailer(Mailer):
         headers: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Send, and tell the outbox who was left out; see `Mailer.send`."""
-        held = {role: as_people(some) for role, some in (people or {}).items()}
+        held = {role: as_people(some) for role, some in by_role(people or {}).items()}
         if context is not None:
             self._outbox.heard(expand_context(context, held, self.preferences).exclusions)
         receipt = super().send(

@@ -97,9 +97,17 @@ class EmlTransport:
     Args:
         folder: where the files go; made, with the folders above it, when the first email is written.
         clock: asked for the Date of emails that have none.
+
+    Raises:
+        TransportError: the folder has no name; "." is the folder a program stands in.
     """
 
     def __init__(self, folder: Path | str, *, clock: Clock | None = None) -> None:
+        if folder == "":
+            raise TransportError(
+                'The emails need a folder to go into, and here came an empty text; write "outbox", or "." '
+                "for the folder this program stands in."
+            )
         self._folder = Path(folder)
         self._clock = SystemClock() if clock is None else clock
         self._one_thread = OneThread("EmlTransport")

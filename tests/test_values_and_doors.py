@@ -1,0 +1,167 @@
+"""What holds across all areas: how values behave, and what the doors say to the wrong kind of thing."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from vetmail_core import (
+    PROVIDERS,
+    STANDARD_CONTEXTS,
+    Attachment,
+    Cause,
+    Content,
+    Deadlines,
+    Email,
+    EmailPreferences,
+    EmlTransport,
+    EnvironmentSecret,
+    Exclusion,
+    Limits,
+    Login,
+    Mailbox,
+    MailServer,
+    Outcome,
+    Person,
+    Phase,
+    Receipt,
+    Recipients,
+    RecipientsError,
+    RecipientType,
+    Reply,
+    Report,
+    Settings,
+    Staff,
+    Status,
+    TransportError,
+    describe_preferences,
+    expand_context,
+    plan_bulk,
+    resolve_sender,
+)
+from vetmail_core.testing import Outbox, content, email
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STUDENT = Person(
+    "ann@example.com",
+    key="C1",
+    name="Ann Lee",
+    fields={"room": "7"},
+    related={"guardian": Person("mary@example.com")},
+)
+PREFERENCES = EmailPreferences(
+    mail_server=MailServer(password=EnvironmentSecret("NAME")),
+    settings=Settings(default_from='"The Office" <office@example.com>'),
+    contexts={"occurrence_class": {"class_staff": RecipientType.BCC}},
+)
+LETTER = Email(
+    sender="office@example.com",
+    recipients=Recipients("ann@example.com", cc="jo@example.com"),
+    content=Content("Hello", "Text", html="<p>Text</p>", attachments=[Attachment("a.pdf", b"x")]),
+    key="b/C1",
+    headers={"X-Test": "1"},
+)
+PLAN = plan_bulk(content(), [STUDENT, Person("", key="C2")], sender="office@example.com", cc="jo@example.com")
+EXPANSION = expand_context("occurrence_class", {"client": STUDENT, "class_staff": Person("")}, PREFERENCES)
+OUTCOMES = [
+    Outcome("ann@example.com", Status.ACCEPTED, reply=Reply(250, "2.0.0", "ok"), phase=Phase.DOT),
+    Outcome("jo@example.com", Status.REFUSED, cause=Cause.BAD_RECIPIENT),
+]
+VALUES: tuple[Any, ...] = (
+    Mailbox("ann@example.com", "Ann Lee"),
+    STUDENT,
+    Staff("Kim Lee", "kim@example.com", login=Login("kim", EnvironmentSecret("NAME"))),
+    STANDARD_CONTEXTS["occurrence_class"],
+    PREFERENCES,
+    *describe_preferences(),
+    *PROVIDERS.values(),
+    EXPANSION,
+    *EXPANSION.exclusions,
+    LETTER,
+    LETTER.content,
+    resolve_sender(PREFERENCES),
+    PLAN.summary(),
+    *OUTCOMES,
+    Receipt(LETTER, OUTCOMES, warnings=["a word"]),
+    Report(emails=1, accepted=1),
+    Deadlines(),
+    Limits(),
+)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_is_frozen_and_travels_unharmed(value: attrs.AttrsInstance) -> None:
+    """Into a set, to another process, through `copy` and `evolve`: it stays equal, and reads the same."""
+    anyone: Any = value  # `evolve` is typed for one class at a time
+    for travelled in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value), attrs.evolve(anyone)):  # noqa: S301 - our own
+        assert travelled == value
+        assert hash(travelled) == hash(value)
+        assert repr(travelled) == repr(value)
+    first = attrs.fields(type(value))[0].name
+    with pytest.raises(AttributeError):
+        setattr(value, first, getattr(value, first))
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_reads_as_one_line_for_people(value: attrs.AttrsInstance) -> None:
+    """No addresses in memory, no wrappers of Python's, no line breaks."""
+    shown = repr(value)
+    assert " at 0x" not in shown
+    assert "mappingproxy" not in shown
+    assert "\n" not in shown
+
+
+NONE_AT_ALL: Any = None  # what a host without types may hand over
+TEXT: Any = "ann@example.com"
+LIST: Any = [STUDENT]
+
+
+@pytest.mark.parametrize(
+    ("door", "error", "said"),
+    [
+        (lambda: Outcome("ann@example.com", TEXT), RecipientsError, "one of Status, such as Status.ACCEPTED"),
+        (lambda: Exclusion(STUDENT, TEXT), RecipientsError, "one of ExclusionReason"),
+        (lambda: Person("ann@example.com", related=LIST), RecipientsError, "mapping of roles to people"),
+        (lambda: Person("ann@example.com", related={"guardian": NONE_AT_ALL}), RecipientsError, "NoneType"),
+        (lambda: Person("ann@example.com", related={"guardian": TEXT}), RecipientsError, "here came str"),
+        (lambda: expand_context("client", LIST, PREFERENCES), RecipientsError, "mapping of roles to people"),
+        (lambda: expand_context("client", NONE_AT_ALL, PREFERENCES), RecipientsError, "here came NoneType"),
+        (
+            lambda: Outbox().mailer().send(content(), context="client", people=LIST),
+            RecipientsError,
+            "mapping of roles to people, and here came list",
+        ),
+        (
+            lambda: plan_bulk(content(), LIST, sender=TEXT, context="occurrence_class", shared=LIST),
+            RecipientsError,
+            "mapping of roles to people",
+        ),
+        (lambda: Staff("Kim Lee", "kim@example.com", login=TEXT), TypeError, "is a Login, and here came str"),
+        (lambda: resolve_sender(PREFERENCES, TEXT), TypeError, "is a Staff, and here came str"),
+        (lambda: EmlTransport(""), TransportError, "need a folder to go into"),
+    ],
+)
+def test_the_wrong_kind_of_thing_is_named_where_it_came(
+    door: Callable[[], object], error: type[Exception], said: str
+) -> None:
+    """The sentence says what was expected and what came; nobody has to read our code for it."""
+    with pytest.raises(error, match=said):
+        door()
+
+
+def test_a_staff_record_without_a_name_is_one_without_a_name() -> None:
+    """None is what a table holds there; it is as good as an empty text, as for a person."""
+    nameless: Any = None
+    assert Staff(nameless, "kim@example.com") == Staff("", "kim@example.com")
+
+
+def test_an_email_of_the_test_kit_takes_recipients_whole() -> None:
+    """As the value itself does."""
+    some = Recipients("ann@example.com", bcc="jo@example.com")
+    assert email(recipients=some).recipients == some
