@@ -103,11 +103,11 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             'the login "Send as" for that address.'
         ),
         Cause.AUTHENTICATION: (
-            'The mail server did not accept the login: check "Email login username" and "Email login '
-            'password" in Email preferences > Mail server (with "Use individual staff member email '
-            'logins": "Email Username" and "Password" on the staff record), that "SSL/TLS connection '
-            'method" is Explicit where the server asks for STARTTLS, and that "Authentication type" is '
-            "one the server offers and sending by SMTP is allowed for that mailbox."
+            'The mail server did not accept the login: check "Email login username", "Email login '
+            'password", "Authentication type" and "SSL/TLS connection method" (Explicit where STARTTLS is '
+            "asked for) in Email preferences > Mail server, with individual staff logins the "
+            '"Email Username" and "Password" on the staff record, and that the mailbox is allowed to send '
+            "by SMTP."
         ),
         Cause.BASIC_AUTH_RETIRED: (
             "Microsoft no longer accepts a username and password for this mailbox: set "
