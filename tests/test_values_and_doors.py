@@ -24,7 +24,9 @@ from vetmail_core import (
     Limits,
     Login,
     Mailbox,
+    Mailer,
     MailServer,
+    MessageError,
     Outcome,
     Person,
     Phase,
@@ -32,8 +34,10 @@ from vetmail_core import (
     Recipients,
     RecipientsError,
     RecipientType,
+    RedirectAll,
     Reply,
     Report,
+    Retrying,
     Settings,
     Staff,
     Status,
@@ -43,7 +47,7 @@ from vetmail_core import (
     plan_bulk,
     resolve_sender,
 )
-from vetmail_core.testing import Outbox, content, email
+from vetmail_core.testing import LocalSmtpServer, Outbox, content, email
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +124,7 @@ def test_a_value_reads_as_one_line_for_people(value: attrs.AttrsInstance) -> Non
 NONE_AT_ALL: Any = None  # what a host without types may hand over
 TEXT: Any = "ann@example.com"
 LIST: Any = [STUDENT]
+PERSON: Any = STUDENT
 
 
 @pytest.mark.parametrize(
@@ -144,6 +149,13 @@ LIST: Any = [STUDENT]
         ),
         (lambda: Staff("Kim Lee", "kim@example.com", login=TEXT), TypeError, "is a Login, and here came str"),
         (lambda: resolve_sender(PREFERENCES, TEXT), TypeError, "is a Staff, and here came str"),
+        (lambda: Recipients(PERSON), TypeError, r"here came Person\. Of a person .* take the mailbox\(\)"),
+        (lambda: Mailer(TEXT), TypeError, "sends under EmailPreferences, and here came str"),
+        (lambda: Outbox().mailer().send(content(), people=LIST), RecipientsError, "mapping of roles"),
+        (lambda: Outbox().mailer().send_bulk(LIST), MessageError, "takes a plan or emails, .* Person"),
+        (lambda: RedirectAll(TEXT, "me@example.com"), TransportError, "around a transport, .* str"),
+        (lambda: Retrying(NONE_AT_ALL, delays=[1]), TransportError, "around a transport, .* NoneType"),
+        (lambda: LocalSmtpServer(login=LIST), TypeError, "is a Login, and here came list"),
         (lambda: EmlTransport(""), TransportError, "need a folder to go into"),
     ],
 )
@@ -153,6 +165,20 @@ def test_the_wrong_kind_of_thing_is_named_where_it_came(
     """The sentence says what was expected and what came; nobody has to read our code for it."""
     with pytest.raises(error, match=said):
         door()
+
+
+def test_a_mailer_reads_as_who_sends_and_how() -> None:
+    """In a debugger, and in a log; without the password of the transport."""
+    assert repr(Mailer(PREFERENCES)) == "Mailer(for the system, by the preferences)"
+    kim = Staff("Kim Lee", "kim@example.com")
+    assert repr(Mailer(PREFERENCES, staff=kim, transport=EmlTransport("out"))) == (
+        "Mailer(for Kim Lee, EmlTransport('out'))"
+    )
+
+
+def test_further_headers_may_be_none() -> None:
+    """As for every other argument that may be left out."""
+    assert Outbox().mailer().send(content(), to="ann@example.com", headers=None).ok
 
 
 def test_a_staff_record_without_a_name_is_one_without_a_name() -> None:

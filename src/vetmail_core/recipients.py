@@ -7,6 +7,7 @@ left out is an `Exclusion` with a reason. Its law: an address stands once in an 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
 
 import attrs
@@ -18,7 +19,7 @@ from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 from vetmail_core.people import Person, as_people, by_role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from vetmail_core.contexts import EmailContext
     from vetmail_core.preferences import EmailPreferences
@@ -44,6 +45,11 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[M
         return (value,)
     if isinstance(value, str):
         return parse_mailbox_list(value)
+    if not isinstance(value, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"Recipients are mailboxes or their texts, one or several, and here came {type(value).__name__}. "
+            "Of a person or a staff member, take the mailbox()."
+        )
     return tuple(map(as_mailbox, value))
 
 

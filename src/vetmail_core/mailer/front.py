@@ -16,12 +16,13 @@ import attrs
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError, RecipientsError
+from vetmail_core.errors import DeliveryError, MessageError, RecipientsError
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.message import Email
-from vetmail_core.people import Person
+from vetmail_core.people import Person, by_role
+from vetmail_core.preferences import EmailPreferences
 from vetmail_core.receipts import Receipt, Tally
 from vetmail_core.recipients import (
     Exclusion,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from vetmail_core.ledger import Ledger
     from vetmail_core.message import Content
     from vetmail_core.people import Staff
-    from vetmail_core.preferences import EmailPreferences
     from vetmail_core.receipts import Report
     from vetmail_core.recipients import Expansion
     from vetmail_core.transports import Transport
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Mailer", "RunInterrupted"]
 
 _MOST_UNTRIED_LISTED: Final = 10_000  # of a stopped run; a million merged emails would fill the memory
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOBODY: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
@@ -85,6 +84,9 @@ class Mailer:
 
     Attributes:
         last_report: the report of the last bulk run, also of one that ended with an exception; None before.
+
+    Raises:
+        TypeError: the preferences are none.
     """
 
     def __init__(
@@ -96,6 +98,11 @@ class Mailer:
         token: Callable[[], str] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(preferences, EmailPreferences):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TypeError(
+                f"A mailer sends under EmailPreferences, and here came {type(preferences).__name__}. Read "
+                "the file with load_preferences(path)."
+            )
         self.preferences: Final = preferences
         self.staff: Final = staff
         self.last_report: Report | None = None
@@ -104,6 +111,10 @@ class Mailer:
         self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport
         self._own = transport is None
+
+    def __repr__(self) -> str:
+        sender = "the system" if self.staff is None else self.staff.name or self.staff.address.addr_spec
+        return f"Mailer(for {sender}, {'by the preferences' if self._own else repr(self._transport)})"
 
     def send(
         self,
@@ -114,7 +125,7 @@ class Mailer:
         bcc: Iterable[Mailbox | str] | Mailbox | str | None = (),
         context: EmailContext | str | None = None,
         people: Mapping[str, Iterable[Person] | Person] | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Send one email.
 
@@ -142,6 +153,7 @@ class Mailer:
         recipients = Recipients(typed(to, separator), typed(cc, separator), typed(bcc, separator))
         left_out: tuple[str, ...] = ()
         if context is None and people:
+            by_role(people)
             raise RecipientsError(
                 f"people holds the roles {', '.join(people)}, but no context says which of them is To, CC or"
                 ' BCC. Name one, such as context="occurrence_class", or use to, cc and bcc.'
@@ -162,7 +174,7 @@ class Mailer:
             reply_to=sender.reply_to,
             recipients=recipients,
             content=content,
-            headers=headers,
+            headers={} if headers is None else headers,
         )
         (receipt,) = self._opened().deliver([email])
         if left_out:
@@ -228,6 +240,7 @@ class Mailer:
 
         Raises:
             LedgerError: the ledger cannot be opened, or an email has no key.
+            MessageError: something else than emails came; those before it are sent.
             RunInterrupted: from the keyboard; holds the report, which is complete as after a cancel.
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
@@ -348,8 +361,13 @@ def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
     for step in plan.steps() if isinstance(plan, BulkPlan) else plan:
         if isinstance(step, Exclusion):
             tally.exclude(step)
-        else:
+        elif isinstance(step, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             yield step
+        else:
+            raise MessageError(
+                f"send_bulk takes a plan or emails, and here came {type(step).__name__}. People become a "
+                "plan by plan_bulk(content, people)."
+            )
 
 
 def _left_out(

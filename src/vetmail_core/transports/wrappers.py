@@ -20,7 +20,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
-from vetmail_core.transports.base import HangsUp
+from vetmail_core.transports.base import HangsUp, Transport
 from vetmail_core.transports.handed_on import HandedOn, announced
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
-    from vetmail_core.transports.base import Transport
     from vetmail_core.transports.handed_on import Leaves
 
 __all__ = ["RedirectAll", "Retrying", "Spaced", "Spacing"]
@@ -37,9 +36,14 @@ _PAST_RETRYING: Final = frozenset({Cause.DAILY_QUOTA, Cause.BLOCKED})
 
 
 class _Wrapper:
-    """What the wrappers share: they end with the transport inside."""
+    """What the wrappers share: they are made around a transport, and end with it."""
 
     def __init__(self, inner: Transport) -> None:
+        if not isinstance(inner, Transport):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TransportError(
+                f"A wrapper is made around a transport, and here came {type(inner).__name__}. Hand it what "
+                "delivers, such as transport_for(preferences)."
+            )
         self._inner = inner
 
     def hang_up(self) -> None:
@@ -74,6 +78,7 @@ class RedirectAll(_Wrapper):
 
     Raises:
         AddressError: `to` is no mailbox.
+        TransportError: `inner` is no transport.
     """
 
     def __init__(self, inner: Transport, to: Mailbox | str) -> None:
@@ -141,7 +146,7 @@ class Retrying(_Wrapper):
         clock: waits.
 
     Raises:
-        TransportError: a delay that is negative or no number.
+        TransportError: a delay that is negative or no number, or `inner` is no transport.
     """
 
     def __init__(self, inner: Transport, *, delays: Iterable[float], clock: Clock | None = None) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 import trustme
 
 from vetmail_core.address import Mailbox
+from vetmail_core.credentials import Login
 from vetmail_core.preferences import AuthenticationType, EmailPreferences, MailServer, Settings, TlsMethod
 from vetmail_core.receipts import Phase
 from vetmail_core.testing.fault import FaultKind
@@ -29,7 +30,6 @@ from vetmail_core.testing.smtpd.session import ScriptedSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vetmail_core.credentials import Login
     from vetmail_core.testing.smtpd.received import ReceivedEmail
 
 __all__ = ["LocalSmtpServer"]
@@ -69,6 +69,11 @@ class LocalSmtpServer:
         size_limit: int = 35_000_000,
         without: Iterable[str] = (),
     ) -> None:
+        if login is not None and not isinstance(login, Login):  # pyright: ignore[reportUnnecessaryIsInstance] - tests are not all typed
+            raise TypeError(
+                f"The login the server asks for is a Login, and here came {type(login).__name__}; write "
+                'Login("office@example.com", PlainSecret("..."))'
+            )
         self._book = Book(
             faults=Faults() if faults is None else faults,
             size_limit=size_limit,
