@@ -331,7 +331,9 @@ def sending(loaded: v.EmailPreferences, made: v.BulkPlan, transport: v.Transport
         assert_type(mailer, v.Mailer)
         one = v.Person("a@example.com")
         assert_type(mailer.plan_bulk(v.Content("s"), [], cc="a@example.com", batch="b"), v.BulkPlan)
-        assert_type(mailer.plan_bulk(v.Content("s"), one, bcc=one.mailbox(), shared={"staff": one}), v.BulkPlan)
+        assert_type(
+            mailer.plan_bulk(v.Content("s"), one, bcc=one.mailbox(), shared={"staff": one}), v.BulkPlan
+        )
         mailer.send(v.Content("s"), to=one.mailbox(), context="client", people={"guardian": one})
         try:
             receipt = mailer.send(v.Content("s"), to="a@example.com; b@example.com", headers={"X-A": "b"})
