@@ -28,6 +28,7 @@ from vetmail_core import (
     deliver_once,
 )
 from vetmail_core.testing import FakeClock, LocalSmtpServer
+from vetmail_core.transports.handed_on import HandedOn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -214,3 +215,15 @@ def test_after_a_kill_nobody_is_in_doubt_whose_email_had_not_begun(tmp_path: Pat
             None,
             None,
         ]
+
+
+def test_whichever_begins_is_told_as_the_caller_s_own() -> None:
+    """A window of messages begins before the first of them is answered; a stranger's email tells nothing."""
+    own, sent, (stranger,) = letters(3), letters(3), letters(1)
+    told: list[Email] = []
+    handed = HandedOn(zip(own, sent, strict=True), told.append)
+    begins = handed.announce()
+    assert list(handed) == sent
+    begins(sent[2])
+    begins(stranger)
+    assert [id(email) for email in told] == [id(own[2])]
