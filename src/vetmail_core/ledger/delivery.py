@@ -20,13 +20,12 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError, TransportError
 from vetmail_core.ledger.entries import AlreadySent, Entry, Sending, decided, in_doubt, not_attempted
 from vetmail_core.ledger.runs import OneByOne, OpensRuns, Run, Unremembered, keyless
-from vetmail_core.ledger.standing import NEW
+from vetmail_core.ledger.standing import NEW, Ledger
 from vetmail_core.receipts import Cause, Receipt, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from vetmail_core.ledger.standing import Ledger
     from vetmail_core.message import Email
 
 __all__ = ["Delivers", "Delivery", "Feed", "deliver_once"]
@@ -90,6 +89,9 @@ class Delivery:
         stop: asked before each email is handed over; once it says True no more are.
         to_the_end: after a stop, answer for the emails not yet taken as well.
 
+    Raises:
+        LedgerError: the ledger is none.
+
     Attributes:
         stopped: `stop` said True, or the caller closed `steps`, before the end.
         unfinished: after an exception in the middle, or when the caller closed `steps`: the answer for each
@@ -106,6 +108,8 @@ class Delivery:
         stop: Callable[[], bool] = lambda: False,
         to_the_end: bool = False,
     ) -> None:
+        if ledger is not None:
+            _check_ledger(ledger)
         self._transport = transport
         self._emails = iter(emails)
         self._ledger = ledger
@@ -337,6 +341,15 @@ class Delivery:
         self.unfinished = (*unfinished, *self._not_handed_over())
 
 
+def _check_ledger(ledger: Ledger) -> None:
+    # A path in its place would count as a database that fails, and None as a wish to remember nothing.
+    if not isinstance(ledger, Ledger):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise LedgerError(
+            f"A ledger remembers what was sent, and here came {type(ledger).__name__}. Open one of a file: "
+            "SqliteLedger(path)."
+        )
+
+
 def deliver_once(
     ledger: Ledger, transport: Delivers, emails: Iterable[Email], *, retry_unknown: bool = False
 ) -> Generator[Receipt]:
@@ -355,8 +368,10 @@ def deliver_once(
         them.
 
     Raises:
-        LedgerError: the ledger cannot be opened, or an email has no key, after those before it are answered.
+        LedgerError: the ledger cannot be opened or is none, or an email has no key, after those before it
+            are answered.
     """
+    _check_ledger(ledger)
     delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown)
     with contextlib.closing(delivery.steps()) as steps:
         for step in steps:
