@@ -543,3 +543,11 @@ def test_a_file_without_a_name_is_a_mistake(command: str, option: str, reminder:
     assert said.err.startswith(f"vetmail {command}: argument {option}: expected the name of a file or folder")
     assert said.err.count("\n") == 1
     assert not said.outbox.exists()
+
+
+@pytest.mark.parametrize("command", ["send", "preview"])
+def test_a_folder_and_live_at_once_are_a_mistake(command: str, reminder: Callable[..., Said]) -> None:
+    """One of the two is a slip, and nobody can tell which."""
+    said = reminder(command, "--outbox", "outbox", "--live")
+    assert said.status == 2
+    assert "argument --live: not allowed with argument --outbox" in said.err

@@ -127,10 +127,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(preview)
-    preview.add_argument(
-        "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS
-    )
-    preview.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
+    # Nothing is written; but what send refuses together, preview refuses too.
+    way = preview.add_mutually_exclusive_group()
+    way.add_argument("--outbox", type=_path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS)
+    way.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     _add_common(preview)
 
     check = commands.add_parser(
