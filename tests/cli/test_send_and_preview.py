@@ -551,3 +551,11 @@ def test_a_folder_and_live_at_once_are_a_mistake(command: str, reminder: Callabl
     said = reminder(command, "--outbox", "outbox", "--live")
     assert said.status == 2
     assert "argument --live: not allowed with argument --outbox" in said.err
+
+
+@pytest.mark.parametrize("command", ["send", "preview", "check", "paths"])
+def test_every_command_says_what_it_takes(command: str, vetmail: Callable[..., Said]) -> None:
+    """Also where the standard library's parser has trouble with options that exclude each other."""
+    said = vetmail(command, "--help")
+    assert said.status == 0
+    assert said.out.startswith(f"usage: vetmail {command}")

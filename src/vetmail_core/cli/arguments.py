@@ -127,10 +127,12 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(preview)
-    # Nothing is written; but what send refuses together, preview refuses too.
+    # Nothing is written, but which way it would go decides who it is from, and how many may go at once.
     way = preview.add_mutually_exclusive_group()
-    way.add_argument("--outbox", type=_path, default=Path("outbox"), metavar="DIR", help=argparse.SUPPRESS)
-    way.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
+    way.add_argument(
+        "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help="as if into a folder (outbox)"
+    )
+    way.add_argument("--live", action="store_true", help="as if it were really sent")
     _add_common(preview)
 
     check = commands.add_parser(
