@@ -25,6 +25,7 @@ from vetmail_core import (
     TlsMethod,
 )
 from vetmail_core.testing import FakeClock
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     import ssl
@@ -75,7 +76,7 @@ def test_the_trainer_gets_the_copies_that_the_preferences_choose(
 
     expected: dict[str, list[bytes]] = {}
     for email in plan:
-        wire = email.stamped(clock.now()).as_bytes()
+        wire = stamp(email, clock.now()).as_bytes()
         for mailbox in email.recipients.all:
             expected.setdefault(mailbox.addr_spec, []).append(wire)
     filed = postfix.filed()

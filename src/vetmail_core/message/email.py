@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from hashlib import blake2b
-from os import urandom
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -151,22 +150,16 @@ class Email:
         """Whether an address of it, a blind copy's too, has letters beyond ASCII before its @ (RFC 6531)."""
         return any(mailbox.needs_smtputf8 for mailbox in (self.sender, *self.recipients.all, *self.reply_to))
 
-    def stamped(self, now: datetime, message_id: str = "") -> Email:
+    def stamped(self, now: datetime, message_id: str) -> Email:
         """The same email with a date and a Message-ID, for the wire; only transports call this.
 
         Args:
             now: aware; used when the email has no date.
-            message_id: used when the email has none; "" makes a fresh one by chance.
+            message_id: used when the email has none.
         """
         if self.date is not None and self.message_id:
             return self
-        return attrs.evolve(
-            self, date=self.date or now, message_id=self.message_id or message_id or self.fresh_message_id()
-        )
-
-    def fresh_message_id(self) -> str:
-        """A Message-ID by chance, at the sender's domain; only transports call this."""
-        return f"<{urandom(16).hex()}@{self.sender.ascii_domain}>"
+        return attrs.evolve(self, date=self.date or now, message_id=self.message_id or message_id)
 
     def as_bytes(self, *, smtputf8: bool = False) -> bytes:
         """The email as it goes on the wire: CRLF, seven bits, lines of at most 998 octets, no Bcc.

@@ -19,6 +19,7 @@ from vetmail_core.testing.matching import Delivery, Fields, wishes
 from vetmail_core.testing.memory_server import MemoryServer
 from vetmail_core.testing.records import Record, WatchedReceipt
 from vetmail_core.testing.sent import SentMail, fits
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -275,7 +276,7 @@ class Line:
             email = receipt.email
             bodies = self._transport.take_bodies()
             now = self._outbox.clock.now()
-            data = bodies[0] if bodies else email.stamped(now).as_bytes(smtputf8=email.needs_smtputf8)
+            data = bodies[0] if bodies else stamp(email, now).as_bytes(smtputf8=email.needs_smtputf8)
             yield self._outbox.remember(email, receipt, data)
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from vetmail_core import (
 )
 from vetmail_core.testing import FakeClock
 from vetmail_core.transports.eml import read_folder
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def test_what_was_written_is_read_back_whole(tmp_path: Path, make_email: Callabl
     clock = FakeClock()
     [receipt] = EmlTransport(tmp_path, clock=clock).deliver([email])
     [stored] = read_folder(tmp_path)
-    assert stored.email == email.stamped(clock.now())
+    assert stored.email == stamp(email, clock.now())
     assert stored.written == clock.now()
     assert stored.path == tmp_path / "000001-sam-example-com.eml"
     assert stored.data == stored.path.read_bytes()

@@ -21,6 +21,7 @@ from vetmail_core import (
     TransportError,
 )
 from vetmail_core.testing import FakeClock
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,7 @@ def test_the_file_is_the_message_as_it_would_go_over_the_wire(
     clock = FakeClock()
     list(EmlTransport(tmp_path, clock=clock).deliver([email]))
     data = (tmp_path / "000001-sam-example-com.eml").read_bytes()
-    assert data == email.stamped(clock.now()).as_bytes()
+    assert data == stamp(email, clock.now()).as_bytes()
     assert b"\r\nDate: Mon, 02 Mar 2026 09:00:00 +0000\r\n" in data
     assert email.message_id.encode() in data
 

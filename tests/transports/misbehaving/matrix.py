@@ -143,7 +143,6 @@ def attempt(case: Case, certificates: Certificates) -> list[str]:
         context=certificates.good if encrypted else None,
         login=_login if login else None,
     ) as server:
-
         # Where an email is taken ahead of its turn, or the server falls silent, there is nothing to wait for.
         ahead = case.mode in {Pipelining.AUTO, Pipelining.CHUNKING} or case.fault.kind in SLOW_KINDS
 

@@ -18,6 +18,7 @@ from vetmail_core.receipts import Status
 from vetmail_core.transports.eml.names import number_of, stem
 from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.one_thread import OneThread
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -172,7 +173,7 @@ class EmlTransport:
 
     def _store(self, email: Email) -> None:
         written = self._clock.now()
-        stamped = email.stamped(written)
+        stamped = stamp(email, written)
         data = stamped.as_bytes(smtputf8=stamped.needs_smtputf8)
         record = _record(stamped, written)
         while not self._store_as(stem(self._next, email), data, record):

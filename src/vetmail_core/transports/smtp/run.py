@@ -21,6 +21,7 @@ from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
 from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
+from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -219,7 +220,7 @@ class Run:
             return False
         if not transaction.data:
             if not job.data:
-                message_id = job.message_id = email.message_id or email.fresh_message_id()
+                message_id = job.message_id = message_id_of(email)
                 job.data = with_crlf(
                     wire_bytes(
                         email,
