@@ -24,6 +24,7 @@ from vetmail_core.errors import (
     Severity,
     StalePreferencesError,
     TransportError,
+    TransportValueError,
     VetmailError,
 )
 from vetmail_core.message import Content, Email
@@ -49,6 +50,7 @@ EVERY_ERROR = [
     (MessageError("a line break"), True),
     (MergeError("unknown", field="first_nam", place="subject"), True),
     (TransportError("closed"), False),
+    (TransportValueError("a separator"), True),
     (LedgerError("locked"), False),
     (DeliveryError("nobody accepted", receipt=RECEIPT), False),
 ]

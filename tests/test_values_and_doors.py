@@ -27,6 +27,7 @@ from vetmail_core import (
     Mailbox,
     Mailer,
     MailServer,
+    MailtoTransport,
     MessageError,
     Outcome,
     Person,
@@ -46,9 +47,11 @@ from vetmail_core import (
     deliver_once,
     describe_preferences,
     expand_context,
+    mailto_uri,
     plan_bulk,
     resolve_sender,
 )
+from vetmail_core.errors import TransportValueError
 from vetmail_core.testing import LocalSmtpServer, Outbox, content, email
 
 if TYPE_CHECKING:
@@ -168,7 +171,12 @@ PERSON: Any = STUDENT
         (lambda: RedirectAll(TEXT, "me@example.com"), TransportError, "around a transport, .* str"),
         (lambda: Retrying(NONE_AT_ALL, delays=[1]), TransportError, "around a transport, .* NoneType"),
         (lambda: LocalSmtpServer(login=LIST), TypeError, "is a Login, and here came list"),
-        (lambda: EmlTransport(""), TransportError, "need a folder to go into"),
+        (lambda: EmlTransport(""), TransportValueError, "need a folder to go into"),
+        (lambda: mailto_uri(LETTER, separator="|"), TransportValueError, "separator"),
+        (lambda: MailtoTransport(separator="|"), TransportValueError, "separator"),
+        (lambda: MailtoTransport(max_windows=0), TransportValueError, "max_windows is at least 1"),
+        (lambda: MailtoTransport(max_uri_length=9_000), TransportValueError, "max_uri_length is 1 to"),
+        (lambda: Retrying(Outbox(), delays=[-1]), TransportValueError, "A delay is a number of seconds"),
     ],
 )
 def test_the_wrong_kind_of_thing_is_named_where_it_came(

@@ -14,6 +14,7 @@ secret or a message body. Its law: what a server says about a recipient is a rec
     ├── MessageError (ValueError)           subject, header, body or attachment name
     ├── MergeError (ValueError)             an unknown merge field, or a value its place cannot hold
     ├── TransportError                      misuse, a failed check, a mail program that cannot be opened
+    │   └── TransportValueError (ValueError)   a separator, limit or delay that no transport can work with
     ├── LedgerError                         what has been sent cannot be read or written
     └── DeliveryError                       one email that nobody accepted; holds its receipt
 """
@@ -45,6 +46,7 @@ __all__ = [
     "Severity",
     "StalePreferencesError",
     "TransportError",
+    "TransportValueError",
     "VetmailError",
 ]
 
@@ -271,6 +273,10 @@ class MergeError(VetmailError, ValueError):
 
 class TransportError(VetmailError):
     """A transport that was misused, failed its check, or could not open a mail program."""
+
+
+class TransportValueError(TransportError, ValueError):
+    """A separator, limit, delay or folder that no transport can work with."""
 
 
 class LedgerError(VetmailError):

@@ -17,7 +17,7 @@ import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
-from vetmail_core.errors import TransportError
+from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport
@@ -226,7 +226,9 @@ class Retrying(_Wrapper):
 
 def _check_delay(seconds: object) -> None:
     if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
-        raise TransportError(f"A delay is a number of seconds, zero or more; {seconds!r} came. Correct it.")
+        raise TransportValueError(
+            f"A delay is a number of seconds, zero or more; {seconds!r} came. Correct it."
+        )
 
 
 def _put_off(outcome: Outcome) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import TransportError
+from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Status
 from vetmail_core.transports.eml.names import number_of, stem
 from vetmail_core.transports.hand_over import handed_over, not_attempted
@@ -100,12 +100,12 @@ class EmlTransport:
         clock: asked for the Date of emails that have none.
 
     Raises:
-        TransportError: the folder has no name; "." is the folder a program stands in.
+        TransportValueError: the folder has no name; "." is the folder a program stands in.
     """
 
     def __init__(self, folder: Path | str, *, clock: Clock | None = None) -> None:
         if folder == "":
-            raise TransportError(
+            raise TransportValueError(
                 'The emails need a folder to go into, and here came an empty text; write "outbox", or "." '
                 "for the folder this program stands in."
             )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import TransportError
+from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
@@ -89,7 +89,7 @@ class MailtoTransport:
         clock: tells the age of draft files.
 
     Raises:
-        TransportError: another separator, or a limit out of its range.
+        TransportValueError: another separator, or a limit out of its range.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class MailtoTransport:
     ) -> None:
         check_separator(separator)
         if not 1 <= max_uri_length <= _LONGEST_URI:
-            raise TransportError(
+            raise TransportValueError(
                 f"max_uri_length is 1 to {_LONGEST_URI:,} characters, not {max_uri_length}:"
                 " mail programs cut longer links in the middle of an address. Leave it at 2000."
             )
         if max_windows < 1:
-            raise TransportError(f"max_windows is at least 1, not {max_windows}. Leave it at 5.")
+            raise TransportValueError(f"max_windows is at least 1, not {max_windows}. Leave it at 5.")
         self._separator = separator
         self._open_uri = opener_for(platform) if open_uri is None else open_uri
         self._drafts = DraftFolder(

@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from vetmail_core.errors import MessageError, TransportError
+from vetmail_core.errors import MessageError, TransportError, TransportValueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,10 +100,10 @@ def check_separator(separator: str) -> None:
     """Refuse what does not separate addresses in a link.
 
     Raises:
-        TransportError: neither ";" nor ",".
+        TransportValueError: neither ";" nor ",".
     """
     if separator not in {";", ","}:
-        raise TransportError(
+        raise TransportValueError(
             f'The separator of addresses in a mailto link is ";" or ",", not {separator!r}.'
             ' Set "Email address separator" in Email preferences > Settings to one of them.'
         )
