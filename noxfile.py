@@ -54,13 +54,24 @@ def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
 
 
+def _scratch(session: nox.Session) -> Path:
+    """A folder for what a session makes.
+
+    Not ``session.create_tmp``, which would send the tests' own temporary folders below this checkout, and so
+    below its settings and its conftest.
+    """
+    folder = Path(session.virtualenv.location).resolve() / "scratch"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def _wheel(session: nox.Session) -> str:
     """Build the wheel and give its address: tests judge what a user installs."""
-    folder = session.create_tmp()
-    for old in Path(folder).glob("*.whl"):
+    folder = _scratch(session)
+    for old in folder.glob("*.whl"):
         old.unlink()
-    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
-    return next(Path(folder).glob("*.whl")).resolve().as_uri()
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), ".")
+    return next(folder.glob("*.whl")).as_uri()
 
 
 def _install_wheel(session: nox.Session, *groups: str) -> None:
@@ -180,7 +191,7 @@ def integration(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Wheel and sdist into dist/: complete, well described, the same bytes when built twice, with an SBOM."""
     session.install(*_group("package"))
-    scratch = Path(session.create_tmp())
+    scratch = _scratch(session)
     wheel, sdist = _built_twice(session, scratch)
     session.run("twine", "check", "--strict", str(wheel), str(sdist))
     session.run("check-wheel-contents", str(wheel))
