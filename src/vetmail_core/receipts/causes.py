@@ -105,9 +105,8 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.AUTHENTICATION: (
             'The mail server did not accept the login: check "Email login username", "Email login '
             'password", "Authentication type" and "SSL/TLS connection method" (Explicit where STARTTLS is '
-            "asked for) in Email preferences > Mail server, with individual staff logins the "
-            '"Email Username" and "Password" on the staff record, and that the mailbox is allowed to send '
-            "by SMTP."
+            'asked for) in Email preferences > Mail server, with individual logins "Email Username" and '
+            '"Password" on the staff record, and that the mailbox may send by SMTP.'
         ),
         Cause.BASIC_AUTH_RETIRED: (
             "Microsoft no longer accepts a username and password for this mailbox: set "
