@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.anna import ANNA, GOOD, SECRET
+from tests.transports.smtp.scripted import HURRY
 
 from vetmail_core.errors import AddressError, TransportError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
@@ -108,6 +109,30 @@ def test_a_check_that_comes_to_no_session_explains(
     server = serve().always(step, act(act_kind) if act_kind == "drop" else act_kind)
     with pytest.raises(TransportError, match=f"stopped at {phase}"):
         connect(server).check("sam@example.com")
+
+
+@pytest.mark.parametrize(("step", "asked"), [("MAIL", False), ("RCPT", True)])
+def test_a_check_that_meets_a_goodbye_shows_it(
+    serve: Serve, connect: Connect, step: str, asked: object
+) -> None:
+    """The server's own words tell more than that it closed the line behind them."""
+    server = serve().always(step, "421 4.7.0 not from here, not now")
+    found = connect(server).check("sam@example.com", sender="office@example.com")
+    assert not found.ok
+    assert "REFUSED: 421 4.7.0 not from here, not now" in str(found)
+    assert (found.recipient_reply is not None) is asked
+    assert "RSET" not in server.verbs
+
+
+@pytest.mark.parametrize(("step", "hinted"), [("connect", True), ("EHLO", False)])
+def test_a_server_that_says_nothing_may_expect_tls_first(
+    serve: Serve, connect: Connect, act: type[Act], step: str, hinted: object
+) -> None:
+    """Port 465 without Implicit: both sides wait for the other. One that has greeted does not."""
+    server = serve().always(step, act("stall"))
+    with pytest.raises(TransportError, match="did not answer") as caught:
+        connect(server, deadlines=HURRY).check()
+    assert ("expects Implicit says nothing before TLS" in str(caught.value)) is hinted
 
 
 def test_a_check_of_a_refused_login_names_the_login(serve: Serve, connect: Connect) -> None:

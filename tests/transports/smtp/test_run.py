@@ -12,9 +12,10 @@ import pytest
 from tests.transports.smtp.outcomes import statuses
 from tests.transports.smtp.scripted import HURRY
 
-from vetmail_core.errors import TransportError
+from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.preferences import MailServer
 from vetmail_core.receipts import Cause
-from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining
+from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining, SmtpTransport
 from vetmail_core.transports.smtp.ends import is_loopback, own_literal, peer_of, reason
 
 if TYPE_CHECKING:
@@ -231,18 +232,31 @@ def test_the_ends_of_a_line_are_named_without_a_name_server() -> None:
 
 
 @pytest.mark.parametrize("name", ["connect", "dot", "quit"])
-@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan")])
-def test_a_deadline_has_an_end(name: str, value: float) -> None:
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "5", True])
+def test_a_deadline_has_an_end(name: str, value: object) -> None:
     """Above zero, and finite."""
-    with pytest.raises(ValueError, match=name):
-        Deadlines(**{name: value})
+    with pytest.raises(TransportValueError, match=name):
+        Deadlines(**{name: value})  # type: ignore[arg-type] # the slip itself
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("chunking_window", 0), ("messages_per_connection", 0), ("reconnect_seconds", -1), ("idle_seconds", 0)],
+    [
+        ("chunking_window", 0),
+        ("messages_per_connection", 0),
+        ("messages_per_connection", 1.5),
+        ("reconnect_seconds", -1),
+        ("retry_seconds", "60"),
+        ("idle_seconds", 0),
+    ],
 )
-def test_a_limit_lets_something_through(name: str, value: int) -> None:
+def test_a_limit_lets_something_through(name: str, value: object) -> None:
     """A count from 1, seconds from 0 or above it."""
-    with pytest.raises(ValueError, match=name):
-        Limits(**{name: value})
+    with pytest.raises(TransportValueError, match=name):
+        Limits(**{name: value})  # type: ignore[arg-type] # the slip itself
+
+
+def test_a_mode_is_one_of_the_four() -> None:
+    """Its name alone is no mode, and is not taken for one in silence."""
+    with pytest.raises(TransportValueError, match=r"pipelining is a Pipelining.*got 'off'"):
+        SmtpTransport(MailServer(host="localhost"), pipelining="off")  # type: ignore[arg-type] # the slip itself

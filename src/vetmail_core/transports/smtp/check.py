@@ -124,6 +124,9 @@ class ConnectionCheck:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
+_GOODBYE: Final = 421  # the server closes the connection (RFC 5321, 3.8), and answers nothing more
+
+
 def _is_yes(reply: Reply) -> bool:
     return reply.code // 100 == 2  # noqa: PLR2004 - RFC 5321, 4.2.1
 
@@ -175,7 +178,8 @@ def _ask_about(writer: Mailbox | None, reader: Mailbox | None) -> Flow[tuple[Rep
     second = None
     if reader is not None and _is_yes(first):
         second = read_reply((yield Ask(rcpt_command(wire_path(reader)), Phase.RCPT)))
-    yield Ask(command("RSET"), Phase.MAIL)
+    if _GOODBYE not in {first.code, None if second is None else second.code}:
+        yield Ask(command("RSET"), Phase.MAIL)
     return first, second
 
 

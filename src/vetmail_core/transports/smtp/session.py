@@ -18,7 +18,7 @@ from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
 from vetmail_core.transports.smtp.ends import is_loopback
-from vetmail_core.transports.smtp.opening import Failure, authenticate, start
+from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,12 +167,19 @@ class Opener:
             mechanism = self._log_in(connection, capabilities)
             # What came too much would be taken for the answers to the first message.
             connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, Lost) and self._may_wait_for_tls(error, connection):
+                error.note += "; a server that expects Implicit says nothing before TLS"
             raise
         return Session(
             connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
         )
+
+    def _may_wait_for_tls(self, lost: Lost, connection: Connection) -> bool:
+        """Whether a server has kept silent from the start, as port 465 does until it hears TLS."""
+        silent = lost.cause is Cause.CONNECTION and not lost.closed and not connection.transcript
+        return silent and self.server.tls is not TlsMethod.IMPLICIT
 
     def dial(self, *, known: bool) -> Connection:
         """Open the line; a test puts one without a socket here.

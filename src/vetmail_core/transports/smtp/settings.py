@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import TypeGuard
 
 import attrs
+
+from vetmail_core.errors import TransportValueError
 
 __all__ = ["Deadlines", "Limits", "Pipelining"]
 
@@ -31,19 +34,25 @@ class Pipelining(enum.Enum):
     """Whole messages behind one another (RFC 3030); no waiting, a window of messages in doubt at most."""
 
 
-def _seconds(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{attribute.name} is a number of seconds above 0, got {value!r}; give it an end")
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _count(_instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{attribute.name} is a whole number from 1, got {value!r}")
+def _seconds(_instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+    if not _is_time(value) or value <= 0:
+        raise TransportValueError(
+            f"{attribute.name} is a number of seconds above 0, got {value!r}; give it an end"
+        )
 
 
-def _not_negative(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{attribute.name} is a number of seconds from 0, got {value!r}")
+def _count(_instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise TransportValueError(f"{attribute.name} is a whole number from 1, got {value!r}")
+
+
+def _not_negative(_instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+    if not _is_time(value) or value < 0:
+        raise TransportValueError(f"{attribute.name} is a number of seconds from 0, got {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +71,7 @@ class Deadlines:
         quit: the farewell; also how long an abandoned run listens for its last answers.
 
     Raises:
-        ValueError: one of them is not a finite number above 0.
+        TransportValueError: one of them is not a finite number above 0.
     """
 
     connect: float = attrs.field(default=30.0, validator=_seconds)
@@ -90,7 +99,7 @@ class Limits:
         retry_seconds: the longest single pause, between two tries to connect or when the server throttles.
 
     Raises:
-        ValueError: a count below 1, or seconds below 0.
+        TransportValueError: a count below 1, or seconds below 0.
     """
 
     messages_per_connection: int = attrs.field(default=100, validator=_count)

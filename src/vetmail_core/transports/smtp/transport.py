@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import TransportError
+from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
@@ -78,6 +78,10 @@ class SmtpTransport:
         clock: Clock | None = None,
     ) -> None:
         command(f"EHLO {ehlo_name or ''}")
+        if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TransportValueError(
+                f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}"
+            )
         self._clock = SystemClock() if clock is None else clock
         self._limits = Limits() if limits is None else limits
         self._opener = Opener(
