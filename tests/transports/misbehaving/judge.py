@@ -160,7 +160,7 @@ def _about(trial: Trial, number: int, receipt: Receipt, copies: list[Copy]) -> I
     for outcome in receipt.outcomes:
         address = outcome.mailbox.addr_spec
         status = outcome.status
-        got = [copy for copy in copies if address in copy.recipients]
+        got = sorted((copy for copy in copies if address in copy.recipients), key=lambda copy: copy.line)
         *earlier, last = got or [Copy(number, (), b"", 999)]
         if any(copy.said < 400 for copy in earlier):
             yield f"{address} got {len(got)} copies, answered {[copy.said for copy in got]}"

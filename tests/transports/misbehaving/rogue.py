@@ -51,6 +51,7 @@ class Copy:
     """A message the server has read to its last octet.
 
     ``said`` is the code of the answer, 0 for none; ``clear`` tells whether the answer left whole and alone.
+    ``line`` numbers the connections: what was refused early may be read to its end after the next one's copy.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Copy:
     data: bytes
     said: int = 0
     clear: bool = True
+    line: int = 0
 
 
 class Certificates(NamedTuple):
@@ -388,14 +390,14 @@ class Line:
             return
         if early:
             # It has said no already, and that is its answer.
-            self.server.copies.append(Copy(email, recipients, data, early))
+            self.server.copies.append(Copy(email, recipients, data, early, line=self.number))
             return
         fault = None if self.mute else self.server.peek("dot", email)
         reply = self.server.dot_reply
         said = 0 if self.mute else int(reply[:3]) if fault is None else said_by(fault.kind, reply)
         clear = fault is None or fault.kind in CLEAR
         # Written down before the client can know, so that a test may look as soon as it has its receipts.
-        self.server.copies.append(Copy(email, recipients, data, said, clear))
+        self.server.copies.append(Copy(email, recipients, data, said, clear, self.number))
         self.answer("dot", reply, email)
         idle = None if self.mute else self.server.fault("idle", email)
         if idle is not None:
