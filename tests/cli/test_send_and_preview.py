@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -11,9 +12,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from email import message_from_bytes, policy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -429,12 +431,23 @@ def _interrupted(folder: Path, text: str, begun: Callable[[], AbstractContextMan
     return err
 
 
+def _writing_to(pipe: Path) -> BinaryIO:
+    """Open a pipe once the command reads it; one that never does is no reason to wait for ever."""
+    patience = threading.Event()
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            return os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        patience.wait(0.1)
+    raise AssertionError("the command never opened the pipe")
+
+
 def test_an_interrupt_before_the_first_email_is_status_2(
     folder: Path, change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that says nothing; whoever will not wait for it is told that nothing was sent."""
     monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)  # a command that ends before it connects is no reason to wait for ever
         change_preferences(mail_server={"host": "127.0.0.1", "port": silent.getsockname()[1]})
         said = _interrupted(folder, "class-reminder.txt", lambda: silent.accept()[0])
     assert said == f"vetmail send: nothing was sent. {Cause.CANCELLED.advice}\n"
@@ -444,7 +457,7 @@ def test_an_interrupt_of_the_planning_is_status_2(folder: Path, monkeypatch: pyt
     """A file that never ends, as a pipe may be."""
     monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
     os.mkfifo(folder / "endless")
-    said = _interrupted(folder, "endless", lambda: (folder / "endless").open("wb"))
+    said = _interrupted(folder, "endless", lambda: _writing_to(folder / "endless"))
     assert said == "vetmail send: interrupted before anything was sent\n"
 
 

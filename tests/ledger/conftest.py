@@ -20,10 +20,18 @@ class Postbox:
     Args:
         answers: address -> status, or a function that is called when the address comes up.
         ahead: how many emails it takes before it answers the first, as a pipelining transport does.
+        cause: why it refuses.
     """
 
-    def __init__(self, answers: dict[str, Status] | None = None, *, ahead: int = 0) -> None:
+    def __init__(
+        self,
+        answers: dict[str, Status] | None = None,
+        *,
+        ahead: int = 0,
+        cause: Cause = Cause.BAD_RECIPIENT,
+    ) -> None:
         self.answers = {} if answers is None else answers
+        self.cause = cause
         self.ahead = ahead
         self.sent: list[tuple[str, ...]] = []
         self.calls = 0
@@ -50,7 +58,7 @@ class Postbox:
         status = self.answers.get(mailbox.addr_spec, Status.ACCEPTED)
         if status is Status.REFUSED:
             reply = Reply(550, "5.1.1", "No such user")
-            return Outcome(mailbox, status, cause=Cause.BAD_RECIPIENT, reply=reply)
+            return Outcome(mailbox, status, cause=self.cause, reply=reply)
         return Outcome(mailbox, status)
 
     def close(self) -> None:

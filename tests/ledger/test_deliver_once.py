@@ -125,6 +125,21 @@ def test_only_the_recipients_that_were_put_off_are_sent_to_again(
     assert "ann@example.com, lee@example.com, gone@example.com" in receipt.warnings[0]
 
 
+@pytest.mark.parametrize("cause", list(Cause))
+def test_whoever_was_refused_because_of_us_is_sent_to_when_that_is_mended(
+    path: Path, postbox: Make, email: Make, cause: Cause
+) -> None:
+    """A used-up allowance says nothing about the student who met it; an address that nobody has does."""
+    one = email("ann@example.com", cc=["lee@example.com"], bcc=["kim@example.com"])
+    fates = {"ann@example.com": Status.REFUSED, "kim@example.com": Status.UNKNOWN}
+    second = postbox()
+    with SqliteLedger(path) as ledger:
+        (receipt,) = deliver_once(ledger, postbox(fates, cause=cause), [one])
+        assert receipt.outcomes[0].status is Status.REFUSED
+        list(deliver_once(ledger, second, [one]))
+    assert second.sent == ([("ann@example.com",)] if cause.is_about_us else [])
+
+
 def test_a_doubt_about_one_and_a_delay_of_another_are_kept_apart(
     path: Path, postbox: Make, email: Make
 ) -> None:

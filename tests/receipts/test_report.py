@@ -140,6 +140,24 @@ def test_retry_holds_what_may_go_again(
     assert tallied(receipt).retry(unknown=unknown) == ((receipt.email,) if again else ())
 
 
+@pytest.mark.parametrize("cause", list(Cause))
+def test_retry_holds_whoever_was_refused_because_of_us(
+    answered: Callable[..., Receipt], cause: Cause
+) -> None:
+    """A login, a sender or an allowance can be mended; an address that nobody has cannot."""
+    receipt = answered(Status.REFUSED, cause=cause)
+    mended = cause in {
+        Cause.SENDER_NOT_ALLOWED,
+        Cause.AUTHENTICATION,
+        Cause.BASIC_AUTH_RETIRED,
+        Cause.APP_PASSWORD_NEEDED,
+        Cause.TLS,
+        Cause.DAILY_QUOTA,
+        Cause.BLOCKED,
+    }
+    assert tallied(receipt).retry() == ((receipt.email,) if mended else ())
+
+
 def test_retry_goes_only_to_those_who_still_need_it(email: Email) -> None:
     """Whoever was accepted is not in the email that is sent again."""
     outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]

@@ -179,7 +179,7 @@ def remember(receipt: Receipt) -> tuple[LedgerState | None, str | None]:
     first = outcomes[0].status
     if first is Status.ACCEPTED and (len(outcomes) == 1 or all(o.status is first for o in outcomes)):
         return LedgerState.ACCEPTED, None
-    statuses = {outcome.status for outcome in outcomes}
+    statuses = {_remembered_as(outcome) for outcome in outcomes}
     if statuses == {Status.NOT_ATTEMPTED}:
         return None, None
     if Status.UNKNOWN in statuses:
@@ -194,8 +194,14 @@ def remember(receipt: Receipt) -> tuple[LedgerState | None, str | None]:
         state = LedgerState.REFUSED
     unnamed = _UNNAMED[state]
     ordinary = Status.DEFERRED if unnamed is None else unnamed.status
-    named = {o.mailbox.address_key: _write(o) for o in outcomes if o.status is not ordinary}
+    named = {o.mailbox.address_key: _write(o) for o in outcomes if _remembered_as(o) is not ordinary}
     return state, json.dumps(named, ensure_ascii=False, separators=(",", ":")) if named else None
+
+
+def _remembered_as(outcome: Outcome) -> Status:
+    # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+    refused = outcome.status is Status.REFUSED
+    return Status.DEFERRED if refused and outcome.is_open else outcome.status
 
 
 def resolved(detail: str | None, state: LedgerState) -> str | None:
@@ -213,7 +219,7 @@ def resolved(detail: str | None, state: LedgerState) -> str | None:
 
 
 def _write(outcome: Outcome) -> list[object]:
-    entry: list[object] = [outcome.status.value]
+    entry: list[object] = [_remembered_as(outcome).value]
     if outcome.cause is not None or outcome.reply is not None:
         entry.append(None if outcome.cause is None else outcome.cause.value)
     if outcome.reply is not None:

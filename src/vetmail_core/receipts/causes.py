@@ -81,6 +81,24 @@ class Cause(enum.Enum):
         """What to do about it, in words for a help desk; names the VETtrak setting where there is one."""
         return _ADVICE[self]
 
+    @property
+    def is_about_us(self) -> bool:
+        """Whether it lies with the login, the sender or the allowance, whoever is written to."""
+        return self in _ABOUT_US
+
+
+_ABOUT_US: Final = frozenset(
+    {
+        Cause.SENDER_NOT_ALLOWED,
+        Cause.AUTHENTICATION,
+        Cause.BASIC_AUTH_RETIRED,
+        Cause.APP_PASSWORD_NEEDED,
+        Cause.TLS,
+        Cause.DAILY_QUOTA,
+        Cause.BLOCKED,
+    }
+)
+
 
 _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
     {

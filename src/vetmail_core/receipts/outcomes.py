@@ -92,6 +92,13 @@ class Outcome:
         return "" if self.cause is None else self.cause.advice
 
     @property
+    def is_open(self) -> bool:
+        """Whether another run may try this recipient: put off, not tried, or refused because of us."""
+        if self.status is Status.REFUSED:
+            return self.cause is not None and self.cause.is_about_us
+        return self.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}
+
+    @property
     def said(self) -> str:
         """The server's words; "" when it said none."""
         return "" if self.reply is None or not self.reply.code else str(self.reply)

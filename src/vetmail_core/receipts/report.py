@@ -87,12 +87,16 @@ class Report:
                 with a ledger `send_bulk` has to be told ``retry_unknown=True`` as well.
 
         Returns:
-            Emails to those who were deferred or for whom nothing was tried.
+            Emails to those who were deferred, for whom nothing was tried, or who were refused for a reason
+            that lies with us: the login, the sender, the day's allowance.
         """
-        wanted = {Status.DEFERRED, Status.NOT_ATTEMPTED, *([Status.UNKNOWN] if unknown else [])}
         emails: list[Email] = []
         for receipt in self.failures:
-            keys = {o.mailbox.address_key for o in receipt.outcomes if o.status in wanted}
+            keys = {
+                o.mailbox.address_key
+                for o in receipt.outcomes
+                if o.is_open or (unknown and o.status is Status.UNKNOWN)
+            }
             if keys:
                 emails.append(only_for(receipt.email, keys))
         return tuple(emails)
