@@ -93,7 +93,7 @@ class Outcome:
 
     @property
     def is_open(self) -> bool:
-        """Whether another run may try this recipient: put off, not tried, or refused because of us."""
+        """Whether another run may try this recipient, who was put off, not tried or refused because of us."""
         if self.status is Status.REFUSED:
             return self.cause is not None and self.cause.is_about_us
         return self.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}
