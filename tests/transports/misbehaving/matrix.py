@@ -191,7 +191,8 @@ def _deadlines(fault: Fault) -> Deadlines:
             short |= {"command": 2.0, "dot": 2.0}
         if fault.times == EVERY_TIME or fault.step == "data":
             short |= dict.fromkeys(("data", "dot", "command", "greeting", "auth"), SHORT)
-        short[DEADLINE[fault.step]] = SHORT
+        # A body of megabytes pauses by itself where the machine is busy.
+        short[DEADLINE[fault.step]] = 1.5 if fault.step == "body" else SHORT
     return attrs.evolve(Deadlines(), **short)
 
 
