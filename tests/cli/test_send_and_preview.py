@@ -377,7 +377,10 @@ def test_control_characters_of_a_text_do_not_reach_the_terminal(
 
 
 class _Watched(io.StringIO):
-    """A stdout whose reader presses Ctrl-C when they see a text."""
+    """A terminal whose reader presses Ctrl-C when they see a text."""
+
+    def isatty(self) -> bool:
+        return True
 
     def __init__(self, seen: str) -> None:
         super().__init__()
@@ -388,6 +391,34 @@ class _Watched(io.StringIO):
         if self._seen in text:
             signal.raise_signal(signal.SIGINT)
         return written
+
+
+def test_whoever_waits_for_a_server_is_told_why(
+    reminder: Callable[..., Said], change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again for minutes; on a terminal the line that moves says so."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    change_preferences(mail_server={"host": "127.0.0.1", "port": port})
+    monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
+    err = _Watched("next try in")
+    monkeypatch.setattr(sys, "stderr", err)
+    said = reminder("send", "--live")
+    assert said.status == 2
+    assert f"127.0.0.1 port {port} did not answer (Connection refused); next try in 1 s" in err.getvalue()
+    assert (
+        err.getvalue().splitlines()[-1].endswith(f"vetmail send: nothing was sent. {Cause.CANCELLED.advice}")
+    )
+
+
+def test_the_wait_between_emails_is_kept_without_a_word(
+    reminder: Callable[..., Said], live_server: LocalSmtpServer, change_preferences: Callable[..., None]
+) -> None:
+    """It is what the preferences say, and no trouble."""
+    change_preferences(mail_server={"wait_between_emails_ms": 2})
+    said = reminder("send", "--live")
+    assert (said.status, said.err) == (0, "")
+    assert len(live_server.emails) == 10
 
 
 @pytest.mark.parametrize("people", [10, 10_020])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vetmail_core.address import Mailbox
     from vetmail_core.bulk import BulkPlan, PlanSummary
+    from vetmail_core.clock import Clock
     from vetmail_core.mailer import Mailer
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.transports import Transport
@@ -66,15 +67,25 @@ def token_of(arguments: argparse.Namespace) -> Callable[[], str] | None:
 
 
 def transport_of(
-    arguments: argparse.Namespace, preferences: EmailPreferences, staff: Staff | None
+    arguments: argparse.Namespace,
+    preferences: EmailPreferences,
+    staff: Staff | None,
+    *,
+    clock: Clock | None = None,
 ) -> Transport:
     """Where the emails are to go. Nothing is opened or written yet.
+
+    Args:
+        arguments: as typed.
+        preferences: the organisation's.
+        staff: who sends.
+        clock: asked for every wait; None for the machine's own.
 
     Raises:
         VetmailError: with ``--live``, the preferences lead nowhere.
     """
     if arguments.live:
-        return transport_for(preferences, staff=staff, token=token_of(arguments))
+        return transport_for(preferences, staff=staff, token=token_of(arguments), clock=clock)
     return EmlTransport(arguments.outbox)
 
 

@@ -11,8 +11,11 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vetmail_core.cli.planning import NothingTriedError, nobody, plan_of, staff_of, transport_of
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
+from vetmail_core.clock import SystemClock
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
 from vetmail_core.preferences import load_preferences
@@ -22,7 +25,8 @@ from vetmail_core.transports import MailtoTransport
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from vetmail_core.bulk import BulkPlan
     from vetmail_core.message import Email
@@ -80,13 +84,15 @@ def send(arguments: argparse.Namespace) -> int:
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
-    with closing(transport_of(arguments, preferences, staff)) as transport:
+    clock = _WatchedClock()
+    with closing(transport_of(arguments, preferences, staff, clock=clock)) as transport:
         mailer = Mailer(preferences, staff=staff, transport=transport)
         plan = plan_of(arguments, mailer)
         summary = plan.summary()  # walks every person: a mistake at the last one stops before the first email
         if summary.emails == 0:
             raise nobody(summary)
         shown = _Shown(mailer, total=summary.emails)
+        clock.watcher = lambda seconds: shown.waits(seconds, getattr(transport, "trouble", ""))
         report = _run(arguments, mailer, plan, shown)
     if not report.ok and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
@@ -108,6 +114,28 @@ def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, shown: _
             return mailer.send_bulk(plan, ledger=ledger, progress=shown)
         except RunInterrupted as interrupt:
             return interrupt.report
+
+
+@attrs.define
+class _WatchedClock:
+    """The machine's clock, which says when it is about to wait.
+
+    Attributes:
+        watcher: told the seconds, before the wait.
+    """
+
+    watcher: Callable[[float], None] = attrs.field(default=lambda _: None)
+    _clock: SystemClock = attrs.field(init=False, factory=SystemClock)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float, /) -> None:
+        self.watcher(seconds)
+        self._clock.sleep(seconds)
 
 
 class _Shown(Progress):
@@ -145,6 +173,11 @@ class _Shown(Progress):
                 self._say(number, held)
             self._held.clear()
         super().__call__(receipt)
+
+    def waits(self, seconds: float, trouble: str) -> None:
+        """Say why nothing happens for a while: a server that does not answer is tried for minutes."""
+        if trouble:
+            self._line.say(f"{trouble}; next try in {round(seconds)} s, Ctrl-C ends")
 
     def _draw(self) -> None:
         self._line.show(self.done, seconds_left=self.seconds_left)

@@ -126,6 +126,10 @@ class ProgressLine:
         full = round(_BAR * share)
         self._draw(f"[{'#' * full}{'.' * (_BAR - full)}] {done}/{self.total}{left}")
 
+    def say(self, words: str) -> None:
+        """Draw words in its place, until it is drawn again."""
+        self._draw(plain(words))
+
     def clear(self) -> None:
         """Take the line away, so that a row can be printed in its place."""
         self._draw("")

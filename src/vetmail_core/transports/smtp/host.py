@@ -41,6 +41,7 @@ class Host:
         reached: it has been connected to.
         session: a connection that rests between two runs.
         closed: the transport was closed.
+        trouble: why the last try to connect failed, while it is tried again; "" once it has worked.
     """
 
     mode: Pipelining
@@ -50,6 +51,7 @@ class Host:
     reached: bool = False
     session: Session | None = None
     closed: bool = False
+    trouble: str = ""
 
     def lane(self, capabilities: Capabilities, window: int) -> Lane:
         """The best way that the server and what was learnt allow."""

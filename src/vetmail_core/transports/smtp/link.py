@@ -135,10 +135,11 @@ class Link:
             else:
                 break
             self._backoff.spent += _monotonic() - begun
+            self._host.trouble = fault.note or str(fault.reply or "")
             if number >= fault.tries or not self._backoff.pause(number):
                 return Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
         session.opened = session.used = self._clock.monotonic()
         self.worn = False
-        self._host.reached = True
+        self._host.reached, self._host.trouble = True, ""
         self._take_up(session)
         return None

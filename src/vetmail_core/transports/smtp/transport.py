@@ -177,6 +177,11 @@ class SmtpTransport:
         if session is not None:
             session.connection.quit()
 
+    @property
+    def trouble(self) -> str:
+        """Why the last try to connect failed, for whoever waits for the next one; "" once it has worked."""
+        return self._host.trouble
+
     def close(self) -> None:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
         self._host.closed = True
