@@ -144,10 +144,9 @@ def test_retry_holds_what_may_go_again(
 def test_retry_holds_whoever_was_refused_because_of_us(
     answered: Callable[..., Receipt], cause: Cause
 ) -> None:
-    """A login, a sender or an allowance can be mended; an address that nobody has cannot."""
+    """A login or an allowance can be mended; an address that nobody has cannot."""
     receipt = answered(Status.REFUSED, cause=cause)
     mended = cause in {
-        Cause.SENDER_NOT_ALLOWED,
         Cause.AUTHENTICATION,
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vetmail_core.receipts import Cause, Phase, Reply
+from vetmail_core.transports import replies
 from vetmail_core.transports.replies import Retry, Scope, meaning
 
 
@@ -102,3 +103,12 @@ def test_code_enhanced_code_text_and_step_decide_together(
     """One enhanced code may mean two things, so nothing is judged by one part alone."""
     found = meaning(Reply(code, enhanced, text), Phase[phase])
     assert (found.cause, found.scope, found.retry) == (Cause[cause], Scope[scope], Retry[retry])
+
+
+@pytest.mark.parametrize(
+    "cause", [cause for cause in Cause if cause.is_about_us], ids=lambda cause: cause.value
+)
+def test_what_is_about_us_ends_the_run_whatever_the_reply(cause: Cause) -> None:
+    """A later run tries such an email again, so it must not be one refusal of many in the same run."""
+    scopes = {row.meaning.scope for row in replies._TABLE if row.meaning.cause is cause}
+    assert scopes == {Scope.RUN}

@@ -83,13 +83,12 @@ class Cause(enum.Enum):
 
     @property
     def is_about_us(self) -> bool:
-        """Whether it lies with the login, the sender or the allowance, whoever is written to."""
+        """Whether it lies with the login or the allowance, whoever is written to; such a reply ends a run."""
         return self in _ABOUT_US
 
 
 _ABOUT_US: Final = frozenset(
     {
-        Cause.SENDER_NOT_ALLOWED,
         Cause.AUTHENTICATION,
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,

@@ -88,7 +88,7 @@ class Report:
 
         Returns:
             Emails to those who were deferred, for whom nothing was tried, or who were refused for a reason
-            that lies with us: the login, the sender, the day's allowance.
+            that lies with us: the login, the day's allowance, a block.
         """
         emails: list[Email] = []
         for receipt in self.failures:
