@@ -452,14 +452,30 @@ def _interrupted(folder: Path, text: str, begun: Callable[[], AbstractContextMan
     """Start the command in a process of its own, and press Ctrl-C once it has begun; its words on stderr."""
     command = [sys.executable, "-m", "vetmail_core", "send", "--live", "--subject", "Reminder"]
     command += ["--preferences", "email-preferences.json", "--people", "class-of-ten.csv", "--text", text]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
-    with begun():
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+    ) as process:
+        try:
+            with begun():
+                out, err = _ended_by_interrupt(process)
+        finally:
+            process.kill()  # does nothing to a process that has ended
     assert (process.returncode, out) == (2, "")
     return err
+
+
+def _ended_by_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Press Ctrl-C, and again where it fell into the moment before a call that waits.
+
+    Python notes a signal and acts on it between two instructions, or when a waiting call ends early because
+    of it. One that comes after the last instruction and before the wait (3 in 1,000 here) is noted and not
+    acted on before the next; a person presses again.
+    """
+    for _ in range(11):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=10)
+    raise AssertionError("the command does not end when it is interrupted")
 
 
 def _writing_to(pipe: Path) -> BinaryIO:
