@@ -15,7 +15,7 @@ from typing import Final, NoReturn, Protocol, Self, runtime_checkable
 
 import attrs
 
-from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.errors import PreferencesError
 
 __all__ = [
     "CONTROL",
@@ -297,8 +297,7 @@ def _fault(text: object) -> str:
 def _unusable(
     what: str, fault: str, advice: str, *, setting: str = "mail_server.password"
 ) -> PreferencesError:
-    problem = Problem(severity=Severity.ERROR, setting=setting, message=f"{what} {fault}.", advice=advice)
-    return PreferencesError(f"{problem.message} {advice}", problems=(problem,))
+    return PreferencesError.about(setting, f"{what} {fault}.", advice)
 
 
 def _refuse_pickling() -> NoReturn:

@@ -244,6 +244,18 @@ class PreferencesError(VetmailError, ValueError):
         lines = (opening or f"{len(found)} settings cannot stand.", *(f"  {problem}" for problem in found))
         return cls("\n".join(lines), problems=found)
 
+    @classmethod
+    def about(cls, setting: str, message: str, advice: str) -> Self:
+        """Make the error of one problem, in words that need no setting's name in front.
+
+        Args:
+            setting: dotted name, for a settings screen.
+            message: what is the matter, as a whole sentence.
+            advice: what to do about it, as another.
+        """
+        problem = Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice)
+        return cls(f"{message} {advice}", problems=(problem,))
+
 
 class StalePreferencesError(PreferencesError):
     """The preferences file holds another content than the one this value was loaded from."""

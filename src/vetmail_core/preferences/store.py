@@ -21,7 +21,7 @@ import platformdirs
 
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.credentials import PlainSecret
-from vetmail_core.errors import PreferencesError, Problem, Severity, StalePreferencesError
+from vetmail_core.errors import PreferencesError, StalePreferencesError
 from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
 from vetmail_core.preferences.document import read_document
 from vetmail_core.preferences.lock import locked
@@ -249,5 +249,4 @@ def _reason(error: OSError) -> str:
 
 
 def _fault(message: str, advice: str, kind: type[PreferencesError] = PreferencesError) -> PreferencesError:
-    problem = Problem(severity=Severity.ERROR, setting="file", message=message, advice=advice)
-    return kind(f"{message} {advice}", problems=(problem,))
+    return kind.about("file", message, advice)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.errors import PreferencesError
 from vetmail_core.sender import resolve_login
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def transport_for(
             'Enter "Mail server address (SMTP)" in File > Global Preferences > Email preferences > '
             'Mail server, or untick "Use built-in VETtrak email client".'
         )
-        problem = Problem(severity=Severity.ERROR, setting="mail_server.host", message=message, advice=advice)
-        raise PreferencesError(f"{message} {advice}", problems=(problem,))
+        raise PreferencesError.about("mail_server.host", message, advice)
     from vetmail_core.transports.smtp import SmtpTransport  # noqa: PLC0415 - as above
 
     login = resolve_login(preferences, staff)

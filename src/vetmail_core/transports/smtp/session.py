@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from vetmail_core.errors import PreferencesError, Problem, Severity, TransportError, VetmailError
+from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
@@ -244,7 +244,4 @@ class Opener:
 
 def _missing(setting: str, message: str, label: str) -> PreferencesError:
     advice = f'Enter it as "{label}" in Email preferences > Mail server.'
-    return PreferencesError(
-        f"{message} {advice}",
-        problems=(Problem(severity=Severity.ERROR, setting=setting, message=message, advice=advice),),
-    )
+    return PreferencesError.about(setting, message, advice)
