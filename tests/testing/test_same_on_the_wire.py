@@ -82,7 +82,7 @@ SCRIPTS: dict[str, Script] = {
 }
 
 # Only a script with a silence is waited for; the others may take the time a busy machine needs.
-_SHORT = Deadlines(greeting=0.4, command=0.4, tls=0.4, auth=0.4, data=0.4, body=0.4, dot=0.4, quit=0.4)
+_SHORT = Deadlines(greeting=1, command=1, tls=1, auth=1, data=1, body=1, dot=1, quit=0.4)
 
 
 def _told(receipt: Receipt) -> list[object]:

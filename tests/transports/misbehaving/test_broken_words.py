@@ -56,7 +56,7 @@ def test_a_server_that_announces_pipelining_and_breaks_on_it(mode: Pipelining, a
     emails = [an_email(number) for number in range(4)]
     with Rogue() as server:
         server.line = Hasty
-        trial = deliver(server, emails, mode=mode, deadlines=Deadlines(command=0.4, data=0.4, quit=1))
+        trial = deliver(server, emails, mode=mode, deadlines=Deadlines(command=1, data=1, quit=1))
     assert complaints(trial) == []
     assert trial.statuses() == ["accepted"] * 4
 
@@ -68,7 +68,7 @@ def test_half_a_window_answered_and_then_silence(answered: int, end: str) -> Non
     emails = [an_email(number) for number in range(8)]
     with Rogue(Fault("dot", end, 1 + answered)) as server:
         trial = deliver(
-            server, emails, mode=Pipelining.CHUNKING, deadlines=Deadlines(dot=0.5, command=0.5, quit=1)
+            server, emails, mode=Pipelining.CHUNKING, deadlines=Deadlines(dot=1, command=1, quit=1)
         )
     assert complaints(trial) == []
     assert trial.statuses()[: 1 + answered] == ["accepted"] * (1 + answered)

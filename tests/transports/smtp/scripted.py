@@ -10,6 +10,8 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import attrs
+
 from vetmail_core.address import Mailbox
 from vetmail_core.message import Content, Email
 from vetmail_core.preferences import AuthenticationType, MailServer, TlsMethod
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
 
 ALL = ("PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN", "CHUNKING")
-PATIENCE = Deadlines(connect=5, greeting=5, command=5, tls=5, auth=5, data=5, body=5, dot=5, quit=1)
-HURRY = Deadlines(
-    connect=0.4, greeting=0.4, command=0.4, tls=0.4, auth=0.4, data=0.4, body=0.4, dot=0.4, quit=0.2
-)
+PATIENCE = Deadlines(connect=20, greeting=20, command=20, tls=20, auth=20, data=20, body=20, dot=20, quit=1)
+
+
+def hurry(**seconds: float) -> Deadlines:
+    """Deadlines that are short where the server is silent, and long elsewhere for a busy machine."""
+    return attrs.evolve(PATIENCE, **{"quit": 0.2, **seconds})
 
 
 class Received(NamedTuple):

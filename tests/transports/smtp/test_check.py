@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.anna import ANNA, GOOD, SECRET
-from tests.transports.smtp.scripted import HURRY
+from tests.transports.smtp.scripted import hurry
 
 from vetmail_core.errors import AddressError, TransportError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
@@ -124,14 +124,16 @@ def test_a_check_that_meets_a_goodbye_shows_it(
     assert "RSET" not in server.verbs
 
 
-@pytest.mark.parametrize(("step", "hinted"), [("connect", True), ("EHLO", False)])
+@pytest.mark.parametrize(
+    ("step", "deadline", "hinted"), [("connect", "greeting", True), ("EHLO", "command", False)]
+)
 def test_a_server_that_says_nothing_may_expect_tls_first(
-    serve: Serve, connect: Connect, act: type[Act], step: str, hinted: object
+    serve: Serve, connect: Connect, act: type[Act], step: str, deadline: str, hinted: object
 ) -> None:
     """Port 465 without Implicit: both sides wait for the other. One that has greeted does not."""
     server = serve().always(step, act("stall"))
     with pytest.raises(TransportError, match="did not answer") as caught:
-        connect(server, deadlines=HURRY).check()
+        connect(server, deadlines=hurry(**{deadline: 0.4})).check()
     assert ("expects Implicit says nothing before TLS" in str(caught.value)) is hinted
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.outcomes import statuses
-from tests.transports.smtp.scripted import HURRY
+from tests.transports.smtp.scripted import hurry
 
 from vetmail_core.preferences import MailServer
 from vetmail_core.receipts import Cause, Phase
@@ -78,7 +78,9 @@ def test_a_silent_name_server_does_not_hang_the_run(
     """Its silence has the deadline of a connect."""
     done = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(60) and [])
-    transport = connect(serve(), host="slow.example.com", deadlines=HURRY, limits=Limits(reconnect_seconds=0))
+    transport = connect(
+        serve(), host="slow.example.com", deadlines=hurry(connect=0.4), limits=Limits(reconnect_seconds=0)
+    )
     begun = time.monotonic()
     (receipt,) = transport.deliver(emails(1))
     done.set()
@@ -117,7 +119,8 @@ def test_nothing_hangs_past_its_deadline(
 ) -> None:
     """A byte every now and then does not move it; a flood ends it at once."""
     server = serve().always(step, act(kind, b"250-x\r\n" * 500 if kind == "flood" else b"250 " + b"x" * 900))
-    transport = connect(server, deadlines=HURRY, limits=Limits(reconnect_seconds=0))
+    deadline = {"connect": "greeting", "DATA": "data", "dot": "dot"}.get(step, "command")
+    transport = connect(server, deadlines=hurry(**{deadline: 0.5}), limits=Limits(reconnect_seconds=0))
     begun = time.monotonic()
     (receipt,) = transport.deliver(emails(1))
     taken = time.monotonic() - begun
@@ -133,7 +136,9 @@ def test_a_server_that_stops_reading_does_not_hang_the_run(
 ) -> None:
     """More than the buffers hold, and nobody takes it: safe to send again, for the last octet never left."""
     server = serve(extensions=("PIPELINING", "CHUNKING")).always("BODY", act("no_reading"))
-    transport = connect(server, deadlines=HURRY, pipelining=mode, limits=Limits(reconnect_seconds=0))
+    transport = connect(
+        server, deadlines=hurry(body=0.4), pipelining=mode, limits=Limits(reconnect_seconds=0)
+    )
     text = ("x" * 70 + "\n") * 150_000
     begun = time.monotonic()
     (receipt,) = transport.deliver([email(text=text)])
@@ -156,7 +161,7 @@ def test_what_a_server_says_in_the_middle_of_a_body_is_heard(
 ) -> None:
     """It is read while writing; a flood or nonsense ends the line."""
     server = serve(extensions=("PIPELINING",)).always("BODY", act("raw_and_deaf", octets))
-    transport = connect(server, deadlines=HURRY, limits=Limits(reconnect_seconds=0))
+    transport = connect(server, deadlines=hurry(body=5), limits=Limits(reconnect_seconds=0))
     (receipt,) = transport.deliver([email(text=("x" * 70 + "\n") * 150_000)])
     outcome = receipt.outcomes[0]
     assert outcome.status.value in {"refused", "deferred"}

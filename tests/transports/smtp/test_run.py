@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 from tests.transports.smtp.outcomes import statuses
-from tests.transports.smtp.scripted import HURRY
+from tests.transports.smtp.scripted import hurry
 
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
@@ -112,7 +112,7 @@ def test_walking_away_from_a_silent_server_takes_a_moment_only(
 ) -> None:
     """The farewell's deadline, once."""
     server = serve().script("dot", None, None, *[act("stall")] * 9)
-    transport = connect(server, pipelining=CHUNKING, limits=Limits(chunking_window=3), deadlines=HURRY)
+    transport = connect(server, pipelining=CHUNKING, limits=Limits(chunking_window=3), deadlines=hurry())
     run = transport.deliver(emails(9))
     assert next(run).ok
     assert next(run).ok

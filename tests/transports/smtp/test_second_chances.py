@@ -230,7 +230,7 @@ def test_the_next_envelope_behind_a_body_steps_down_to_envelopes(
 ) -> None:
     """A server that throws away what stands behind the dot; the second email had no body yet."""
     server = serve().script("MAIL", None, act("stall"))
-    deadlines = Deadlines(command=0.2, quit=0.2)
+    deadlines = Deadlines(command=1, quit=0.2)
     transport = connect(server, deadlines=deadlines)
     assert statuses(list(transport.deliver(emails(3)))) == ["accepted"] * 3
     assert repr(transport).endswith("envelope)")

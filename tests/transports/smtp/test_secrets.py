@@ -10,13 +10,13 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.transports.smtp.scripted import Act, Line
+from tests.transports.smtp.scripted import Act, Line, hurry
 
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import TransportError
 from vetmail_core.preferences import AuthenticationType
 from vetmail_core.receipts.report import Tally
-from vetmail_core.transports.smtp import Deadlines, Limits
+from vetmail_core.transports.smtp import Limits
 from vetmail_core.transports.smtp.auth import Bearer, Hidden, Password
 from vetmail_core.transports.smtp.opening import authenticate
 from vetmail_core.transports.smtp.protocol import Capabilities
@@ -35,7 +35,6 @@ WAYS = {
     "XOAUTH2": (AuthenticationType.OAUTH2, TOKEN),
     "OAUTHBEARER": (AuthenticationType.OAUTH2, TOKEN),
 }
-HURRY = Deadlines(greeting=0.3, command=0.3, auth=0.3, quit=0.2)
 
 
 class Parrot(Line):
@@ -117,7 +116,8 @@ def test_no_secret_is_shown_by_anything_a_run_leaves_behind(
     else:
         options["token"] = lambda: secret
     seen: list[str] = []
-    transport = connect(server, limits=Limits(reconnect_seconds=5), deadlines=HURRY, **options)
+    deadlines = hurry(auth=1) if manner == "half an answer" else hurry()
+    transport = connect(server, limits=Limits(reconnect_seconds=5), deadlines=deadlines, **options)
     receipts = list(transport.deliver(emails(2)))
     tally = Tally()
     for receipt in receipts:
@@ -151,7 +151,7 @@ def test_no_secret_is_shown_when_the_line_breaks_in_the_middle_of_a_login(
     else:
         options["token"] = lambda: secret
     with pytest.raises(TransportError) as caught:
-        connect(server, deadlines=HURRY, **options).check()
+        connect(server, deadlines=hurry(auth=1), **options).check()
     everything = "\n".join(everything_of(caught.value))
     assert "hidden octets" in everything
     assert shown_of(secret, everything) == []
