@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
+from tests.transports.smtp.scripted import Act, Server
 
 import vetmail_core
 from vetmail_core import Cause, Login, PlainSecret, TlsMethod
@@ -506,6 +507,65 @@ def test_an_interrupt_of_the_planning_is_status_2(folder: Path, monkeypatch: pyt
     os.mkfifo(folder / "endless")
     said = _interrupted(folder, "endless", lambda: _writing_to(folder / "endless"))
     assert said == "vetmail send: interrupted before anything was sent\n"
+
+
+class _ImpatientServer(Server):
+    """Says nothing to the goodbye; whoever waits for it presses Ctrl-C once more."""
+
+    def next_act(self, step: str) -> Act | str | None:
+        if step != "QUIT":
+            return super().next_act(step)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return Act("stall")
+
+
+@pytest.mark.parametrize("pressed_before", [True, False], ids=["in the middle", "at the end"])
+def test_an_interrupt_of_the_goodbye_does_not_hide_what_was_sent(
+    reminder: Callable[..., Said],
+    change_preferences: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    pressed_before: bool,
+) -> None:
+    """Status 1 or 0 with the report, as far as it is known; "nothing was sent" would mail them twice."""
+    with _ImpatientServer() as server:
+        plain = {"host": "127.0.0.1", "port": server.port, "tls": "none", "authentication": "none"}
+        change_preferences(mail_server={**plain, "wait_between_emails_ms": 600_000 if pressed_before else 0})
+        out = _Watched("ada.lovell@" if pressed_before else "never")
+        monkeypatch.setattr(sys, "stdout", out)
+        said = reminder("send", "--live")
+        assert len(server.received) == (1 if pressed_before else 10)
+    if pressed_before:
+        assert said.status == 1
+        assert said.err.splitlines()[0] == "interrupted; nobody further was written to"
+        assert ": 1 accepted" in out.getvalue()
+    else:
+        assert (said.status, said.err) == (0, "")
+        assert "10 emails to 10 recipients: 10 accepted" in out.getvalue()
+
+
+def test_an_interrupt_of_the_report_is_said_and_the_status_stays(
+    reminder: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All had gone; what the terminal shows is cut short, and says so."""
+    monkeypatch.setattr(sys, "stdout", _Watched("10 handed over"))
+    said = reminder("send")
+    assert (said.status, len(said.files)) == (0, 10)
+    assert said.err == "interrupted after the run; what stands above is not all of its report\n"
+
+
+def test_an_interrupt_of_a_run_that_passes_everybody_over_is_status_1(
+    reminder: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier run has sent to all: nobody is left to list, and nothing was tried."""
+    words = ("send", "--batch", "reminder-1", "--ledger", "sent.ledger")
+    assert reminder(*words).status == 0
+    err = _Watched("5/10")
+    monkeypatch.setattr(sys, "stderr", err)
+    said = reminder(*words)
+    assert said.status == 1
+    assert "interrupted; nobody further was written to\n" in err.getvalue()
+    assert err.getvalue().count(": already sent: ") == 10
 
 
 def test_an_interrupt_of_a_preview_is_status_2(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from vetmail_core.bulk import BulkPlan
     from vetmail_core.message import Email
@@ -85,23 +86,32 @@ def send(arguments: argparse.Namespace) -> int:
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
     clock = _WatchedClock()
-    with closing(transport_of(arguments, preferences, staff, clock=clock)) as transport:
-        mailer = Mailer(preferences, staff=staff, transport=transport)
-        plan = plan_of(arguments, mailer)
-        summary = plan.summary()  # walks every person: a mistake at the last one stops before the first email
-        if summary.emails == 0:
-            raise nobody(summary)
-        shown = _Shown(mailer, total=summary.emails)
-        clock.watcher = lambda seconds: shown.waits(seconds, getattr(transport, "trouble", ""))
-        report = _run(arguments, mailer, plan, shown)
-    if not report.ok and report.not_attempted == report.recipients:
+    transport = transport_of(arguments, preferences, staff, clock=clock)
+    mailer = Mailer(preferences, staff=staff, transport=transport)
+    copies: Counter[str] = Counter()
+    try:
+        with closing(transport):
+            plan = plan_of(arguments, mailer)
+            summary = (
+                plan.summary()
+            )  # walks every person: a mistake at the last one stops before the first email
+            if summary.emails == 0:
+                raise nobody(summary)
+            shown = _Shown(mailer, total=summary.emails, copies=copies)
+            clock.watcher = lambda seconds: shown.waits(seconds, getattr(transport, "trouble", ""))
+            report = _run(arguments, mailer, plan, shown)
+    except KeyboardInterrupt:
+        # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a further
+        # Ctrl-C, of somebody who will not wait for the goodbye to the server.
+        if mailer.last_report is None:
+            raise
+        report = mailer.last_report
+    if report.failures and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
-    say(out=sys.stdout)
-    _say_copies(shown.copies)
-    say(str(report), out=sys.stdout)
-    if report.handed_over and not arguments.live:
-        say(f"the .eml files are in {plain(str(arguments.outbox))}", out=sys.stdout)
-    _say_who_was_not_sent_to(report)
+    try:
+        _say_what_became(report, copies, None if arguments.live else arguments.outbox)
+    except KeyboardInterrupt:
+        say("interrupted after the run; what stands above is not all of its report", out=sys.stderr)
     left_out = any(exclusion.reason is not ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
     return 0 if report.ok and not left_out else 1
 
@@ -114,6 +124,15 @@ def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, shown: _
             return mailer.send_bulk(plan, ledger=ledger, progress=shown)
         except RunInterrupted as interrupt:
             return interrupt.report
+
+
+def _say_what_became(report: Report, copies: Mapping[str, int], folder: Path | None) -> None:
+    say(out=sys.stdout)
+    _say_copies(copies)
+    say(str(report), out=sys.stdout)
+    if report.handed_over and folder is not None:
+        say(f"the .eml files are in {plain(str(folder))}", out=sys.stdout)
+    _say_who_was_not_sent_to(report)
 
 
 @attrs.define
@@ -147,16 +166,17 @@ class _Shown(Progress):
     Args:
         mailer: which sends.
         total: emails to come.
+        copies: counts who got how many.
     """
 
-    def __init__(self, mailer: Mailer, *, total: int) -> None:
+    def __init__(self, mailer: Mailer, *, total: int, copies: Counter[str]) -> None:
         wait_ms = mailer.preferences.mail_server.wait_between_emails_ms
         super().__init__(total, wait_ms=wait_ms, show=lambda _: self._draw())
         self._rows = Rows(sys.stdout, columns=_COLUMNS)
         self._line = ProgressLine(sys.stderr, total=total)
         self._held: list[tuple[int, Receipt]] = []
         self._tried = False
-        self.copies: Counter[str] = Counter()
+        self._copies = copies
 
     def __enter__(self) -> None:
         self._line.show(0)
@@ -188,7 +208,7 @@ class _Shown(Progress):
         self._rows.row(f"{number}/{self.total}", _to(email), _copies(email), "; ".join(said))
         for mailbox in (*receipt.accepted, *receipt.handed_over):
             if mailbox not in email.recipients.to:
-                self.copies[mailbox.addr_spec] += 1
+                self._copies[mailbox.addr_spec] += 1
 
 
 def _to(email: Email) -> str:

@@ -382,12 +382,15 @@ class Connection:
 
     def quit(self) -> None:
         """Say goodbye and close; a server that does not answer is left without another word."""
-        with contextlib.suppress(Lost):
+        try:
             self._replies.clear()
             octets = command("QUIT")
             self.write(octets, octets, phase=Phase.MAIL)
             self.replies(Phase.MAIL, self._deadlines.quit)
-        self.close()
+        except Lost:
+            pass
+        finally:
+            self.close()  # also when Ctrl-C ends the wait
 
     def close(self) -> None:
         """Close without a word; a second call does nothing."""
