@@ -71,6 +71,7 @@ _ANY: Final = frozenset(Phase)
 _OPENING: Final = frozenset({Phase.CONNECT, Phase.GREETING, Phase.STARTTLS, Phase.TLS, Phase.AUTH})
 _SENDING: Final = _ANY - _OPENING
 _CONTENT: Final = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
+_RECIPIENTS: Final = _SENDING - {Phase.MAIL}  # nobody has been named before
 _RCPT: Final = frozenset({Phase.RCPT})
 _MAIL: Final = frozenset({Phase.MAIL})
 _AUTH: Final = frozenset({Phase.AUTH})
@@ -99,8 +100,7 @@ _TABLE: Final = (
     _row(r"454 4\.7\.0 ", Cause.AUTHENTICATION, Scope.RUN, Retry.LATER, _AUTH),
     # about our sender address
     _row(
-        r"\d+ 5\.7\.60 |\d+ 5\.7\.512 |554 5\.2\.(252|0) .*send ?as|554 5\.2\.252 |"
-        r"5\d\d .*SendAsDenied",
+        r"\d+ 5\.7\.60 |\d+ 5\.7\.512 |554 5\.2\.0 .*send ?as|554 5\.2\.252 |5\d\d .*SendAsDenied",
         Cause.SENDER_NOT_ALLOWED,
         Scope.RUN,
         Retry.NEVER,
@@ -108,6 +108,10 @@ _TABLE: Final = (
     _row(r"554 .*email address is not verified", Cause.SENDER_NOT_ALLOWED, Scope.RUN, Retry.NEVER),
     # about how much we send in a day
     _row(r"\d+ 5\.2\.2 .*mailbox.*(full|quota|exceed)", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.NEVER),
+    # of a recipient it is their mailbox that is full (RFC 3463, 3.3), unless the words are about our sending
+    _row(
+        r"550 5\.2\.2 (?!.*(submission|send|daily))", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.NEVER, _RCPT
+    ),
     _row(
         r"550 5\.1\.90 |550 5\.2\.2 |550 5\.4\.5 |\d+ 5\.7\.23[23] ",
         Cause.DAILY_QUOTA,
@@ -124,6 +128,13 @@ _TABLE: Final = (
     ),
     # about one mailbox
     _row(r"452 4\.2\.2 |552 5\.2\.2 ", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.LATER),
+    _row(
+        r"[45]52 ([45]\.5\.3 |.*too many recipients)",
+        Cause.TOO_MANY_RECIPIENTS,
+        Scope.RECIPIENT,
+        Retry.LATER,
+        _RCPT,
+    ),
     _row(r"[45]52 - ", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.LATER, _RCPT),
     _row(r"\d+ [45]\.2\.12[12] ", Cause.RECIPIENT_THROTTLED, Scope.RECIPIENT, Retry.LATER),
     _row(
@@ -131,10 +142,9 @@ _TABLE: Final = (
         Cause.BAD_RECIPIENT,
         Scope.RECIPIENT,
         Retry.NEVER,
-        _SENDING,
+        _RECIPIENTS,
     ),
     # about our speed and size
-    _row(r"452 4\.5\.3 ", Cause.TOO_MANY_RECIPIENTS, Scope.RECIPIENT, Retry.LATER, _RCPT),
     _row(r"[45]52 [45]\.5\.3 ", Cause.TOO_MANY_RECIPIENTS, Scope.MESSAGE, Retry.SLOWER),
     _row(r"\d+ 5\.5\.3 ", Cause.TOO_MANY_RECIPIENTS, Scope.RECIPIENT, Retry.NEVER, _RCPT),
     _row(
@@ -146,7 +156,7 @@ _TABLE: Final = (
     ),
     _row(
         r"432 |421 4\.7\.0 |421 4\.3\.0 |421 4\.4\.5 |450 4\.2\.1 |451 4\.3\.0 |"
-        r"451 4\.7\.\d+ |454 \S+ throttling",
+        r"451 4\.7\.\d+ ",
         Cause.THROTTLED,
         Scope.MESSAGE,
         Retry.SLOWER,
@@ -171,14 +181,14 @@ _TABLE: Final = (
     _row(r"4", Cause.AUTHENTICATION, Scope.RUN, Retry.LATER, _AUTH),
     _row(r"5", Cause.TLS, Scope.RUN, Retry.NEVER, frozenset({Phase.STARTTLS, Phase.TLS})),
     _row(r"4", Cause.TLS, Scope.RUN, Retry.LATER, frozenset({Phase.STARTTLS, Phase.TLS})),
-    _row(r"50\d |555 ", Cause.PROTOCOL, Scope.RUN, Retry.NEVER, _OPENING),
+    _row(r"50\d ", Cause.PROTOCOL, Scope.RUN, Retry.NEVER, _OPENING),
     _row(r"5", Cause.BLOCKED, Scope.RUN, Retry.NEVER, _OPENING),
     _row(r"4", Cause.CONNECTION, Scope.RUN, Retry.LATER, _OPENING),
     _row(r"5\d\d .*relay", Cause.SENDER_NOT_ALLOWED, Scope.RECIPIENT, Retry.NEVER, _RCPT),
     _row(r"5", Cause.BAD_RECIPIENT, Scope.RECIPIENT, Retry.NEVER, _RCPT),
     _row(r"5", Cause.SENDER_NOT_ALLOWED, Scope.MESSAGE, Retry.NEVER, _MAIL),
     _row(r"5", Cause.CONTENT_REFUSED, Scope.MESSAGE, Retry.NEVER, _CONTENT),
-    _row(r"[45]", Cause.OTHER, Scope.MESSAGE, Retry.LATER),
+    _row(r"4", Cause.OTHER, Scope.MESSAGE, Retry.LATER),
 )
 _NONSENSE: Final = Meaning(Cause.PROTOCOL, Scope.MESSAGE, Retry.RECONNECT)
 

@@ -376,7 +376,7 @@ def _asks_again(raw: bytes) -> bool:
     if raw.startswith(b"421"):
         return True
     meant = meaning(read_reply(raw), Phase.RCPT)
-    fewer = raw.startswith(b"452") and meant.cause is Cause.TOO_MANY_RECIPIENTS
+    fewer = raw.startswith((b"452", b"552")) and meant.cause is Cause.TOO_MANY_RECIPIENTS
     return fewer or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
 
 
