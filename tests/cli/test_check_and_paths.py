@@ -43,6 +43,16 @@ def test_an_error_is_status_1_and_nothing_is_connected(
     assert vetmail("check", *FILE).status == 1
 
 
+def test_a_recipient_without_a_connection_is_a_mistake(vetmail: Callable[..., Said]) -> None:
+    """Nobody was asked about them, and "no findings" would read as if the server takes their mail."""
+    said = vetmail("check", "--recipient", "ada@example.com", *FILE)
+    assert said.status == 2
+    assert said.err == (
+        "vetmail check: --recipient ada@example.com: expected --connect beside it; only the server can say\n"
+    )
+    assert said.out == ""
+
+
 def test_nothing_to_find_is_said(vetmail: Callable[..., Said], folder: Path) -> None:
     """Silence could also mean that nothing was checked."""
     (folder / "off.json").write_text('{"schema": 1}', encoding="utf-8")

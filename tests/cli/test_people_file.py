@@ -84,7 +84,15 @@ def test_a_file_can_be_walked_twice(tmp_path: Path) -> None:
             "line 2: expected a person, found neither key nor name nor address",
         ),
         (b"Key,address\nC1,a@example.com\n", 'expected the column "key", found "Key"; rename it'),
-        (b'address,name\na@example.com,"open\n', "not a readable CSV file"),
+        (
+            b'address,name\nb@example.com,"Bo\nLovell"\na@example.com,"open\nc@example.com,Cy\n',
+            "line 4: expected a row of values, found what cannot be read (unexpected end of data); write",
+        ),
+        (
+            b'address,name\na@example.com,"Ada" Lovell\n',
+            "line 2: expected a row of values, found what cannot be read (',' expected after '\"')",
+        ),
+        (b'address,"name\n', "line 1: expected a row of values"),
         ("address,name\na@example.com,Zoë\n".encode("cp1252"), "expected text in UTF-8, found byte 0xeb"),
     ],
 )

@@ -103,6 +103,19 @@ def test_preview_shows_the_same_plan_and_writes_nothing(reminder: Callable[..., 
     assert sorted(folder.iterdir()) == before
 
 
+def test_a_preview_says_that_the_ledger_will_pass_people_over(
+    reminder: Callable[..., Said], folder: Path
+) -> None:
+    """The preview shows the whole plan; whoever reads it must not wait for mail that will not go."""
+    one = "key,address,class,starts,room\nC1,ada@example.com,Cookery,Monday,1\n"
+    (folder / "one.csv").write_text(one, encoding="utf-8")
+    words = ("--people", "one.csv", "--batch", "reminder-1", "--ledger", "sent.ledger")
+    sentence = "send will pass over whoever sent.ledger has as sent already"
+    assert sentence not in reminder("preview", *words).out
+    reminder("send", *words)
+    assert f"\n1 email; left out: 0; nothing was written\n{sentence}\n" in reminder("preview", *words).out
+
+
 PEOPLE_WITH_GAPS = (
     "key,name,address,class,starts,room\n"
     "C1,Ada Lovell,ada@example.com,Cookery,Monday,1\n"

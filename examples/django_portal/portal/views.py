@@ -15,7 +15,7 @@ NOTICE = Content("Your class moved", "Hello ${first_name}, it is in ${room} now.
 
 @csrf_exempt
 def moved(request: HttpRequest) -> JsonResponse:
-    """POST room and any number of student=Name <address>."""
+    """POST room and any number of student=Name=address."""
     room = request.POST["room"]
     people = [
         Person(address, name=name, key=address, fields={"room": room})

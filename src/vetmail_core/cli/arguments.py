@@ -94,7 +94,7 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
         "--ledger",
         type=_path,
         metavar="FILE",
-        help="what has been sent already; with --batch a run can be resumed",
+        help="what has been sent already; with --batch a run can be resumed; .eml files count as sent",
     )
 
 

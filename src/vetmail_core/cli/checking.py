@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from vetmail_core.cli.planning import staff_of, token_of
+from vetmail_core.cli.planning import NothingTriedError, staff_of, token_of
 from vetmail_core.cli.show import one_line, plain, say
 from vetmail_core.errors import PreferencesError, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
@@ -34,8 +34,12 @@ def check(arguments: argparse.Namespace) -> int:
         0 when mail can leave, 1 when it cannot.
 
     Raises:
-        VetmailError: there are no settings to check.
+        VetmailError: there are no settings to check, or an option that would be passed over.
     """
+    if arguments.recipient is not None and not arguments.connect:
+        raise NothingTriedError(
+            f"--recipient {arguments.recipient}: expected --connect beside it; only the server can say"
+        )
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
     problems = check_preferences(preferences, staff=staff)

@@ -92,6 +92,7 @@ class PeopleFile:
         return sum(1 for _ in self)
 
     def _rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        begins = 1
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 first = file.readline()
@@ -100,7 +101,9 @@ class PeopleFile:
                 reader = csv.reader(file, delimiter=delimiter, strict=True)
                 titles: list[str] = next(reader, _NO_TITLES)
                 columns = _columns(self.path, titles)
+                begins = reader.line_num + 1
                 for row in reader:
+                    begins = reader.line_num + 1
                     if not any(map(str.strip, row)):
                         continue  # a blank line, as editors and spreadsheets leave at the end
                     if len(row) != len(columns):
@@ -118,4 +121,8 @@ class PeopleFile:
                 'save the file as "CSV UTF-8"'
             ) from error
         except csv.Error as error:
-            raise PeopleFileError(f"{self.path}: not a readable CSV file: {error}") from error
+            # A quote that is never closed swallows the rest of the file: where the row began is what helps.
+            raise PeopleFileError(
+                f"{self.path}, line {begins}: expected a row of values, found what cannot be read "
+                f"({error}); write a double quote inside a value twice, and the value in double quotes"
+            ) from error

@@ -68,7 +68,10 @@ def preview(arguments: argparse.Namespace) -> int:
             rows.row(f"{number}/{summary.emails}", _to(step), _copies(step), "would go")
     if summary.first is None:
         raise nobody(summary)
-    say(f"\n{summary.emails} emails; left out: {left_out}; nothing was written", out=sys.stdout)
+    emails = "1 email" if summary.emails == 1 else f"{summary.emails} emails"
+    say(f"\n{emails}; left out: {left_out}; nothing was written", out=sys.stdout)
+    if arguments.ledger is not None and arguments.ledger.exists():
+        say(f"send will pass over whoever {plain(str(arguments.ledger))} has as sent already", out=sys.stdout)
     _say_copies(summary.copies)
     _say_email(summary.first)
     return 1 if left_out else 0
