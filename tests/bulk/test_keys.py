@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONTENT = Content("Hello ${first_name}", "Dear ${name}")
 
 
-def emails(batch: str, *keys: str) -> list[Email]:
+def emails(batch: str | None, *keys: str) -> list[Email]:
     """The emails of a batch to people with these keys."""
     people = [Person("ann@example.com", key=key) for key in keys]
     return list(plan_bulk(CONTENT, people, sender="office@example.com", batch=batch))
@@ -35,9 +35,10 @@ def test_the_key_is_made_of_batch_and_person() -> None:
     assert email.message_id
 
 
-def test_without_a_batch_there_is_no_key() -> None:
+@pytest.mark.parametrize("batch", ["", None])
+def test_without_a_batch_there_is_no_key(batch: str | None) -> None:
     """Nothing would tell this mailing from the next one to the same person, so no identity is claimed."""
-    (email,) = emails("", "C1001")
+    (email,) = emails(batch, "C1001")
     assert (email.key, email.message_id) == ("", "")
 
 

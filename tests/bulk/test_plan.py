@@ -325,7 +325,9 @@ def test_a_person_who_comes_again_is_left_out_each_further_time() -> None:
     summary = plan.summary()
     assert summary.emails == 2
     assert summary.exclusions == {ExclusionReason.DUPLICATE_PERSON: 3}
-    assert [one.person for one in plan.steps() if isinstance(one, Exclusion)] == [again, ANN, ANN]
+    exclusions = [step for step in plan.steps() if isinstance(step, Exclusion)]
+    assert [one.person for one in exclusions] == [again, ANN, ANN]
+    assert {one.detail for one in exclusions} == {"ANN comes again: key ANN was met before in this list"}
 
 
 def test_people_without_a_key_are_told_apart_by_their_address() -> None:

@@ -228,7 +228,7 @@ def plan_bulk(
     preferences: EmailPreferences | None = None,
     context_copies: BulkCopies | None = None,
     marketing: bool = False,
-    batch: str | int = "",
+    batch: str | int | None = "",
 ) -> BulkPlan:
     """Plan one email for each person.
 
@@ -254,8 +254,8 @@ def plan_bulk(
         context_copies: as `copies`, for the shared roles; None for the same choice as `copies`.
         marketing: whether this is marketing, which leaves out those who opted out of it.
         batch: the mailing's name, "2026-T1 results"; a number is taken by its digits. With it, an email has
-            the same key and Message-ID in every run and on every machine; without it, none, as the next
-            mailing would have the same.
+            the same key and Message-ID in every run and on every machine; without it ("" or None), none, as
+            the next mailing would have the same.
 
     Raises:
         AddressError: the sender or a typed copy is no mailbox.
@@ -289,7 +289,8 @@ def plan_bulk(
         shared=place_roles(shared, roles, marketing=marketing),
         context_copies=context_copies,
         marketing=marketing,
-        batch=str(batch),
+        # None by its name would be one batch for all mailings, and the second would be held for sent.
+        batch="" if batch is None else str(batch),
     )
 
 
