@@ -93,7 +93,8 @@ class Person:
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
 
     Raises:
-        RecipientsError: somebody related is no `Person`, or `related` says no roles.
+        RecipientsError: somebody related is no `Person`, `related` says no roles, or `active` or `marketing`
+            is a text.
     """
 
     address: Mailbox | str | None
@@ -111,6 +112,8 @@ class Person:
     _mailbox: Mailbox | None = attrs.field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
+        if isinstance(self.active, str) or isinstance(self.marketing, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise _no_yes_or_no(self)
         address = self.address
         if address is None or address == "":
             return
@@ -163,6 +166,15 @@ class Person:
             marketing=self.marketing,
         )
         return plain, ()
+
+
+def _no_yes_or_no(person: Person) -> RecipientsError:
+    # Exports write such columns as words, and Python counts every word as a yes: "N" would be written to.
+    name = "active" if isinstance(person.active, str) else "marketing"  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+    return RecipientsError(
+        f"{name} of {person.name or person.key or 'a person'} is True or False, and here came the text "
+        f'{getattr(person, name)!r}. Read the record first: {name}=value == "Y".'
+    )
 
 
 def no_person(value: object) -> RecipientsError:

@@ -208,6 +208,20 @@ def test_related_people_are_persons(related: list[Person]) -> None:
     assert 'Person("ann@example.com", key="C1001", name="Ann Lee")' in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("flags", "who"),
+    [
+        ({"active": "N", "name": "Ann Lee", "key": "C1"}, "^active of Ann Lee is .* came the text 'N'"),
+        ({"marketing": "False", "key": "C1"}, "^marketing of C1 is .* came the text 'False'"),
+        ({"active": ""}, "^active of a person is .* came the text ''"),
+    ],
+)
+def test_a_word_is_no_yes_or_no(flags: dict[str, str], who: str) -> None:
+    """Python counts every word as a yes, so an export's "N" would be written to against the record."""
+    with pytest.raises(RecipientsError, match=who):
+        Person(None, **flags)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("address", [None, 5, b"jo@example.com"])
 def test_staff_have_an_address(address: str) -> None:
     """Who writes is typed into the program, not read from a table of students: it must be right."""
