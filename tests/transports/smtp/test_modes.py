@@ -133,13 +133,13 @@ def test_large_messages_make_the_window_smaller(serve: Serve, connect: Connect) 
 def test_bounces_can_be_matched_by_key_and_address(serve: Serve, connect: Connect, email: Make) -> None:
     """ENVID and ORCPT as xtext, and SIZE, where the server announced them."""
     server = serve()
-    long_key, odd_key = "k" * 101, "schlüssel"
-    sent = [email("o'brien+1@example.com", key="batch=7"), email(key=long_key), email(key=odd_key), email()]
+    odd_keys = ("k" * 101, "+" * 40, "schlüssel", "two\nlines", "")
+    sent = [email("o'brien+1@example.com", key="batch=7"), *(email(key=key) for key in odd_keys)]
     assert all(receipt.ok for receipt in connect(server).deliver(sent))
     mails = [line for line in server.heard if line.startswith("MAIL")]
     assert all(" SIZE=" in line for line in mails)
     assert " ENVID=batch+3D7" in mails[0]
-    # A key that does not fit, or none: the Message-ID, which stands in the bounce as well.
+    # A key that does not fit as it is written, or none: the Message-ID, which stands in the bounce too.
     for mail, received in zip(mails[1:], server.received[1:], strict=True):
         message_id = received.data.partition(b"Message-ID: ")[2].partition(b"\r\n")[0].decode()
         assert mail.endswith(f" ENVID={message_id}")

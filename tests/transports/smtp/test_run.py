@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 from tests.transports.smtp.outcomes import statuses
-from tests.transports.smtp.scripted import hurry
+from tests.transports.smtp.scripted import an_email, hurry
 
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
@@ -49,15 +50,44 @@ def test_an_iterable_that_raises_gets_its_receipts_first(
     assert statuses(found) == ["accepted"] * 3
 
 
+@pytest.mark.parametrize("odd", ["anna@example.com", None])
 def test_what_is_no_email_is_told_after_the_receipts_of_those_that_are(
-    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining, odd: object
 ) -> None:
-    """Misuse, but no reason to keep quiet about what was sent."""
+    """Misuse, but no reason to keep quiet about what was sent; nor is it the end of the emails."""
     found: list[Receipt] = []
-    run = connect(serve(), pipelining=mode).deliver([*emails(2), "anna@example.com"])  # type: ignore[list-item]
-    with pytest.raises(TransportError, match=r"expected a vetmail_core\.Email, got str"):
+    run = connect(serve(), pipelining=mode).deliver([*emails(2), odd, *emails(1)])  # type: ignore[list-item]
+    with pytest.raises(TransportError, match=rf"expected a vetmail_core\.Email, got {type(odd).__name__}"):
         found.extend(run)
     assert statuses(found) == ["accepted"] * 2
+
+
+def test_what_is_no_email_is_told_after_a_stop_too(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+    """The emails before it are answered although nothing is sent any more."""
+    server = serve().script("MAIL", "550 5.7.60 not your address")
+    found: list[Receipt] = []
+    run = connect(server).deliver([*emails(3), "anna@example.com"])  # type: ignore[list-item]
+    with pytest.raises(TransportError, match=r"expected a vetmail_core\.Email, got str"):
+        found.extend(run)
+    assert statuses(found) == ["refused", "not_attempted", "not_attempted"]
+
+
+def test_emails_that_need_no_asking_are_not_pulled_ahead(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """Emails without end that the server cannot take are answered one by one, in flat memory."""
+    server = serve(extensions=("PIPELINING", "CHUNKING"))
+    pulled: list[Email] = []
+
+    def feed() -> Iterator[Email]:
+        for email in itertools.chain(emails(1), itertools.repeat(an_email("j\u00f6rg@example.com"))):
+            pulled.append(email)
+            yield email
+
+    run = connect(server, pipelining=mode).deliver(feed())
+    found = [(next(run), len(pulled)) for _ in range(4)]
+    assert statuses(receipt for receipt, _ in found) == ["accepted", "refused", "refused", "refused"]
+    assert all(count - number <= 2 for number, (_, count) in enumerate(found))
 
 
 def test_a_stop_at_the_last_email_pulls_no_further(serve: Serve, connect: Connect, emails: MakeSome) -> None:

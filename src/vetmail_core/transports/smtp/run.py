@@ -108,9 +108,7 @@ class Run:
 
     def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
         """Receipts for everything that comes after a stop."""
-        if self._exhausted:
-            return
-        for email in self._source:
+        while (email := self._next()) is not None:
             outcomes = [
                 Outcome(mailbox, Status.NOT_ATTEMPTED, cause=stop.cause, reply=stop.reply, phase=stop.phase)
                 for mailbox in email.recipients.all
@@ -143,6 +141,25 @@ class Run:
             note=transaction.note,
         )
 
+    def _next(self) -> Email | None:
+        """Pull an email; None when there is none, or what came instead is to be raised at the end."""
+        if self._exhausted:
+            return None
+        try:
+            email = next(self._source)
+            if not isinstance(email, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not use a type checker
+                raise TransportError(  # noqa: TRY301 - treated as whatever else the iterable raises
+                    f"deliver takes emails; expected a vetmail_core.Email, got {type(email).__name__} from "
+                    "the iterable. Make one with Email(sender=..., recipients=..., content=...)."
+                )
+        except StopIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001 - the caller's own; raised again after the receipts on the way
+            self._exhausted, self._error = True, error
+        else:
+            return email
+        return None
+
     # -- putting in ------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
@@ -169,28 +186,17 @@ class Run:
             session, lane = link.session, link.lane
             assert session is not None  # noqa: S101 - made ready above
             assert lane is not None  # noqa: S101 - as above
-            if self._load(transaction, session.capabilities):
-                transaction.first = session.messages == 0
-                transaction.wait = self._host.pace.wait
-                lane.put(transaction)
-                session.messages += 1
+            if not self._load(transaction, session.capabilities):
+                return  # its receipt goes out before the next one is pulled
+            transaction.first = session.messages == 0
+            transaction.wait = self._host.pace.wait
+            lane.put(transaction)
+            session.messages += 1
 
     def _pull(self) -> Transaction | None:
         """The next email's first transaction; the others, of an email to many, go into the backlog."""
-        if self._exhausted:
-            return None
-        try:
-            email = next(self._source, None)
-            if email is not None and not isinstance(email, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not use a type checker
-                raise TransportError(  # noqa: TRY301 - treated as whatever else the iterable raises
-                    f"deliver takes emails; expected a vetmail_core.Email, got {type(email).__name__} from "
-                    "the iterable. Make one with Email(sender=..., recipients=..., content=...)."
-                )
-        except Exception as error:  # noqa: BLE001 - the caller's own; raised again after the receipts on the way
-            self._error = error
-            email = None
+        email = self._next()
         if email is None:
-            self._exhausted = True
             return None
         job = Job(email)
         self._jobs.append(job)

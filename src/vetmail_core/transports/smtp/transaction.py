@@ -191,8 +191,9 @@ class Transaction:
         if "DSN" not in capabilities or plain:
             return [mail_command(sender, parameters=parameters), *map(rcpt_command, paths)]
         for identity in (email.key, self.job.message_id):
-            if 0 < len(identity) <= _ENVID_CHARACTERS and identity.isascii():
-                parameters += f" ENVID={xtext(identity)}"
+            written = xtext(identity)
+            if identity.isascii() and identity.isprintable() and 0 < len(written) <= _ENVID_CHARACTERS:
+                parameters += f" ENVID={written}"
                 break
         commands = [mail_command(sender, parameters=parameters)]
         for path in paths:
