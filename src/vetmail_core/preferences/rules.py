@@ -39,7 +39,7 @@ __all__ = [
     "whole_number",
 ]
 
-_NOT_IN_A_HOST: Final = re.compile(r"[\s/@:\\\[\]<>\"',;]")
+_NOT_IN_A_HOST: Final = re.compile(r"[\s/:\\\[\]<>\"',;]")
 _LONGEST_HOST: Final = 253  # octets, RFC 1035 section 2.3.4
 _LONGEST_SHOWN: Final = 60
 
@@ -136,18 +136,23 @@ def one_line(setting: str, value: object) -> Iterator[Problem]:
 
 def host(setting: str, value: object) -> Iterator[Problem]:
     """The name or IP address of a server and nothing around it; it may be empty."""
-    faults = tuple(one_line(setting, value))
+    # A pasted smtp://user:password@host is no host, and its password is no text for an error.
+    _login, at, name = value.rpartition("@") if isinstance(value, str) else ("", "", value)
+    faults = () if at else tuple(one_line(setting, value))
     if faults or not isinstance(value, str):
         yield from faults
-    elif len(value.encode()) > _LONGEST_HOST or (_NOT_IN_A_HOST.search(value) and not _is_ip_address(value)):
+    elif at or len(value.encode()) > _LONGEST_HOST or not _is_bare(value):
+        unsaid = ' after an "@" (what stands before it is not shown)' if at else ""
         yield error(
             setting,
-            f"Expected the name of a mail server, such as smtp.example.com, found {shown(value)}.",
-            "Write the name alone: no blanks, no http://, and the port in its own setting.",
+            f"Expected the name of a mail server, such as smtp.example.com, found {shown(name)}{unsaid}.",
+            "Write the name alone: no blanks, no http://, no login, and the port in its own setting.",
         )
 
 
-def _is_ip_address(text: str) -> bool:
+def _is_bare(text: str) -> bool:
+    if not _NOT_IN_A_HOST.search(text):
+        return True
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -182,7 +187,7 @@ def mailbox(setting: str, value: object) -> Iterator[Problem]:
     except AddressError as fault:
         yield error(
             setting,
-            f"Expected one e-mail address, found {shown(value)}: {fault}",
+            f"Expected one e-mail address, found {shown(value)}: {fault}.",
             'Write "Alias Name" <user@example.com>, or the address alone.',
         )
 
@@ -214,7 +219,7 @@ def display_name(setting: str, value: object, *, needed: bool) -> Iterator[Probl
         except AddressError as fault:
             yield error(
                 setting,
-                f"Expected a name to show before an address, found {shown(value)}: {fault}",
+                f"Expected a name to show before an address, found {shown(value)}: {fault}.",
                 "Write a plain name.",
             )
 
