@@ -170,6 +170,7 @@ def test_builders_are_valid_as_they_are_and_change_by_keyword() -> None:
     assert an_employer("Acme", None).address is None
     assert an_employer().mailbox().addr_spec == "accounts@brick-co.example"
     assert a_staff_member("Kim", "k@example.com").address.addr_spec == "k@example.com"
+    assert a_staff_member("").address.addr_spec == "staff@example.com"
     assert preferences(mail_server=MailServer(host="h.example.com")).mail_server.host == "h.example.com"
     assert isinstance(preferences(use_built_in_client=False, contexts={}), EmailPreferences)
     assert content(html="<p>Hi</p>").html == "<p>Hi</p>"

@@ -96,8 +96,14 @@ def test_a_slip_in_a_question_is_not_no_such_email() -> None:
         outbox.find(to="sam")
     with pytest.raises(ValueError, match="assert_none"):
         outbox.assert_sent(times=0)
+    with pytest.raises(TypeError, match=r"expected times, a number, got 'sam@example.com': write .* as to="):
+        outbox.assert_sent("sam@example.com")  # type: ignore[arg-type] # the slip
     with pytest.raises(ValueError, match="at least one option"):
         any_of()
+    with pytest.raises(TypeError, match=r"expected a text for each option of any_of, .* got 3"):
+        any_of("Moved", 3)  # type: ignore[arg-type] # the slip
+    with pytest.raises(TypeError, match=r"expected a text in contains\(\.\.\.\), got 3"):
+        contains(3)  # type: ignore[arg-type] # the slip
 
 
 def test_sent_means_accepted_by_whom_it_is_about() -> None:

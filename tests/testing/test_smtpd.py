@@ -226,6 +226,24 @@ def test_it_waits_for_mail_of_another_thread() -> None:
         sender.join()
         with pytest.raises(AssertionError, match=r"expected 2 emails within 0\.01 s, got 1"):
             smtpd.wait_for(2, seconds=0.01)
+    with LocalSmtpServer() as idle, pytest.raises(AssertionError, match="expected 1 email within"):
+        idle.wait_for(1, seconds=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"without": ["PIPELINIG"]}, ValueError, r"offers \(8BITMIME, AUTH, .*STARTTLS\), got PIPELINIG"),
+        ({"without": "SIZE"}, ValueError, "expected a list of extensions .* got E, I, S, Z"),
+        ({"tls": "explicit"}, TypeError, "is a TlsMethod, and here came 'explicit'"),
+    ],
+)
+def test_a_slip_in_how_it_is_made_is_said(
+    options: dict[str, object], error: type[Exception], said: str
+) -> None:
+    """A misspelt extension would be offered all the same, and what should be tested is not."""
+    with pytest.raises(error, match=said):
+        LocalSmtpServer(**options)  # type: ignore[arg-type] # the slip
 
 
 def test_it_starts_and_closes_without_a_with() -> None:

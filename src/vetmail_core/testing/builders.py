@@ -88,9 +88,8 @@ def a_staff_member(
     >>> print(a_staff_member().mailbox())
     "Trainer Kim" <kim@example.com>
     """
-    return Staff(
-        name, address or f"{_slug(name.rsplit(maxsplit=1)[-1], 'staff')}@{_DOMAIN}", key=key, login=login
-    )
+    last = name.rsplit(maxsplit=1)[-1] if name.split() else ""
+    return Staff(name, address or f"{_slug(last, 'staff')}@{_DOMAIN}", key=key, login=login)
 
 
 def preferences(

@@ -93,9 +93,14 @@ AddressWish: TypeAlias = str | Mailbox | Matcher | Iterable[str | Mailbox | Matc
 def contains(part: str) -> Matcher:
     """A text with this part somewhere in it, upper and lower case as written.
 
+    Raises:
+        TypeError: the part is no text.
+
     >>> contains("moved").fits("Your class moved")
     True
     """
+    if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance] - tests are not all typed
+        raise TypeError(f"expected a text in contains(...), got {part!r}")
     return _Contains(part)
 
 
@@ -115,6 +120,7 @@ def any_of(*options: TextWish) -> Matcher:
     """A text that is one of these, or fits one of these.
 
     Raises:
+        TypeError: an option is neither a text nor a matcher.
         ValueError: no option was given.
 
     >>> any_of("Moved", contains("cancelled")).fits("Class cancelled")
@@ -122,6 +128,8 @@ def any_of(*options: TextWish) -> Matcher:
     """
     if not options:
         raise ValueError("any_of() needs at least one option, such as any_of('Moved', contains('cancelled'))")
+    for option in options:
+        _check_text("each option of any_of", option)
     return _AnyOf(options)
 
 

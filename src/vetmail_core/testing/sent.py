@@ -101,9 +101,14 @@ class SentMail(ABC):
 
         Raises:
             AssertionError: there are none, or not so many; says what was sent instead.
+            TypeError: ``times`` is no number; an address goes into a field.
             ValueError: ``times`` below 1.
         """
         __tracebackhide__ = True
+        if times is not None and not isinstance(times, int):  # pyright: ignore[reportUnnecessaryIsInstance] - tests are not all typed
+            raise TypeError(
+                f"expected times, a number, got {times!r}: write what is wanted as to=..., subject=..."
+            )
         if times is not None and times < 1:
             raise ValueError(f"expected times of 1 or more, got {times}: assert_none(...) asks for no email")
         wanted = wishes(fields)

@@ -35,6 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["LocalSmtpServer"]
 
 _HOST: Final = "127.0.0.1"
+_EXTENSIONS: Final = frozenset(
+    {
+        "8BITMIME",
+        "AUTH",
+        "CHUNKING",
+        "ENHANCEDSTATUSCODES",
+        "PIPELINING",
+        "SIZE",
+        "SMTPUTF8",
+        "STARTTLS",
+    }
+)
 _START_SECONDS: Final = 10.0
 _SENDER: Final = "office@example.com"
 
@@ -52,7 +64,11 @@ class LocalSmtpServer:
         token: the bearer token it asks for, with XOAUTH2 and OAUTHBEARER.
         faults: the script; it may be written on while the server runs.
         size_limit: octets of the largest message it takes.
-        without: extensions not to offer, such as "PIPELINING".
+        without: extensions not to offer, such as ["PIPELINING"].
+
+    Raises:
+        TypeError: a TLS method or a login that is none.
+        ValueError: an extension that this server never offers.
 
     >>> with LocalSmtpServer() as smtpd:
     ...     smtpd.host, smtpd.port > 0, smtpd.emails
@@ -74,10 +90,18 @@ class LocalSmtpServer:
                 f"The login the server asks for is a Login, and here came {type(login).__name__}; write "
                 'Login("office@example.com", PlainSecret("..."))'
             )
+        if not isinstance(tls, TlsMethod):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            raise TypeError(f"The TLS method of the server is a TlsMethod, and here came {tls!r}.")
+        left_out = frozenset(name.upper() for name in without)
+        if not left_out <= _EXTENSIONS:
+            raise ValueError(
+                f"expected a list of extensions that this server offers ({', '.join(sorted(_EXTENSIONS))}), "
+                f"got {', '.join(sorted(left_out - _EXTENSIONS))}"
+            )
         self._book = Book(
             faults=Faults() if faults is None else faults,
             size_limit=size_limit,
-            without=frozenset(name.upper() for name in without),
+            without=left_out,
             tls=tls,
             login=login,
             token=token,
@@ -168,7 +192,8 @@ class LocalSmtpServer:
         """
         emails = self._book.wait_for(count, seconds=seconds)
         if len(emails) < count:
-            raise AssertionError(f"expected {count} emails within {seconds} s, got {len(emails)}")
+            wanted = "1 email" if count == 1 else f"{count} emails"
+            raise AssertionError(f"expected {wanted} within {seconds} s, got {len(emails)}")
         return emails
 
     # -- its life --------------------------------------------------------------------------------------
