@@ -163,10 +163,15 @@ def _damage(folder: Path, name: str, content: str | None) -> None:
             "nobody to write to: everybody is left out (1 no address)",
         ),
         ("class-of-ten.csv", "key,name,address,class,starts\nC1,A,a@example.com,x,y\n", (), "room"),
-        ("class-reminder.txt", None, (), "class-reminder.txt: cannot be read"),
+        ("class-reminder.txt", None, (), "class-reminder.txt: cannot be read: No such file or directory"),
         ("class-reminder.txt", "Hello ${nickname}", (), "nickname"),
         ("class-reminder.txt", "x", ("--cc", "kim@@example"), "kim@@example"),
-        ("class-reminder.txt", "x", ("--attach", "nobody.pdf"), "nobody.pdf: cannot be attached"),
+        (
+            "class-reminder.txt",
+            "x",
+            ("--attach", "nobody.pdf"),
+            "nobody.pdf: cannot be attached: No such file",
+        ),
         (
             "class-reminder.txt",
             "x",
@@ -602,14 +607,20 @@ def test_a_staff_member_sends_with_their_own_login(
 
 
 def test_a_staff_member_may_use_the_shared_login(reminder: Callable[..., Said]) -> None:
-    """Their name, the organisation's address, and answers to them."""
-    said = reminder("send", "--staff", KIM)
-    assert said.status == 0, said.err
-    message = message_from_bytes(said.files[0].read_bytes(), policy=policy.default)
-    assert (message["From"], message["Reply-To"]) == (
-        "Kim Lee <office@example.com>",
-        "Kim Lee <kim.lee@example.com>",
-    )
+    """Their name, the organisation's address, and answers to them; nobody needs to type a name."""
+    for staff, name, reply_to in (
+        (KIM, "Kim Lee", "Kim Lee <kim.lee@example.com>"),
+        ("kim.lee@example.com", "kim.lee", '"kim.lee" <kim.lee@example.com>'),
+    ):
+        said = reminder("send", "--staff", staff, "--outbox", name)
+        assert said.status == 0, said.err
+        first = min(Path(name).glob("*.eml"))
+        message = message_from_bytes(first.read_bytes(), policy=policy.default)
+        assert message["From"].addresses[0].display_name == name
+        assert (message["From"].addresses[0].addr_spec, message["Reply-To"]) == (
+            "office@example.com",
+            reply_to,
+        )
 
 
 def test_an_access_token_comes_by_the_environment(
