@@ -105,6 +105,16 @@ def test_another_user_of_an_open_folder_can_save(shared_folder: Path) -> None:
         assert load_preferences(file) == saved
 
 
+def test_a_folder_that_cannot_be_read_can_be_saved_in(shared_folder: Path) -> None:
+    """The new file is in place; that nobody can force its name onto the disk is no failed save."""
+    file = shared_folder / "preferences.json"
+    saved = save_preferences(PREFERENCES, file)
+    shared_folder.chmod(0o333)
+    with somebody_without_privileges():
+        saved = save_preferences(with_host(saved, "new.example.com"), file)
+        assert load_preferences(file).revision == saved.revision
+
+
 def test_a_plain_password_is_saved_only_when_asked_for(file: Path) -> None:
     """Not asked for it is an error before anything is touched."""
     with pytest.raises(PreferencesError, match="include_secrets=True"):

@@ -8,6 +8,7 @@ of it, and it may hold a password.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Final
@@ -25,8 +26,9 @@ def read_document(data: bytes) -> tuple[object, str]:
     Returns:
         The data and "", or None and what is wrong: "at line 3, column 5: ...".
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)

@@ -220,13 +220,18 @@ def _take_over(old: Path, fresh: Path, *, keep_mode: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the new name onto the disk too."""
+    """Force the new name onto the disk too, where the system can.
+
+    The new file is in place by now, so a folder that may not be read, or a network drive that forces nothing
+    onto a disk, is no failed save: should the power fail, the old file is found, or the new one.
+    """
     if sys.platform != "win32":  # pragma: no branch - Windows opens no folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _read(file: Path) -> bytes:
