@@ -14,10 +14,10 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import attrs
+from tests.transports.door import Door
 
 from vetmail_core.preferences import TlsMethod
 
@@ -476,13 +476,12 @@ class Rogue:
         self.closing = threading.Event()
         self._faults = [[fault, fault.times] for fault in faults]
         self._lock = threading.Lock()
-        self._lines: list[Line] = []
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen(50)
-        self.port: int = self._listener.getsockname()[1]
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        self._door = Door(listener, self._meet)
+        self.port = self._door.port
 
     def peek(self, step: str, at: int) -> Fault | None:
         """What comes next at a step."""
@@ -506,43 +505,20 @@ class Rogue:
 
     def settled(self) -> None:
         """Wait until everything that was sent has been read and judged; the client has gone."""
-        end = time.monotonic() + 2
-        for thread in self._threads[1:]:
-            thread.join(max(0.0, end - time.monotonic()))
+        self._door.settled(2)
 
     def __enter__(self) -> Self:
-        self._start(self._listen)
+        self._door.open()
         return self
 
-    def _start(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line = self.line(self, sock, self.connections)
-            self.connections += 1
-            self._lines.append(line)
-            self._start(line.serve)
+    def _meet(self, sock: socket.socket) -> Line:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = self.line(self, sock, self.connections)
+        self.connections += 1
+        return line
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closing.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._threads[0].join()
-        for line in self._lines:
-            with contextlib.suppress(OSError):
-                line.sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
-        for line in self._lines:
-            line.sock.close()
+        self._door.close()

@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import attrs
+from tests.transports.door import Door
 
 from vetmail_core.address import Mailbox
 from vetmail_core.message import Content, Email
@@ -93,7 +94,6 @@ class Line:
         self.sock.getpeername()  # wrapping a line that is gone would leave half a socket behind
         self.sock = self.server.context.wrap_socket(self.sock, server_side=True)
         self.secure = True
-        self.server.lines.append(self)
 
     # -- reading and writing ---------------------------------------------------------------------------
 
@@ -347,13 +347,12 @@ class Server:
         self.lone_dots = 0
         self.connections = 0
         self.closing = threading.Event()
-        self.lines: list[Line] = []
         self._script: dict[str, list[str | Act | None]] = defaultdict(list)
         self._always: dict[str, str | Act] = {}
         self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        self._door = Door(socket.create_server(("127.0.0.1", 0)), self._meet)
+        self.lines = self._door.lines
+        self.port = self._door.port
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -387,40 +386,18 @@ class Server:
         return [line.split(" ", 1)[0].upper() for line in self.heard]
 
     def __enter__(self) -> Self:
-        thread = threading.Thread(target=self._listen, daemon=True)
-        thread.start()
-        self._threads.append(thread)
+        self._door.open()
         return self
 
-    def _listen(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            line = self.line(self, sock, self.connections)
-            self.lines.append(line)
-            thread = threading.Thread(target=line.serve, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+    def _meet(self, sock: socket.socket) -> Line:
+        self.connections += 1
+        return self.line(self, sock, self.connections)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closing.set()
-        # Waking a thread that accepts takes a shutdown; closing alone leaves it waiting.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._threads[0].join()
-        for line in self.lines:
-            with contextlib.suppress(OSError):
-                line.sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
-        for line in self.lines:
-            line.sock.close()
+        self._door.close()
 
     def mail_server(
         self,
