@@ -161,6 +161,12 @@ def test_a_token_function_that_fails_stops_the_run_without_its_words(
     receipts = list(transport.deliver(emails(2)))
     assert receipts[0].warnings == ("the password or token could not be fetched (RuntimeError)",)
     assert receipts[1].outcomes[0].cause is Cause.AUTHENTICATION
+    with pytest.raises(TransportError, match="RuntimeError") as caught:
+        transport.check()
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert SECRET not in str(error)
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize(

@@ -222,24 +222,24 @@ class Opener:
 
     def _credentials(self) -> Credentials:
         try:
-            credentials: Credentials
-            if self._token is not None and self.renewable:
-                credentials = Bearer(self._username, self._token(), self.server.host, self.server.port)
-            else:
-                assert self._secret is not None  # noqa: S101 - checked when this was made
-                credentials = Password(self._username, self._secret.reveal())
-            credentials.words(
-                credentials.mechanisms[0]
-            )  # now, for what no login can carry has no answer later
-        except Exception as error:
-            # Whatever a host's own function raises; its text may hold the secret, so only its kind is told.
+            credentials = self._fetched()
+            credentials.words(credentials.mechanisms[0])  # for what no login can carry has no answer later
+        except Exception as error:  # noqa: BLE001 - whatever a host's own function raises
             detail = str(error) if isinstance(error, VetmailError) else type(error).__name__
-            raise Failure(
-                f"the password or token could not be fetched ({detail})",
-                phase=Phase.AUTH,
-                cause=Cause.AUTHENTICATION,
-            ) from error
-        return credentials
+        else:
+            return credentials
+        # Out here, so that no traceback leads to it: its text may hold the secret, and only its kind is told.
+        raise Failure(
+            f"the password or token could not be fetched ({detail})",
+            phase=Phase.AUTH,
+            cause=Cause.AUTHENTICATION,
+        )
+
+    def _fetched(self) -> Credentials:
+        if self._token is not None and self.renewable:
+            return Bearer(self._username, self._token(), self.server.host, self.server.port)
+        assert self._secret is not None  # noqa: S101 - checked when this was made
+        return Password(self._username, self._secret.reveal())
 
 
 def _missing(setting: str, message: str, label: str) -> PreferencesError:
