@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import SqliteLedger, deliver_once
+from vetmail_core import LedgerError, SqliteLedger, deliver_once
 from vetmail_core._file_lock import try_lock
 from vetmail_core.ledger import LedgerState
 from vetmail_core.ledger.marks import SLOTS, DeadRun, Mark, RunMarks, boot_identity, stray_runs
@@ -92,6 +92,33 @@ def test_a_stray_file_of_marks_is_cleared_up(path: Path) -> None:
     RunMarks(path).close(keep=True)
     SqliteLedger(path).close()
     assert stray_runs(path) == ()
+
+
+@pytest.mark.parametrize("name", ["run-2", "run-0123456789abcdef0", "run-0123456789ABCDEF", "run-"])
+def test_another_ledger_that_is_named_after_this_one_is_left_alone(path: Path, name: str) -> None:
+    """It looks like the marks of a run, and would be cleared up with them."""
+    other = path.with_name(f"{path.name}-{name}")
+    with SqliteLedger(other) as ledger:
+        ledger.attempting(["a"])
+    SqliteLedger(path).close()
+    with SqliteLedger(other) as ledger:
+        assert ledger.in_doubt() == ("a",)
+
+
+def test_marks_that_cannot_be_read_are_an_error_of_the_ledger(path: Path) -> None:
+    """In its words, whoever meets them: who opens the file, and a run that asks about another's email."""
+    with SqliteLedger(path) as living:
+        with sqlite3.connect(path) as dead:
+            dead.execute(
+                "INSERT INTO emails (key, state, at, run, slot) VALUES ('a', 'attempting', 0, ?, 0)",
+                ("0" * 16,),
+            )
+        dead.close()
+        path.with_name(f"{path.name}-run-{'0' * 16}").mkdir()
+        with pytest.raises(LedgerError, match=r"cannot be read: .*Is a directory"):
+            living.state("a")
+    with pytest.raises(LedgerError, match=r"cannot be read: .*Is a directory"):
+        SqliteLedger(path)
 
 
 def test_a_file_of_marks_that_somebody_clears_up_too_early_is_made_again(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -103,6 +103,14 @@ def test_what_nobody_surely_has_can_be_put_down_again(path: Path, email: Make, s
         assert ledger.state(one.key) is LedgerState(status.value), "nothing was tried, so it stands as before"
 
 
+def test_any_number_can_be_put_down_at_once(path: Path) -> None:
+    """More than SQLite takes in one question."""
+    keys = [f"class/{number}" for number in range(40_000)]
+    with SqliteLedger(path) as ledger:
+        assert ledger.attempting(keys) == set(keys)
+        assert ledger.attempting(["one more", *keys]) == {"one more"}
+
+
 def test_what_another_program_is_sending_cannot_be_put_down(path: Path) -> None:
     """Each email is claimed by one only."""
     with SqliteLedger(path) as one, SqliteLedger(path) as other:
@@ -166,8 +174,10 @@ def test_a_doubt_can_be_resolved(
 
 
 ENDS = [
-    # how the doubt ended; whom the next run sends to
+    # how the doubt ended, which a form may give as text; whom the next run sends to
     (LedgerState.ACCEPTED, [("kim@example.com",)]),
+    (cast("LedgerState", "accepted"), [("kim@example.com",)]),
+    (cast("LedgerState", "refused"), [("kim@example.com",)]),
     (LedgerState.DEFERRED, [("ann@example.com", "kim@example.com")]),
     (LedgerState.REFUSED, [("kim@example.com",)]),
 ]
@@ -184,6 +194,7 @@ def test_resolving_is_about_those_in_doubt_and_leaves_the_others(
     with SqliteLedger(path) as ledger:
         list(deliver_once(ledger, postbox(fates), [one]))
         ledger.resolve(one.key, state)
+        assert ledger.state(one.key) is LedgerState.DEFERRED, "Kim needs attention most now"
         list(deliver_once(ledger, box, [one]))
         list(deliver_once(ledger, box, [one]))
     assert box.sent == sent

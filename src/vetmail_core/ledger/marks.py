@@ -21,6 +21,7 @@ import enum
 import errno
 import mmap
 import os
+import re
 import secrets
 import stat
 import weakref
@@ -33,6 +34,7 @@ from vetmail_core.clock import SystemClock
 __all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "stray_runs"]
 
 SLOTS: Final = 4096
+_NAME_BYTES: Final = 8
 _HEADER: Final = 4096
 _LOCKED_BYTE: Final = _HEADER + SLOTS  # Windows locks a byte that nobody reads
 _SIZE: Final = _LOCKED_BYTE + 1
@@ -101,7 +103,7 @@ class RunMarks:
 
     def __init__(self, ledger: Path) -> None:
         while True:
-            self.run = secrets.token_hex(8)
+            self.run = secrets.token_hex(_NAME_BYTES)
             self._path = _path(ledger, self.run)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, _mode_of(ledger))
             try:
@@ -188,8 +190,7 @@ class DeadRun:
 
 
 def stray_runs(ledger: Path) -> tuple[str, ...]:
-    """The runs whose marks stand beside a ledger."""
-    prefix = f"{ledger.name}-run-"
-    return tuple(
-        entry.name[len(prefix) :] for entry in ledger.parent.iterdir() if entry.name.startswith(prefix)
-    )
+    """The runs whose marks stand beside a ledger; another ledger, named after this one, is no run."""
+    marks = re.compile(re.escape(f"{ledger.name}-run-") + f"([0-9a-f]{{{2 * _NAME_BYTES}}})")
+    found = (marks.fullmatch(entry.name) for entry in ledger.parent.iterdir())
+    return tuple(name[1] for name in found if name is not None)

@@ -25,7 +25,7 @@ from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
 from vetmail_core.ledger.runs import keyless
 from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
-from vetmail_core.ledger.store import Row, Store
+from vetmail_core.ledger.store import Claim, Row, Store
 
 if TYPE_CHECKING:
     import os
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteLedger", "SqliteRun"]
 
-_Claim = tuple[int, "int | None", "str | None"]  # row, slot, the state before
 _MARKS: Final[Mapping[LedgerState | None, Mark]] = MappingProxyType(
     {
         LedgerState.ACCEPTED: Mark.ACCEPTED,
@@ -131,7 +130,7 @@ class SqliteLedger:
         if state not in _ENDS_OF_DOUBT:
             raise LedgerError(f"A doubt ends as accepted, deferred or refused, but {state} came. Say which.")
         with self._store.writing():
-            if not self._store.resolve(key, state):
+            if not self._store.resolve(key, LedgerState(state)):  # a command line or a form gives it as text
                 raise LedgerError(f"The email {key!r} is not in doubt, so there is nothing to resolve.")
 
     def in_doubt(self) -> tuple[str, ...]:
@@ -208,7 +207,7 @@ class SqliteRun:
         self._store = store
         self._marks = marks
         self._free = list(range(SLOTS))
-        self._claims: dict[str, _Claim] = {}
+        self._claims: dict[str, Claim] = {}
         self._unwritten: dict[str, tuple[LedgerState | None, str | None]] = {}
         self.closed = False
 
@@ -285,13 +284,13 @@ class SqliteRun:
                     if row is None or (row.run is None and row.state not in taken)
                 }
                 claims = self._put_down(wanted)
-                for _, slot, _ in claims.values():
-                    self._mark(slot, Mark.BEGUN)
+                for claim in claims.values():
+                    self._mark(claim.slot, Mark.BEGUN)
             self._written()
             self._claims.update(claims)
             return frozenset(claims)
 
-    def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, _Claim]:
+    def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, Claim]:
         if not wanted:
             return {}
         # A transport that takes thousands before it answers leaves no free slot; that email counts as begun.
@@ -300,11 +299,7 @@ class SqliteRun:
             self._mark(slot, Mark.CLAIMED)
         fresh = {key: slots[key] for key, row in wanted.items() if row is None}
         seen = [(row, slots[key]) for key, row in wanted.items() if row is not None]
-        ids = self._store.put_down(self._marks.run, fresh, seen)
-        claims: dict[str, _Claim] = {key: (row, slots[key], None) for key, row in ids.items()}
-        for row, slot in seen:
-            claims[row.key] = (row.id, slot, row.state.value)
-        return claims
+        return self._store.put_down(self._marks.run, fresh, seen)
 
     def _mark(self, slot: int | None, mark: Mark) -> None:
         if slot is not None:
@@ -320,7 +315,7 @@ class SqliteRun:
             raise LedgerError(
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
-        self._mark(self._claims[email.key][1], Mark.BEGUN)
+        self._mark(self._claims[email.key].slot, Mark.BEGUN)
 
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)
@@ -340,12 +335,16 @@ class SqliteRun:
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
         with self._store.lock:
-            state, detail = remember(receipt)
+            claim = self._claims.get(key)
+            before = self._store.row(key) if claim is None else claim
+            state, detail = (
+                remember(receipt) if before is None else remember(receipt, before.state, before.detail)
+            )
             self._unwritten[key] = (state, detail)
-            if key not in self._claims:
+            if claim is None:
                 return
             if state is LedgerState.REFUSED or (detail is None and state is not LedgerState.UNKNOWN):
-                self._mark(self._claims[key][1], _MARKS[state])
+                self._mark(claim.slot, _MARKS[state])
             else:
                 self.flush()
 
@@ -366,19 +365,19 @@ class SqliteRun:
             claim = self._claims.get(key)
             if state is None:
                 if claim is not None:
-                    self._store.end(claim[0], Mark.NOBODY, claim[2])
+                    self._store.end(claim, Mark.NOBODY)
             elif claim is None:
                 self._store.settle_unclaimed(key, state, detail)
             else:
-                settled.append((claim[0], state, detail))
+                settled.append((claim.row, state, detail))
         if settled:
             self._store.settle(settled)
 
     def _written(self) -> None:
         for key in self._unwritten:
             claim = self._claims.pop(key, None)
-            if claim is not None and claim[1] is not None:
-                self._free.append(claim[1])
+            if claim is not None and claim.slot is not None:
+                self._free.append(claim.slot)
         self._unwritten.clear()
 
     def close(self) -> None:

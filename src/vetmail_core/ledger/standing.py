@@ -34,6 +34,7 @@ __all__ = [
     "Remembered",
     "Standing",
     "Verdict",
+    "doubted",
     "remember",
     "resolved",
     "stand",
@@ -41,6 +42,7 @@ __all__ = [
 
 _LONGEST_REPLY: Final = 300
 _EVERYBODY_ELSE: Final = "*"  # in a detail: all who are not named; no address looks like it
+_TO_BE_SENT: Final = frozenset({Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
 class LedgerState(enum.StrEnum):
@@ -138,6 +140,10 @@ _UNNAMED: Final[Mapping[LedgerState, Remembered | None]] = {
     LedgerState.DEFERRED: None,
     LedgerState.REFUSED: None,
 }
+_ALIKE: Final[Mapping[LedgerState, set[Status]]] = {
+    state: {Status(state.value)}
+    for state in (LedgerState.ACCEPTED, LedgerState.HANDED_OVER, LedgerState.UNKNOWN, LedgerState.DEFERRED)
+}
 
 
 def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retry_unknown: bool) -> Standing:
@@ -146,7 +152,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     Args:
         email: as the run would send it.
         state: of the whole email; ATTEMPTING counts as unknown.
-        detail: what `remember` made of recipients that differ from the state.
+        detail: what `remember` made of recipients who ended differently.
         at: when, in seconds since 1970.
         retry_unknown: those in doubt are tried again, by somebody's choice.
     """
@@ -156,11 +162,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     doubt = send = False
     for mailbox in email.recipients.all:
         entry = named.get(mailbox.address_key, unnamed)
-        if (
-            entry is None
-            or entry.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}
-            or (entry.status is Status.UNKNOWN and retry_unknown)
-        ):
+        if entry is None or entry.status in _TO_BE_SENT or (entry.status is Status.UNKNOWN and retry_unknown):
             send = True
         else:
             known[mailbox.address_key] = entry
@@ -169,33 +171,56 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     return Standing(verdict, known, state, at)
 
 
-def remember(receipt: Receipt) -> tuple[LedgerState | None, str | None]:
+def remember(
+    receipt: Receipt, state: LedgerState | None = None, detail: str | None = None
+) -> tuple[LedgerState | None, str | None]:
     """Boil a receipt down to what a later run needs.
 
+    Args:
+        receipt: what became of the email, or of its copies to some of its recipients. Whoever is not in it,
+            or was not tried, stands as before.
+        state: of the whole email, before.
+        detail: what this function made of it before.
+
     Returns:
-        The state of the whole email, None when nothing at all was tried, and the detail for `stand`.
+        The state of the whole email, None when nothing at all was tried, and the detail for `stand`: None
+        where all ended alike, otherwise how it ended for each.
     """
     outcomes = receipt.outcomes
     first = outcomes[0].status
-    if first is Status.ACCEPTED and (len(outcomes) == 1 or all(o.status is first for o in outcomes)):
+    if (
+        detail is None
+        and first is Status.ACCEPTED
+        and (len(outcomes) == 1 or all(o.status is first for o in outcomes))
+    ):
         return LedgerState.ACCEPTED, None
-    statuses = {_remembered_as(outcome) for outcome in outcomes}
-    if statuses == {Status.NOT_ATTEMPTED}:
+    if all(o.status is Status.NOT_ATTEMPTED for o in outcomes):
         return None, None
+    named = _entries(detail)
+    before = None if state is None else _UNNAMED[state]
+    untried = Status.NOT_ATTEMPTED if before is None else before.status
+    for outcome in outcomes:
+        address = outcome.mailbox.address_key
+        if outcome.status is not Status.NOT_ATTEMPTED:
+            named[address] = _write(outcome)
+        elif address not in named:
+            named[address] = [untried.value]
+    statuses = {Status(entry[0]) for entry in named.values()}
+    neediest = _neediest(statuses)
+    return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+
+
+def _neediest(statuses: Collection[Status]) -> LedgerState:
+    """The state of an email whose recipients ended so."""
     if Status.UNKNOWN in statuses:
-        state = LedgerState.UNKNOWN
-    elif Status.DEFERRED in statuses or Status.NOT_ATTEMPTED in statuses:
-        state = LedgerState.DEFERRED
-    elif Status.ACCEPTED in statuses:
-        state = LedgerState.ACCEPTED
-    elif Status.HANDED_OVER in statuses:
-        state = LedgerState.HANDED_OVER
-    else:
-        state = LedgerState.REFUSED
-    unnamed = _UNNAMED[state]
-    ordinary = Status.DEFERRED if unnamed is None else unnamed.status
-    named = {o.mailbox.address_key: _write(o) for o in outcomes if _remembered_as(o) is not ordinary}
-    return state, json.dumps(named, ensure_ascii=False, separators=(",", ":")) if named else None
+        return LedgerState.UNKNOWN
+    if Status.DEFERRED in statuses or Status.NOT_ATTEMPTED in statuses:
+        return LedgerState.DEFERRED
+    if Status.ACCEPTED in statuses:
+        return LedgerState.ACCEPTED
+    if Status.HANDED_OVER in statuses:
+        return LedgerState.HANDED_OVER
+    return LedgerState.REFUSED
 
 
 def _remembered_as(outcome: Outcome) -> Status:
@@ -204,28 +229,66 @@ def _remembered_as(outcome: Outcome) -> Status:
     return Status.DEFERRED if refused and outcome.is_open else outcome.status
 
 
-def resolved(detail: str | None, state: LedgerState) -> str | None:
-    """The detail of an email whose doubt somebody ended, for those who were in doubt; the others stand.
+def resolved(detail: str | None, state: LedgerState) -> tuple[LedgerState, str | None]:
+    """An email whose doubt somebody ended, for those who were in doubt; the others stand.
 
     Args:
         detail: as it was.
         state: how the doubt ended.
+
+    Returns:
+        The state of the whole email, and the detail.
     """
-    if state is not LedgerState.REFUSED:
-        return detail
-    named: dict[str, object] = {} if detail is None else json.loads(detail)
-    named[_EVERYBODY_ELSE] = [Status.REFUSED.value]
-    return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
+    if detail is None and state is not LedgerState.REFUSED:
+        return state, None
+    ended: list[object] = [state.value]
+    named = {
+        address: ended if entry[0] == Status.UNKNOWN.value else entry
+        for address, entry in _entries(detail).items()
+    }
+    if state is not LedgerState.DEFERRED:  # those whom no entry names are sent to where somebody is put off
+        named.setdefault(_EVERYBODY_ELSE, ended)
+    return _neediest({Status(state.value), *(Status(entry[0]) for entry in named.values())}), _dumped(named)
+
+
+def doubted(detail: str | None) -> str | None:
+    """The detail of an email that was on its way when its run died.
+
+    Whoever was still to be sent to may have it by now. They are in doubt, as are those whom no entry names.
+
+    Args:
+        detail: as it was before that run.
+    """
+    if detail is None:
+        return None
+    in_doubt: list[object] = [Status.UNKNOWN.value, Cause.CONNECTION.value]
+    return _dumped(
+        {
+            address: in_doubt if Status(entry[0]) in _TO_BE_SENT else entry
+            for address, entry in _entries(detail).items()
+        }
+    )
 
 
 def _write(outcome: Outcome) -> list[object]:
-    entry: list[object] = [_remembered_as(outcome).value]
+    status = _remembered_as(outcome)
+    entry: list[object] = [status.value]
+    if status in _TO_BE_SENT:
+        return entry  # the next answer counts
     if outcome.cause is not None or outcome.reply is not None:
         entry.append(None if outcome.cause is None else outcome.cause.value)
     if outcome.reply is not None:
         reply = outcome.reply
         entry += [reply.code, reply.enhanced, reply.text[:_LONGEST_REPLY]]
     return entry
+
+
+def _dumped(named: Mapping[str, list[object]]) -> str:
+    return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
+
+
+def _entries(detail: str | None) -> dict[str, list[object]]:
+    return {} if detail is None else json.loads(detail)
 
 
 def _read(detail: str) -> dict[str, Remembered]:

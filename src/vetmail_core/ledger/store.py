@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
-from vetmail_core.ledger.standing import LedgerState, resolved
+from vetmail_core.ledger.standing import LedgerState, doubted, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
     from vetmail_core.clock import Clock
 
-__all__ = ["Row", "Store"]
+__all__ = ["Claim", "Row", "Store"]
 
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
 _SCHEMA: Final = 1
 _BUSY_SECONDS: Final = 30.0
 _PRIMARY: Final = 0xFF  # of an extended result code
+_MOST_AT_ONCE: Final = 10_000  # keys of one question; SQLite takes 32,766
 _TABLE: Final = """
 CREATE TABLE emails (
     id INTEGER PRIMARY KEY,
@@ -57,7 +58,7 @@ _NO_ROOM: Final = (
     " write there, then start the run again."
 )
 _SETTLE: Final = "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
-_BACK: Final = "UPDATE emails SET state=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
+_BACK: Final = "UPDATE emails SET state=?, detail=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
 
 
 class Row(NamedTuple):
@@ -71,6 +72,15 @@ class Row(NamedTuple):
     run: str | None
     slot: int | None
     prior: str | None
+
+
+class Claim(NamedTuple):
+    """A row that a run has put down; `state` and `detail` are those it had before, if it was there."""
+
+    row: int
+    slot: int | None
+    state: LedgerState | None = None
+    detail: str | None = None
 
 
 def _make_private(path: Path) -> None:
@@ -150,11 +160,11 @@ class Store:
 
     @contextlib.contextmanager
     def guard(self, what: str) -> Generator[None]:
-        """Hold the lock, and say in the library's own words what SQLite complains of."""
+        """Hold the lock, and say in the library's own words what SQLite or the system complains of."""
         with self.lock:
             try:
                 yield
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise self.error(what, error) from error
 
     @contextlib.contextmanager
@@ -180,12 +190,16 @@ class Store:
 
     def rows(self, keys: Sequence[str]) -> dict[str, Row]:
         """What is known of these emails."""
-        holes = ",".join("?" * len(keys))
-        found = self._db.execute(
-            f"SELECT id, key, state, at, detail, run, slot, prior FROM emails WHERE key IN ({holes})",  # noqa: S608 - question marks
-            keys,
-        )
-        return {row[1]: Row(row[0], row[1], LedgerState(row[2]), *row[3:]) for row in found}
+        rows: dict[str, Row] = {}
+        for start in range(0, len(keys), _MOST_AT_ONCE):
+            some = keys[start : start + _MOST_AT_ONCE]
+            holes = ",".join("?" * len(some))
+            found = self._db.execute(
+                f"SELECT id, key, state, at, detail, run, slot, prior FROM emails WHERE key IN ({holes})",  # noqa: S608 - question marks
+                some,
+            )
+            rows.update((row[1], Row(row[0], row[1], LedgerState(row[2]), *row[3:])) for row in found)
+        return rows
 
     def row(self, key: str) -> Row | None:
         """What is known of one email.
@@ -225,8 +239,8 @@ class Store:
     # What follows changes rows and is called within `writing`.
 
     def put_down(
-        self, run: str, fresh: Mapping[str, int | None], seen: Iterable[tuple[Row, int | None]]
-    ) -> dict[str, int]:
+        self, run: str, fresh: Mapping[str, int | None], seen: Sequence[tuple[Row, int | None]]
+    ) -> dict[str, Claim]:
         """Write down that a run is about to send.
 
         Args:
@@ -235,7 +249,7 @@ class Store:
             seen: rows and their slots, of emails that have one.
 
         Returns:
-            The row of each fresh key.
+            What is put down, by key.
         """
         now = self.now()
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM emails").fetchone()
@@ -248,7 +262,9 @@ class Store:
             "UPDATE emails SET prior=state, state='attempting', run=?, slot=? WHERE id=?",
             [(run, slot, row.id) for row, slot in seen],
         )
-        return ids
+        claims = {key: Claim(ids[key], slot) for key, slot in fresh.items()}
+        claims.update((row.key, Claim(row.id, slot, row.state, row.detail)) for row, slot in seen)
+        return claims
 
     def settle(self, settled: Iterable[tuple[int, LedgerState, str | None]]) -> None:
         """Write down what became of rows."""
@@ -268,31 +284,33 @@ class Store:
         row = self.rows((key,)).get(key)
         if row is None or row.state is not LedgerState.UNKNOWN:
             return False
-        self.settle(((row.id, state, resolved(row.detail, state)),))
+        self.settle(((row.id, *resolved(row.detail, state)),))
         return True
 
-    def end(self, row: int, mark: Mark, prior: str | None) -> None:
+    def end(self, claim: Claim, mark: Mark) -> None:
         """Write down what follows from the mark of a row that its run did not settle."""
+        row, _, prior, detail = claim
         match mark:
             case Mark.ACCEPTED:
                 self.settle(((row, LedgerState.ACCEPTED, None),))
             case Mark.HANDED_OVER:
                 self.settle(((row, LedgerState.HANDED_OVER, None),))
             case Mark.BEGUN:
-                self._db.execute(_BACK, (LedgerState.UNKNOWN.value, row))
+                self._db.execute(_BACK, (LedgerState.UNKNOWN.value, doubted(detail), row))
             case Mark.CLAIMED | Mark.NOBODY:
                 if prior is None:
                     self._db.execute("DELETE FROM emails WHERE id=?", (row,))
                 else:
-                    self._db.execute(_BACK, (prior, row))
+                    self._db.execute(_BACK, (prior.value, detail, row))
             case _:
                 assert_never(mark)
 
     def end_run(self, name: str, mark: Callable[[int | None], Mark]) -> None:
         """Write down what follows from the marks of everything a run holds and did not settle."""
-        rows = self._db.execute("SELECT id, slot, prior FROM emails WHERE run=?", (name,)).fetchall()
-        for row, slot, prior in rows:
-            self.end(row, mark(slot), prior)
+        rows = self._db.execute("SELECT id, slot, prior, detail FROM emails WHERE run=?", (name,)).fetchall()
+        for row, slot, prior, detail in rows:
+            before = None if prior is None else LedgerState(prior)
+            self.end(Claim(row, slot, before, detail), mark(slot))
 
     def recover_all(self) -> None:
         """Work out what became of the emails of every run that is dead.
@@ -314,9 +332,9 @@ class Store:
             Those that were dead.
 
         Raises:
-            LedgerError: the file cannot be written.
+            LedgerError: the file cannot be written, or the marks beside it cannot be read.
         """
-        with contextlib.ExitStack() as held:
+        with self.guard("cannot be read"), contextlib.ExitStack() as held:
             runs = [held.enter_context(DeadRun(self.path, name)) for name in names if name not in self.own]
             dead = [run for run in runs if not run.alive]
             if dead:
