@@ -49,6 +49,13 @@ def test_a_row_is_a_person_however_the_spreadsheet_wrote_it(tmp_path: Path, cont
     assert person.fields["room"] == "Kitchen 2"
 
 
+def test_nobody_behind_a_blank_line_is_forgotten(tmp_path: Path) -> None:
+    """A blank line parts groups for whoever wrote the file, and ends nothing; a name alone is a person."""
+    path = tmp_path / "people.csv"
+    path.write_text("name,address\nAda,ada@example.com\n\n , \nBo,\n", encoding="utf-8")
+    assert [person.name for person in PeopleFile(path)] == ["Ada", "Bo"]
+
+
 def test_only_the_address_column_is_needed(tmp_path: Path) -> None:
     """A list of addresses is a people file."""
     path = tmp_path / "people.csv"
@@ -78,6 +85,7 @@ def test_a_file_can_be_walked_twice(tmp_path: Path) -> None:
             "expected each column once and with a name, found the column room twice",
         ),
         (b"address,\na@example.com,\n", "found a column without a name"),
+        (b"address,,\na@example.com,,\n", "found a column without a name"),
         (b"address,name\na@example.com,Lovell, Ada\n", "line 2: expected 2 values (address, name), found 3"),
         (
             b"key,name,address,room\n,,,Kitchen 2\n",

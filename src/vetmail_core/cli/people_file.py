@@ -78,7 +78,7 @@ class PeopleFile:
                     f"{self.path}, line {line}: expected a person, found neither key nor name nor address; "
                     "fill the row in or delete it"
                 )
-            yield Person(address or None, key=key, name=name, fields=record)
+            yield Person(address, key=key, name=name, fields=record)
 
     def checked(self) -> int:
         """Read the whole file once and count its people.
