@@ -254,7 +254,10 @@ REFUSALS = (
         promise="a login is asked for, and there is none",
         server=MailServer(authentication=AuthenticationType.PASSWORD),
         setting="mail_server.username",
-        words=("asks for a login", "Email login username"),
+        words=(
+            "The mail server asks for a login, and there is no shared one. Enter the Email login username",
+            "and Email login password in File > Global Preferences > Email preferences > Mail server.",
+        ),
     ),
     Refusal(
         promise="a password is asked for, and there is only a username",
