@@ -16,7 +16,7 @@ from vetmail_core.transports.smtp.pace import Backoff, Pace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.transports.smtp.scripted import Connect, MakeSome, Serve
+    from tests.transports.smtp.scripted import Connect, Make, MakeSome, Serve
 
     from vetmail_core.message import Email
 
@@ -168,14 +168,15 @@ def test_an_idle_connection_is_replaced(serve: Serve, connect: Connect, emails: 
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("before", ["sam@example.com", "jörg@example.com"], ids=["used", "unused"])
 @pytest.mark.parametrize("farewell", [b"", b"421 4.4.2 idle too long\r\n", b"2"])
 def test_a_server_that_hung_up_meanwhile_costs_nothing(
-    serve: Serve, connect: Connect, emails: MakeSome, farewell: bytes
+    serve: Serve, connect: Connect, email: Make, emails: MakeSome, farewell: bytes, before: str
 ) -> None:
-    """EOF, 421 or rubbish on a resting line: another connection, in silence."""
-    server = serve()
+    """EOF, 421 or rubbish on a resting line: another connection, in silence, in the same mode."""
+    server = serve(extensions=("PIPELINING",))  # so that nothing is asked about Jörg
     transport = connect(server)
-    list(transport.deliver(emails(1)))
+    list(transport.deliver([email(before)]))
     line = server.lines[0].sock
     if farewell:
         line.sendall(farewell)
@@ -184,6 +185,7 @@ def test_a_server_that_hung_up_meanwhile_costs_nothing(
     assert receipt.ok
     assert receipt.attempts == 1
     assert server.connections == 2
+    assert repr(transport).endswith("auto)")
 
 
 def test_an_answer_nobody_asked_for_ends_a_resting_connection(

@@ -225,6 +225,18 @@ def test_a_group_that_ends_in_a_close_on_a_fresh_connection_steps_down(
     assert repr(transport).endswith("off)")
 
 
+@pytest.mark.parametrize("mode", [ENVELOPE, AUTO])
+def test_a_group_that_ends_in_a_close_on_a_connection_that_bore_others_does_not(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act], mode: Pipelining
+) -> None:
+    """The server had had enough of the connection, which rested between two runs; the mode was fine."""
+    server = serve().script("MAIL", None, act("drop"))
+    transport = connect(server, pipelining=mode)
+    assert statuses([*transport.deliver(emails(1)), *transport.deliver(emails(1))]) == ["accepted"] * 2
+    assert server.connections == 2
+    assert repr(transport).endswith(f"{mode.value})")
+
+
 def test_the_next_envelope_behind_a_body_steps_down_to_envelopes(
     serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
 ) -> None:

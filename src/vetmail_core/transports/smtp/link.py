@@ -95,11 +95,11 @@ class Link:
             resting, host.session = host.session, None
             self._take_up(resting)
             if isinstance(self.lane, DataLane):
-                self.lane.needs_reset = resting.needs_reset
+                self.lane.needs_reset, self.lane.proved = resting.needs_reset, resting.proved
         session, lane = self.session, self.lane
         if session is not None and lane is not None:
             worn = self.spent or self._is_old(session, self._clock.monotonic())
-            if lane.room and not worn and (not session.messages or not self._is_stale(session)):
+            if lane.room and not worn and not self._is_stale(session):
                 return None
             self._part(session, lane)
         return self._connect()

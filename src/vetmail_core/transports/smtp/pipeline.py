@@ -116,6 +116,7 @@ class DataLane:
 
     Attributes:
         needs_reset: the server still has an envelope open that came to nothing; RSET goes first.
+        proved: the highest mode that this connection has borne.
     """
 
     def __init__(self, capabilities: Capabilities, mode: Pipelining, *, plain: bool = False) -> None:
@@ -131,8 +132,8 @@ class DataLane:
         self._taken_by_all = False
         self._lone_dot = False
         self.needs_reset = False
+        self.proved = Pipelining.OFF
         self._given = 0
-        self._proved = Pipelining.OFF
         self._fault: Lost | None = None
         self.bodies: list[Transaction] = []
         self.flight: deque[Transaction] = deque()
@@ -199,7 +200,7 @@ class DataLane:
         return data, b"".join(shown)
 
     def _try(self, mode: Pipelining) -> None:
-        if self._mode is not Pipelining.OFF and _ORDER.index(mode) > _ORDER.index(self._proved):
+        if self._mode is not Pipelining.OFF and _ORDER.index(mode) > _ORDER.index(self.proved):
             self.trying = mode
 
     def _envelope(self, transaction: Transaction, octets: list[bytes], shown: list[bytes]) -> None:
@@ -234,7 +235,7 @@ class DataLane:
         if len(replies) == len(self._expected) and self._all_went_well(replies):
             self._expected.clear()
             if self.trying is not None:
-                self._proved, self.trying = self.trying, None
+                self.proved, self.trying = self.trying, None
             return
         for raw in replies:
             if self.over:
@@ -250,7 +251,7 @@ class DataLane:
             else:
                 self._answer(transaction, raw, phase)
         if not self._expected and self.trying is not None and not self.over:
-            self._proved, self.trying = self.trying, None
+            self.proved, self.trying = self.trying, None
 
     def _all_went_well(self, replies: list[bytes]) -> bool:
         """Take in a whole group that is yes and go-ahead throughout, as nearly all are."""

@@ -371,5 +371,6 @@ class Run:
         elif host.closed or host.session is not None or self._stop is not None:
             connection.quit()
         else:
-            session.needs_reset = isinstance(lane, DataLane) and lane.needs_reset
+            if isinstance(lane, DataLane):
+                session.needs_reset, session.proved = lane.needs_reset, lane.proved
             host.session = session

@@ -19,6 +19,7 @@ from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
 from vetmail_core.transports.smtp.ends import is_loopback
 from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
+from vetmail_core.transports.smtp.settings import Pipelining
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ class Session:
         opened: when, by the run's clock.
         used: when it was last used, by the run's clock.
         needs_reset: the last run left an envelope open that came to nothing.
+        proved: the highest mode below CHUNKING that it has borne.
     """
 
     connection: Connection
@@ -55,6 +57,7 @@ class Session:
     opened: float = 0.0
     used: float = 0.0
     needs_reset: bool = False
+    proved: Pipelining = Pipelining.OFF
 
 
 class Opener:
