@@ -282,6 +282,21 @@ def test_a_wait_can_be_cancelled(
     assert smtpd.verbs[-1] == "QUIT"
 
 
+def test_the_wait_before_a_second_run_can_be_cancelled_too(
+    waiting: Callable[[int], EmailPreferences], smtpd: LocalSmtpServer
+) -> None:
+    """Nobody is forgotten, and the third run waits for what is left of the time, not for all of it again."""
+    clock = FakeClock()
+    mailer = Mailer(waiting(600_000), clock=clock)
+    assert mailer.send_bulk(list(emails(1))).ok
+    report = mailer.send_bulk(list(emails(5)), cancel=lambda: sum(clock.slept) > 30)
+    assert (report.accepted, report.not_attempted, report.cancelled) == (0, 5, True)
+    assert sum(clock.slept) < 31
+    assert mailer.send_bulk(list(emails(1))).ok
+    assert sum(clock.slept) == pytest.approx(600, abs=1)
+    assert len(smtpd.emails) == 2
+
+
 @pytest.mark.parametrize("remembered", [True, False], ids=["with a ledger", "without"])
 def test_whoever_was_waited_for_is_not_in_doubt(
     waiting: Callable[[int], EmailPreferences], smtpd: LocalSmtpServer, *, remembered: bool

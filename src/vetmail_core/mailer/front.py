@@ -176,7 +176,9 @@ class Mailer:
             content=content,
             headers={} if headers is None else headers,
         )
-        (receipt,) = self._opened().deliver([email])
+        transport = self._opened()
+        self._wait_since_the_last()
+        (receipt,) = transport.deliver([email])
         if left_out:
             receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, *left_out))
         if not receipt.accepted and not receipt.handed_over:
@@ -252,6 +254,7 @@ class Mailer:
         interrupt: KeyboardInterrupt | None = None
         self._clock.stop = cancel
         try:
+            self._wait_since_the_last()
             with contextlib.closing(delivery.steps()) as steps:
                 for step in steps:
                     _count(tally, step, plan=plan)
@@ -294,7 +297,8 @@ class Mailer:
         if self._own:
             self._transport.close()
             self._transport = None
-            self._ended = self._clock.monotonic()
+            if self._ended is None:  # else the wait was ended, and nothing went by this connection
+                self._ended = self._clock.monotonic()
         elif isinstance(self._transport, HangsUp):
             self._transport.hang_up()
 
@@ -325,11 +329,14 @@ class Mailer:
             self._transport = transport_for(
                 self.preferences, staff=self.staff, token=self._token, clock=self._clock
             )
-            if self._ended is not None and self.preferences.use_built_in_client:
-                # The new connection does not know when the last one's last email went.
-                wait = self.preferences.mail_server.wait_between_emails_ms / 1000
-                self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
         return self._transport
+
+    def _wait_since_the_last(self) -> None:
+        """A new connection does not know when the last one's last email went."""
+        if self._ended is not None and self.preferences.use_built_in_client:
+            wait = self.preferences.mail_server.wait_between_emails_ms / 1000
+            self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
+        self._ended = None
 
 
 def _never() -> bool:
