@@ -9,6 +9,7 @@ key, never by their address, as families and employers share addresses.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -34,10 +35,13 @@ class _FromAddress(str):
     __slots__ = ()
 
 
-def _key(key: str | int | None) -> str:
+def _key(key: str | float | None) -> str:
     if key is None or isinstance(key, _FromAddress):
         return ""
-    # Hosts number their records: the number's digits are the key that it has in a file or a ledger.
+    # Hosts number their records: the number's digits are the key that it has in a file or a ledger. A table
+    # with a gap in its column makes 1001 a 1001.0, and the gap a NaN: the same people keep the same keys.
+    if isinstance(key, float):
+        return "" if math.isnan(key) else f"{key:.0f}" if key.is_integer() else str(key)
     return key if isinstance(key, str) else str(key)
 
 

@@ -283,7 +283,7 @@ def test_no_change_is_lost_among_racing_writers(file: Path) -> None:
     save_preferences(PREFERENCES, file)
     command = [sys.executable, "-c", COUNTER, str(file), "20"]
     writers = [subprocess.Popen(command) for _ in range(3)]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=300) for writer in writers] == [0, 0, 0]
     assert load_preferences(file).mail_server.wait_between_emails_ms == 60
 
 
@@ -297,7 +297,7 @@ def test_a_crash_at_any_step_leaves_the_old_file_or_the_new_one_whole(tmp_path: 
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     )
     calls, results = done.stdout.split("\n")[0].split(), json.loads(done.stdout.split("\n")[1])
     steps, cuts = results[: len(calls) + 1], results[len(calls) + 1 :]
