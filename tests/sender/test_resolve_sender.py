@@ -265,6 +265,18 @@ REFUSALS = (
         setting="mail_server.password",
         words=("asks for a login", "Email login password"),
     ),
+    Refusal(
+        promise="a user name is asked for, and there is only a password",
+        server=MailServer(authentication=AuthenticationType.PASSWORD, password=SHARED.secret),
+        setting="mail_server.username",
+        words=("there is no shared one", "File > Global Preferences > Email preferences > Mail server"),
+    ),
+    Refusal(
+        promise="a token is for a user name, and there is none",
+        server=MailServer(authentication=AuthenticationType.OAUTH2),
+        setting="mail_server.username",
+        words=("there is no shared one", "File > Global Preferences > Email preferences > Mail server"),
+    ),
 )
 
 
