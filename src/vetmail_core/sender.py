@@ -137,8 +137,10 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
         return staff.login
     if server.username and server.password is not None:
         return Login(server.username, server.password)
-    if server.username and server.authentication is AuthenticationType.OAUTH2:
+    by_token = server.authentication is AuthenticationType.OAUTH2
+    if server.username and by_token:
         return None  # A token stands in for the password, and the transport knows the username.
+    needed = "Email login username" if by_token else "Email login username and Email login password"
     why, instead = "the mail server asks for a login, and there is no shared one", ""
     if server.use_staff_logins:
         why = f"staff members send with their own logins, but no staff member sends this e-mail: {why}"
@@ -146,7 +148,7 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
     raise _missing(
         "mail_server.username" if not server.username else "mail_server.password",
         f"{why[0].upper()}{why[1:]}.",
-        f"Enter the Email login username and Email login password in {_SCREEN} > Mail server{instead}.",
+        f"Enter the {needed} in {_SCREEN} > Mail server{instead}.",
     )
 
 

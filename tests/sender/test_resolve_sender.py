@@ -275,7 +275,10 @@ REFUSALS = (
         promise="a token is for a user name, and there is none",
         server=MailServer(authentication=AuthenticationType.OAUTH2),
         setting="mail_server.username",
-        words=("there is no shared one", "File > Global Preferences > Email preferences > Mail server"),
+        words=(
+            "there is no shared one",
+            "Enter the Email login username in File > Global Preferences > Email preferences > Mail server",
+        ),
     ),
 )
 
