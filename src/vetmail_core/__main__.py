@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.cli import checking, sending
 from vetmail_core.cli.arguments import parser
-from vetmail_core.cli.show import one_line, say
+from vetmail_core.cli.show import Nowhere, one_line, say
 from vetmail_core.errors import VetmailError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    # A service may start the command without either; then the exit status is what tells.
+    sys.stdout = sys.stdout or Nowhere()
+    sys.stderr = sys.stderr or Nowhere()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

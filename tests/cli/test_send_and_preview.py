@@ -96,10 +96,13 @@ def test_preview_shows_the_same_plan_and_writes_nothing(reminder: Callable[..., 
     said = reminder("preview", "--cc", KIM, "--html", "class-reminder.html", "--attach", "class-reminder.txt")
     assert said.status == 0, said.err
     assert said.out.count("would go") == 10
-    assert "10 emails; left out: 0; nothing was written" in said.out
+    assert (
+        "10 emails; left out: 0; nothing was written\ncopies: kim.lee@example.com gets 1 copy\n" in said.out
+    )
     assert 'To: "Ada Lovell" <ada.lovell@example.com>\nCc: "Kim Lee" <kim.lee@example.com>' in said.out
-    assert "Subject: Reminder: Certificate III" in said.out
-    assert "Attached: class-reminder.txt" in said.out
+    assert "\n\nthe first e-mail in full:\n\nFrom: " in said.out
+    assert "\nSubject: Reminder: Certificate III" in said.out
+    assert "\nAttached: class-reminder.txt\n\nHello Ada,\n" in said.out
     assert sorted(folder.iterdir()) == before
 
 
@@ -284,6 +287,7 @@ def test_live_goes_over_the_wire_with_starttls_and_auth(
     assert "audit@example.com" in received[0].recipients
     assert not any(b"audit@example.com" in email.data for email in received)
     assert {"STARTTLS", "AUTH"} <= set(live_server.verbs)
+    assert said.out.endswith("\n10 emails to 12 recipients: 12 accepted\n")
     assert "quiet-otter" not in said.out + said.err
 
 
@@ -593,6 +597,19 @@ def test_an_interrupt_of_a_preview_is_status_2(
     monkeypatch.setattr(sys, "stdout", _Watched("5/10"))
     said = reminder("preview")
     assert (said.status, said.err) == (2, "vetmail preview: interrupted before anything was sent\n")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_service_without_a_terminal_sends_all_the_same(
+    reminder: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """Python gives it None in the place of a closed stream; the status tells what became of it."""
+    monkeypatch.setattr(sys, stream, None)
+    assert len(reminder("send").files) == 10
+    monkeypatch.setattr(sys, stream, None)
+    assert reminder("preview").status == 0
+    monkeypatch.setattr(sys, stream, None)
+    assert reminder("send", "--people", "nobody.csv").status == 2
 
 
 def test_a_staff_member_sends_with_their_own_login(

@@ -8,6 +8,7 @@ to stdout, complaints to stderr, and what moves to a terminal alone.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import unicodedata
@@ -18,11 +19,19 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ProgressLine", "Rows", "one_line", "plain", "say"]
+__all__ = ["Nowhere", "ProgressLine", "Rows", "one_line", "plain", "say"]
 
 _BAR: Final = 24
 _MINUTE: Final = 60
 _NARROWEST: Final = 12
+
+
+class Nowhere(io.StringIO):
+    """Stands in the place of stdout or stderr where the process was given none."""
+
+    def write(self, text: str, /) -> int:
+        """Let it go."""
+        return len(text)
 
 
 def plain(text: str) -> str:
