@@ -60,6 +60,7 @@ def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]
     found = []
     while transaction not in lane.done:
         octets, _ = lane.take()
+        assert lane.writing is (Phase.BODY if b"Subject" in octets else Phase.MAIL)
         verbs = [line.split(b" ")[0] for line in octets.split(b"\r\n") if line.isupper() or b" " in line]
         found.append(b" ".join(b"body" if verb == b"Subject:" else verb for verb in verbs if verb != b"."))
         assert (b"\r\n..dot" in octets, b"\r\n.dot" in octets) == (

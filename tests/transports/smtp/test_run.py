@@ -261,6 +261,26 @@ def test_the_ends_of_a_line_are_named_without_a_name_server() -> None:
     assert reason(OSError()) == "OSError"
 
 
+@pytest.mark.parametrize("others", [True, False], ids=["with others", "alone"])
+def test_an_address_of_a_kind_this_computer_cannot_speak_is_passed_over(
+    serve: Serve,
+    connect: Connect,
+    emails: MakeSome,
+    few: Limits,
+    monkeypatch: pytest.MonkeyPatch,
+    others: bool,  # noqa: FBT001 - a row's value
+) -> None:
+    """IPv6 where it is switched off, for example: the next address, or an answer that says why."""
+    server = serve()
+    real = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    odd = (255, socket.SOCK_STREAM, 0, "", ("::1", server.port))
+    found = [odd, *real] if others else [odd]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    (receipt,) = connect(server, limits=few).deliver(emails(1))
+    assert receipt.ok is others
+    assert others or "did not answer (Address family not supported" in receipt.warnings[0]
+
+
 @pytest.mark.parametrize("name", ["connect", "dot", "quit"])
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "5", True])
 def test_a_deadline_has_an_end(name: str, value: object) -> None:

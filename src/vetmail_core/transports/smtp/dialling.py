@@ -56,12 +56,10 @@ def connect(
         ) from error
     note = f"the name server did not answer within {deadlines.connect:g} s"
     for number, (family, place) in enumerate(addresses):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.settimeout(max(0.001, (deadline - _monotonic()) / (len(addresses) - number)))
+        share = (deadline - _monotonic()) / (len(addresses) - number)
         try:
-            sock.connect(place)
+            sock = _reached(family, place, max(0.001, share))
         except OSError as error:
-            sock.close()
             note = f"{server.host} port {server.port} did not answer ({reason(error)})"
             continue
         connection = Connection(sock, host=server.host, deadlines=deadlines, context=context)
@@ -73,6 +71,18 @@ def connect(
                 raise
         return connection
     raise Failure(note, phase=Phase.CONNECT, cause=Cause.CONNECTION, tries=MANY)
+
+
+def _reached(family: int, place: tuple[str | int | bytes, ...], seconds: float) -> socket.socket:
+    """Open a line to one address; this computer may not even know its kind, as of IPv6."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        sock.connect(place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _addresses(host: str, port: int, seconds: float) -> list[_Place]:
