@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.outcomes import said, statuses
+from tests.transports.smtp.scripted import hurry
 
 from vetmail_core.address import Mailbox
 from vetmail_core.message import Content, Email
 from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.recipients import Recipients
 from vetmail_core.testing.clock import FakeClock
-from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining
+from vetmail_core.transports.smtp import Limits, Pipelining
 
 if TYPE_CHECKING:
     from tests.transports.smtp.scripted import Act, Connect, MakeSome, Serve
@@ -242,8 +243,7 @@ def test_the_next_envelope_behind_a_body_steps_down_to_envelopes(
 ) -> None:
     """A server that throws away what stands behind the dot; the second email had no body yet."""
     server = serve().script("MAIL", None, act("stall"))
-    deadlines = Deadlines(command=1, quit=0.2)
-    transport = connect(server, deadlines=deadlines)
+    transport = connect(server, deadlines=hurry(command=2))
     assert statuses(list(transport.deliver(emails(3)))) == ["accepted"] * 3
     assert repr(transport).endswith("envelope)")
 

@@ -181,7 +181,7 @@ def test_starttls_and_the_handshake_have_one_deadline_together(
 
     class Slow(Line):
         def do_starttls(self, line: str) -> None:
-            self.server.closing.wait(3)
+            self.server.closing.wait(2)
             super().do_starttls(line)
 
         def start_tls(self) -> None:
@@ -197,5 +197,5 @@ def test_starttls_and_the_handshake_have_one_deadline_together(
     )
     begun = time.monotonic()
     outcome = first(transport.deliver([email()]))
-    assert time.monotonic() - begun < 6.5  # 7 with a deadline each
+    assert time.monotonic() - begun < 5.9  # 6 with a deadline each
     assert (outcome.status.value, outcome.cause, outcome.phase) == ("not_attempted", Cause.TLS, Phase.TLS)
