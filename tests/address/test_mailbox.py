@@ -365,7 +365,52 @@ def test_a_long_name_is_folded_and_reads_the_same(
     assert read_header(header) == (name, "anna@example.com")
 
 
-def test_a_long_address_gets_a_line_of_its_own() -> None:
-    """It cannot be folded itself."""
-    address = "a" * 60 + "@example.com"
-    assert Mailbox(address, "Anna").header() == f"Anna\r\n <{address}>"
+def _address(length: int) -> str:
+    """An address of that many characters."""
+    return "a" * (length - 12) + "@example.com"
+
+
+A = "anna@example.com"
+
+FOLDED = [
+    # name, address, whether UTF-8 may stay, header; "Reply-To: " fits before it, and a comma behind a fold
+    ("Anna", _address(61), False, f"Anna <{_address(61)}>"),
+    ("Anna", _address(62), False, f"Anna\r\n <{_address(62)}>"),
+    ("ä", _address(60), True, f'"ä" <{_address(60)}>'),
+    ("ä", _address(61), True, f'"ä"\r\n <{_address(61)}>'),
+    ("ä", _address(46), False, f"=?utf-8?b?w6Q=?= <{_address(46)}>"),
+    ("ä", _address(47), False, f"=?utf-8?b?w6Q=?=\r\n <{_address(47)}>"),
+    # the first word on the first line, the last on the last with the address
+    ("x" * 68 + " y", A, False, f"{'x' * 68}\r\n y <{A}>"),
+    ("x" * 67 + " y", A, False, f"{'x' * 67}\r\n y <{A}>"),
+    ("x" * 66 + " y", A, False, f"{'x' * 66} y\r\n <{A}>"),
+    ("x" * 69 + " y", A, False, f"=?utf-8?q?{'x' * 54}?=\r\n =?utf-8?q?{'x' * 15}_y?= <{A}>"),
+    ("xx " * 30 + "y", A, False, f"{'xx ' * 22}xx\r\n {'xx ' * 7}y <{A}>"),
+    ("x " * 35 + "y" * 75 + " z", A, False, f"{'x ' * 33}x\r\n x {'y' * 75}\r\n z <{A}>"),
+    ("x " * 34 + "y" * 76 + " z", A, False, f"{'x ' * 33}x\r\n {'y' * 76}\r\n z <{A}>"),
+    ("x " * 34 + "y" * 77, A, False, f"{'x ' * 33}x\r\n {'y' * 77}\r\n <{A}>"),
+    (
+        "x " * 34 + "y" * 78,
+        A,
+        False,
+        f"=?utf-8?q?{'x_' * 27}?=\r\n =?utf-8?q?{'x_' * 7}{'y' * 49}?=\r\n =?utf-8?q?{'y' * 29}?= <{A}>",
+    ),
+    ("x" * 67 + " " + "y" * 57, A, False, f"{'x' * 67}\r\n {'y' * 57} <{A}>"),
+    ("x" * 67 + " " + "y" * 58, A, False, f"{'x' * 67}\r\n {'y' * 58}\r\n <{A}>"),
+    ("ää " * 16 + "ä", A, True, f'"{"ää " * 12}ää\r\n {"ää " * 3}ä" <{A}>'),
+    # blanks that a fold could run into
+    ("Anna  Berg", _address(70), False, f'"Anna  Berg"\r\n <{_address(70)}>'),
+    ("x  " * 21 + "xxx", A, False, f'"{"x  " * 21}xxx"\r\n <{A}>'),
+    ("x  " * 21 + "xxxx", A, False, f"=?utf-8?q?{'x__' * 18}?=\r\n =?utf-8?q?{'x__' * 3}xxxx?= <{A}>"),
+    ("x" * 65 + "\tyy", A, False, f"=?utf-8?q?{'x' * 54}?=\r\n =?utf-8?q?{'x' * 11}=09yy?= <{A}>"),
+    (" " + "x" * 68, A, False, f"=?utf-8?q?_{'x' * 53}?=\r\n =?utf-8?q?{'x' * 15}?= <{A}>"),
+    ("x" * 68 + " ", A, False, f"=?utf-8?q?{'x' * 54}?=\r\n =?utf-8?q?{'x' * 14}_?= <{A}>"),
+]
+
+
+@pytest.mark.parametrize(("name", "address", "utf8", "header"), FOLDED)
+def test_a_line_is_folded_where_it_is_full(name: str, address: str, header: str, *, utf8: bool) -> None:
+    """Not before: 78 octets are the most, and 76 with an encoded word; an address is never broken."""
+    assert Mailbox(address, name).header(smtputf8=utf8) == header
+    for line in f"Reply-To: {header}".split("\r\n"):
+        assert len(line.encode()) <= (76 if "=?" in line else 78)

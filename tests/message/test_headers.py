@@ -66,7 +66,12 @@ def test_readable_text_is_welcome(text: str) -> None:
         ("a\tb", "Subject: =?utf-8?b?YQli?=\r\n"),
         ("two  blanks", "Subject: two  blanks\r\n"),
         ("word " * 20 + "end", "Subject:" + " word" * 14 + "\r\n" + " word" * 6 + " end\r\n"),
+        (" x", "Subject: =?utf-8?q?_x?=\r\n"),
+        ("x ", "Subject: =?utf-8?q?x_?=\r\n"),
+        ("x" * 60 + " " + "y" * 8, "Subject: " + "x" * 60 + " " + "y" * 8 + "\r\n"),
+        ("x" * 60 + " " + "y" * 9, "Subject: " + "x" * 60 + "\r\n " + "y" * 9 + "\r\n"),
         ("x" * 69, "Subject: " + "x" * 69 + "\r\n"),
+        ("x" * 70, "Subject: =?utf-8?q?" + "x" * 55 + "?=\r\n =?utf-8?q?" + "x" * 15 + "?=\r\n"),
         ("x" * 78, "Subject: =?utf-8?q?" + "x" * 55 + "?=\r\n =?utf-8?q?" + "x" * 23 + "?=\r\n"),
     ],
 )
@@ -185,6 +190,9 @@ URL = "<https://example.com/" + "u" * 200 + ">"
         ),
         ("X-Class", "Küche", "X-Class: =?utf-8?b?S8O8Y2hl?=\r\n"),
         ("X-Empty", "", "X-Empty:\r\n"),
+        ("X" * 50, "1", "X" * 50 + ": 1\r\n"),
+        ("List-Help", "h" * 987, "List-Help: " + "h" * 987 + "\r\n"),
+        ("X-Tab", "a\tb", "X-Tab: =?utf-8?b?YQli?=\r\n"),
         ("X-Token", "t" * 500, "X-Token: " + "t" * 500 + "\r\n"),
     ],
 )
@@ -198,7 +206,8 @@ def test_the_callers_headers_are_written_for_their_readers(name: str, value: str
     [
         ("<https://example.com/é>", "the header List-Unsubscribe is read by programs: plain ASCII"),
         (" <https://example.com/>", "the header List-Unsubscribe is read by programs: plain ASCII"),
-        ("<https://example.com/" + "u" * 1000 + ">", "more than 998 characters without a blank"),
+        ("<https://example.com/>,\t<mailto:out@example.com>", "is read by programs: plain ASCII"),
+        ("u" * 981, "more than 998 characters without a blank"),
     ],
 )
 def test_a_structured_header_that_no_program_could_read_is_refused(value: str, said: str) -> None:

@@ -337,6 +337,17 @@ def _address(length: int) -> str:
     return f"{'l' * 30}@{'d' * (length - 44)}.{'e' * 5}.example"[:length]
 
 
+@pytest.mark.parametrize("length", range(1, 70))
+def test_a_line_that_holds_an_encoded_word_is_shorter(make_email: Make, length: int) -> None:
+    """76 characters at most (RFC 2047, section 2), in every header, the comma between mailboxes too."""
+    long = Mailbox(f"{'a' * (length % 40 + 1)}@example.com", "é" * length)
+    other = Mailbox(f"{'b' * (length % 40 + 1)}@example.com", "ö" * length)
+    boxes = Recipients(to=[long, '"B" <b@example.com>', other], cc=["c@example.com", "é <d@example.com>"])
+    email = make_email(Content("é" * length), sender=long, reply_to=long, recipients=boxes)
+    for line in email.as_bytes().split(b"\r\n"):
+        assert len(line) <= (76 if b"=?" in line else 78)
+
+
 @pytest.mark.parametrize(
     ("boxes", "written"),
     [

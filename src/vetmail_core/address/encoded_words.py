@@ -11,8 +11,10 @@ import re
 from binascii import b2a_base64
 from typing import Final
 
-__all__ = ["encoded_words"]
+__all__ = ["WORD_LINE", "encoded_words"]
 
+WORD_LINE: Final = 76
+"""Characters of a header line that holds an encoded word (RFC 2047, section 2)."""
 _LIMIT: Final = 75  # characters of one word, frame and all (RFC 2047, section 2)
 _FRAME: Final = len("=?utf-8?b??=")
 _UNSAFE: Final = re.compile(rb"[^!*+\-/0-9A-Za-z]")

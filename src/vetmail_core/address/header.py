@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from vetmail_core.address.addr_spec import ASCII_ATOM, in_quotes
-from vetmail_core.address.encoded_words import encoded_words
+from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 
 __all__ = ["name_in_header"]
 
@@ -39,18 +39,20 @@ def name_in_header(name: str, address: str, *, utf8: bool) -> str:
         whole = f"{written} <{address}>"
         if len(whole) <= _LINE - _FIELD_ROOM and whole.isascii():
             return whole
-        folded = _folded(written, utf8=utf8)
+        folded = _folded(written)
     else:
         folded = None
+    limit = _LINE
     if folded is None:
-        folded = encoded_words(name, first_room=_LINE - _FIELD_ROOM - 1)
+        limit = WORD_LINE
+        folded = encoded_words(name, first_room=limit - _FIELD_ROOM)
     last_line = folded.rpartition("\n")[2]
     used = len(last_line.encode()) + (0 if "\n" in folded else _FIELD_ROOM)
-    between = " " if used + len(address.encode()) + 3 <= _LINE else "\r\n "
+    between = " " if used + len(f" <{address}>,".encode()) <= limit else "\r\n "
     return f"{folded}{between}<{address}>"
 
 
-def _folded(written: str, *, utf8: bool) -> str | None:
+def _folded(written: str) -> str | None:
     """Fold a name at its blanks; None when one of its words fits on no line."""
     if "  " in written or "\t" in written or written.startswith('" ') or written.endswith(' "'):
         # Readers differ about a line that begins with more than one blank; encoded words are safe.
@@ -58,7 +60,7 @@ def _folded(written: str, *, utf8: bool) -> str | None:
     lines: list[str] = []
     line, used = "", _FIELD_ROOM
     for word in written.split(" "):
-        width = len(word.encode()) if utf8 else len(word)
+        width = len(word.encode())
         if line and used + 1 + width > _LINE:
             lines.append(line)
             line, used = word, 1 + width

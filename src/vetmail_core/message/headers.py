@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from vetmail_core.address.encoded_words import encoded_words
+from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 from vetmail_core.address.names import CONTROL
 from vetmail_core.errors import MessageError
 
@@ -28,7 +28,6 @@ __all__ = ["SOFT_LIMIT", "HeaderFields", "character_name", "check_text", "fold_w
 SOFT_LIMIT: Final = 78
 """Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
 _HARD_LIMIT: Final = 998
-_WORD_LINE: Final = 76  # a line that holds an encoded word (RFC 2047, section 2)
 _NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -41,7 +40,9 @@ _DECIDED: Final = {
     "from": "give it as the email's sender",
     "message-id": "give it as the email's message_id",
     "mime-version": "the message writes it itself",
+    "received": "servers write it on the way",
     "reply-to": "give it as the email's reply_to",
+    "return-path": "servers write it on the way",
     "subject": "give it as the content's subject",
     "to": "give the address to the email's recipients as to",
 }
@@ -49,7 +50,6 @@ _DECIDED_PREFIXES: Final = {
     "content-": "the message writes it from the content",
     "resent-": "it belongs to mail that is sent on by a mail program",
 }
-_TRACE: Final = frozenset({"received", "return-path"})
 # Structured values (RFC 2369, 8058, 3834, 5322): an encoded word would not be read in them.
 _STRUCTURED: Final = frozenset(
     {
@@ -78,7 +78,7 @@ def check_text(value: str, *, place: str) -> None:
     Raises:
         MessageError: a line break, another control character or a lone surrogate is in it.
     """
-    if value.isascii() and value.isprintable():
+    if value.isprintable():
         return
     found = CONTROL.search(value)
     if found is not None:
@@ -113,7 +113,7 @@ def text_header(name: str, value: str) -> str:
         folded = fold_words(f"{name}: {value}", first=len(name) + 2)
         if max(map(len, folded.split("\r\n"))) <= SOFT_LIMIT:
             return folded + "\r\n"
-    return f"{name}: {encoded_words(value, first_room=_WORD_LINE - len(name) - 2)}\r\n"
+    return f"{name}: {encoded_words(value, first_room=WORD_LINE - len(name) - 2)}\r\n"
 
 
 def _is_plain(value: str) -> bool:
@@ -148,12 +148,8 @@ def fold_words(line: str, *, first: int = 0) -> str:
 
 def _refusal(name: str) -> str | None:
     lowered = name.lower()
-    advice = _DECIDED.get(lowered)
-    if advice is None:
-        advice = next((why for prefix, why in _DECIDED_PREFIXES.items() if lowered.startswith(prefix)), None)
-    if advice is None and lowered in _TRACE:
-        advice = "servers write it on the way"
-    return advice
+    of_prefix = (why for prefix, why in _DECIDED_PREFIXES.items() if lowered.startswith(prefix))
+    return _DECIDED.get(lowered) or next(of_prefix, None)
 
 
 def _custom_header(name: str, value: str) -> str:

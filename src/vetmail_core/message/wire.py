@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.address.encoded_words import WORD_LINE
 from vetmail_core.errors import MessageError
 from vetmail_core.message.headers import SOFT_LIMIT, text_header
 
@@ -78,7 +79,8 @@ def _mailboxes(name: str, mailboxes: Sequence[Mailbox], *, smtputf8: bool) -> st
     ]
     if len(texts) == 1 and len(texts[0]) + len(name) + 2 <= SOFT_LIMIT and "\n" not in texts[0]:
         return f"{name}: {texts[0]}\r\n"
-    return f"{name}:{_folded_list(texts, used=len(name) + 1)}\r\n"
+    limit = WORD_LINE if any("=?" in text for text in texts) else SOFT_LIMIT
+    return f"{name}:{_folded_list(texts, used=len(name) + 1, limit=limit)}\r\n"
 
 
 def _international(mailbox: Mailbox, *, smtputf8: bool) -> str:
@@ -90,7 +92,7 @@ def _international(mailbox: Mailbox, *, smtputf8: bool) -> str:
     return mailbox.header(smtputf8=mailbox.needs_smtputf8)
 
 
-def _folded_list(texts: Sequence[str], *, used: int) -> str:
+def _folded_list(texts: Sequence[str], *, used: int, limit: int) -> str:
     """Join mailboxes; a line ends between two, or where a mailbox that fits on no line is folded itself."""
     written: list[str] = []
     last = len(texts) - 1
@@ -98,7 +100,7 @@ def _folded_list(texts: Sequence[str], *, used: int) -> str:
         piece = text if index == last else f"{text},"
         first = piece.find("\r\n")
         width = 1 + (len(piece) if first < 0 else first)
-        if used + width <= SOFT_LIMIT or (index == 0 and width > SOFT_LIMIT):
+        if used + width <= limit or (index == 0 and width > limit):
             written += (" ", piece)
             used += width
         else:
