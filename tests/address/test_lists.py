@@ -48,6 +48,9 @@ ACCEPTED = [
     ("(a; (b; c)) bob@example.com; Anna Berg <anna@example.com>", ";", (BOB, ANNA)),
     ('"a;b"@example.com; bob@example.com', ";", (Mailbox('"a;b"@example.com'), BOB)),
     ("x@[192.0.2.1]; bob@example.com", ";", (Mailbox("x@[192.0.2.1]"), BOB)),
+    # plain, but at a limit
+    (f"{'a' * 64}@example.com; bob@example.com", ";", (Mailbox("a" * 64 + "@example.com"), BOB)),
+    (f"{'a' * 1000} <a@example.com>; bob@example.com", ";", (Mailbox("a@example.com", "a" * 1000), BOB)),
 ]
 
 
@@ -109,6 +112,18 @@ REFUSED = [
     (r"a\b; bob@example.com", ";", [(1, Code.NO_ADDRESS, r"a\b")], ["bob@example.com"]),
     ("Team [A] <a@example.com>; bob@example.com", ";", [(1, Code.NAME_CHARACTER, "[")], ["bob@example.com"]),
     ("a@example.com\uff1bb@example.com", ";", [(1, Code.OTHER_SEPARATOR, "\uff1b")], []),
+    (
+        f"{'a' * 65}@example.com; bob@example.com",
+        ";",
+        [(1, Code.LOCAL_PART_TOO_LONG, "a" * 65)],
+        ["bob@example.com"],
+    ),
+    (
+        f"{'a' * 1001} <a@example.com>; bob@example.com",
+        ";",
+        [(1, Code.NAME_TOO_LONG, "a" * 1001)],
+        ["bob@example.com"],
+    ),
 ]
 
 
@@ -147,6 +162,15 @@ def test_a_bad_entry_is_an_error_at_its_place_and_swallows_no_other(
 def test_the_hint_of_a_list_names_its_separator(text: str, hint: str) -> None:
     """What stands between two addresses instead is told together with what belongs there."""
     assert collect_mailbox_list(text).errors[0].hint == hint
+
+
+@pytest.mark.parametrize(("bad", "ending"), [(5, "anna@example.com"), (6, "and 1 more"), (7, "and 2 more")])
+def test_the_sentence_of_a_list_tells_five_errors(bad: int, ending: str) -> None:
+    """Of more it tells the number."""
+    with pytest.raises(AddressListError, match=r"^entry 1, .*; entry 5, character 9: ") as caught:
+        parse_mailbox_list("x;" * bad)
+    assert str(caught.value).count("entry") == 5
+    assert str(caught.value).endswith(ending)
 
 
 def test_a_list_with_very_many_errors_tells_the_first_and_counts_the_rest() -> None:
@@ -206,6 +230,7 @@ def test_each_address_is_kept_once_under_its_first_name() -> None:
             "x@bücher.example",
             "x@XN--BCHER-KVA.example",
             '"x"@bücher.example',
+            "X <x@bücher.example>",
         ]
     ) == (ANNA, Mailbox("Anna@example.com"), Mailbox("x@bücher.example"))
     with pytest.raises(AddressError):

@@ -247,7 +247,7 @@ def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = 
 
 
 def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
-    """Keep each address once: its first place, and the first name that any spelling of it brought.
+    """Keep each address once, where it first stands and under the name it has there.
 
     Args:
         mailboxes: mailboxes, or strings that are read strictly.

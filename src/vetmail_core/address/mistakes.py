@@ -104,7 +104,7 @@ class Mistakes:
                 Code.LOCAL_PART, first + at - blanks, first + at, "a blank stands before the @", "delete it"
             )
         name, _, address = whole.replace("\t", " ").rpartition(" ")
-        name = name.strip(" ,;")
+        name, address = name.strip(" ,;"), address.rstrip(">")
         hint = _ONE_LIKE
         if (
             whole.isprintable()
