@@ -95,6 +95,13 @@ def test_data_are_bytes() -> None:
         Attachment("a.txt", "private words")  # type: ignore[arg-type]  # the mistake under test
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_data_that_could_change_are_copied_by_the_caller(kind: Callable[[bytes], bytes]) -> None:
+    """What is encoded once has to stay what it was."""
+    with pytest.raises(MessageError, match=rf"but {kind.__name__} came; copy them with bytes\(data\)"):
+        Attachment("a.txt", kind(b"x"))
+
+
 def test_the_repr_shows_no_data() -> None:
     """Logs do not fill with files."""
     shown = repr(Attachment("a.pdf", b"private" * 1000))

@@ -14,6 +14,7 @@ import pytest
 from vetmail_core.address import Mailbox
 from vetmail_core.errors import AddressError, MessageError, RecipientsError
 from vetmail_core.message import Content, Email, HeaderFields, wire_bytes
+from vetmail_core.people import Person
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
         ),
         ({"content": "hello"}, MessageError, "an email needs a Content, but str came"),
         ({"sender": "nobody"}, AddressError, "nobody|@"),
-        ({"sender": None}, MessageError, "a mailbox was expected, but NoneType came"),
-        ({"reply_to": [5]}, MessageError, "a mailbox was expected, but int came"),
+        ({"sender": None}, MessageError, "need mailboxes or their texts, but NoneType came"),
+        ({"sender": Person("a@example.com")}, MessageError, "but Person came; of a person, .* the mailbox"),
+        ({"reply_to": [5]}, MessageError, "need mailboxes or their texts, but int came"),
+        ({"reply_to": 5}, MessageError, "need mailboxes or their texts, but int came"),
         (
             {"message_id": "abc"},
             MessageError,
@@ -86,7 +89,10 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
         ({"message_id": "<a@b@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<a@[b]c>"}, MessageError, "is no Message-ID"),
         ({"message_id": 5}, MessageError, "5 is no Message-ID"),
-        ({"key": 5}, MessageError, "the key of an email needs text, but int came"),
+        ({"message_id": 0}, MessageError, "0 is no Message-ID"),
+        ({"key": 5}, MessageError, "the key of an email needs text, but int came; write a number as text"),
+        ({"key": 0}, MessageError, "the key of an email needs text, but int came"),
+        ({"key": 5, "message_id": "<a@b>"}, MessageError, "the key of an email needs text, but int came"),
         ({"date": datetime(2026, 1, 5)}, MessageError, "2026-01-05T00:00:00 says no time zone"),  # noqa: DTZ001 - the mistake under test
         ({"date": datetime(1899, 1, 5, tzinfo=UTC)}, MessageError, "is before the year 1900"),
         ({"date": "2026-01-05"}, MessageError, "the date needs a datetime with a time zone, but str came"),
@@ -110,6 +116,12 @@ def test_an_email_that_cannot_stand_is_refused(
     """What is wrong is said where the email is made, not when it is sent."""
     with pytest.raises(error, match=said):
         make_email(**changes)
+
+
+def test_what_may_be_left_out_may_be_none(make_email: Make) -> None:
+    """As a record without one hands it over; it is as good as leaving it out."""
+    nothing = dict.fromkeys(("reply_to", "key", "message_id", "date", "headers"))
+    assert make_email(**nothing) == make_email()
 
 
 def test_the_key_makes_the_message_id() -> None:

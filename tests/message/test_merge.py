@@ -6,6 +6,7 @@ import datetime as dt
 import html as html_module
 import re
 import string
+from collections import UserDict
 
 import pytest
 from hypothesis import given, settings
@@ -139,6 +140,26 @@ def test_a_value_that_would_break_the_subject_is_refused(value: str, said: str) 
     assert "(in line 1, character 4)" in str(caught.value)
     assert "eve@example.com" not in str(caught.value)
     assert (caught.value.field, caught.value.place) == ("name", "subject")
+
+
+@pytest.mark.parametrize("fields", [None, [("name", "Sam")], "Sam", 5, object()])
+def test_fields_are_a_mapping(fields: dict[str, object]) -> None:
+    """A person, a list of pairs or nothing at all is told what was expected, and what came."""
+    with pytest.raises(MergeError, match=r'mapping of names to values, such as .*"Ann".*, but') as caught:
+        Content("s", "Dear ${name}").merge(fields)
+    assert str(caught.value).endswith(f"but {type(fields).__name__} came")
+    assert (caught.value.field, caught.value.place) == ("name", "text")
+
+
+def test_a_fault_of_the_hosts_own_mapping_is_not_hidden() -> None:
+    """What a lookup raises comes out as it is."""
+
+    class Record(UserDict[str, str]):
+        def __getitem__(self, key: str) -> str:
+            raise TypeError(f"the record cannot say {key}")
+
+    with pytest.raises(TypeError, match=r"^the record cannot say name$"):
+        Content("Dear ${name}").merge(Record())
 
 
 def test_line_breaks_are_fine_in_text_and_html() -> None:

@@ -110,10 +110,11 @@ def _checked_filename(_instance: object, _attribute: attrs.Attribute[str], value
 
 def _checked_data(instance: Attachment, _attribute: attrs.Attribute[bytes], value: object) -> None:
     if not isinstance(value, bytes):
-        raise MessageError(
-            f"the attachment {instance.filename} needs bytes, but {type(value).__name__} came; "
-            "open the file in binary mode, or encode the text"
-        )
+        kind = type(value).__name__
+        advice = "open the file in binary mode, or encode the text"
+        if isinstance(value, bytearray | memoryview):
+            advice = "copy them with bytes(data), as they could change"
+        raise MessageError(f"the attachment {instance.filename} needs bytes, but {kind} came; {advice}")
 
 
 def _checked_media_type(instance: Attachment, _attribute: attrs.Attribute[str], value: object) -> None:

@@ -8,6 +8,7 @@ gives it the date, and a Message-ID where it has no key to make one from.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, final
@@ -23,7 +24,7 @@ from vetmail_core.message.wire import wire_bytes
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from email.message import EmailMessage
 
 __all__ = ["Email"]
@@ -41,15 +42,22 @@ def _mailbox(value: Mailbox | str) -> Mailbox:
         return value
     if isinstance(value, str):
         return parse_mailbox(value)
-    raise MessageError(f"a mailbox was expected, but {type(value).__name__} came")
+    raise MessageError(
+        "the sender and the reply_to of an email need mailboxes or their texts, but "
+        f"{type(value).__name__} came; of a person, a staff member or a Sender, take the mailbox"
+    )
 
 
 def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox, ...]:
     if not value:
         return ()
-    if isinstance(value, Mailbox | str):
+    if isinstance(value, str) or not isinstance(value, Iterable):
         return (_mailbox(value),)
     return tuple([_mailbox(one) for one in value])
+
+
+def _given(value: str | None) -> str:
+    return "" if value is None else value
 
 
 def _headers(value: Mapping[str, str]) -> HeaderFields:
@@ -90,9 +98,14 @@ def _check_message_id(value: object) -> None:
         )
 
 
+def _check_key(value: object) -> None:
+    if not isinstance(value, str):
+        raise MessageError(
+            f"the key of an email needs text, but {type(value).__name__} came; write a number as text"
+        )
+
+
 def _made_message_id(key: str, sender: Mailbox) -> str:
-    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise MessageError(f"the key of an email needs text, but {type(key).__name__} came")
     identity = f"{key}\0{sender.address_key}".encode(errors="surrogatepass")
     return f"<{blake2b(identity, digest_size=16).hexdigest()}@{sender.ascii_domain}>"
 
@@ -108,8 +121,9 @@ class Email:
         content: what is read.
         reply_to: where answers go; none means the sender.
         key: the email's identity in a run, from which its Message-ID is made: the same key and sender
-            give the same Message-ID on every machine.
-        message_id: ``<left@right>``; "" makes it from the key, or leaves it to the transport without one.
+            give the same Message-ID on every machine; "" and None are none.
+        message_id: ``<left@right>``; "" or None makes it from the key, or leaves it to the transport
+            without one.
         date: aware; None leaves it to the transport.
         headers: further headers, such as Auto-Submitted or List-Unsubscribe.
 
@@ -123,8 +137,8 @@ class Email:
     recipients: Recipients
     content: Content
     reply_to: tuple[Mailbox, ...] = attrs.field(default=(), converter=_mailboxes)
-    key: str = ""
-    message_id: str = ""
+    key: str = attrs.field(default="", converter=_given)
+    message_id: str = attrs.field(default="", converter=_given)
     date: datetime | None = attrs.field(default=None, converter=_date)
     headers: HeaderFields = attrs.field(default=_NO_HEADERS, converter=_headers)
 
@@ -140,7 +154,8 @@ class Email:
             raise RecipientsError(
                 f'the email "{self.content.subject}" has no recipient; give it at least one in To, CC or BCC'
             )
-        if self.message_id:
+        _check_key(self.key)
+        if self.message_id != "":
             _check_message_id(self.message_id)
         elif self.key:
             object.__setattr__(self, "message_id", _made_message_id(self.key, self.sender))

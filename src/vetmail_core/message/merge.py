@@ -10,8 +10,9 @@ Its law: one pass. What a value holds is never looked at again, so ``${`` in a p
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 import attrs
 
@@ -19,9 +20,6 @@ from vetmail_core.address.names import CONTROL
 from vetmail_core.errors import MergeError
 from vetmail_core.message.bodies import text_part
 from vetmail_core.message.headers import character_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Template"]
 
@@ -97,7 +95,7 @@ class Template:
         """Put the values in: text as it is, None as nothing, anything else by ``str``; escaped in HTML.
 
         Raises:
-            MergeError: a field is unknown, or its value cannot stand here.
+            MergeError: a field is unknown, its value cannot stand here, or the fields are no mapping.
         """
         if not self.slots:
             return self.pieces[0]
@@ -108,6 +106,15 @@ class Template:
                 value = fields[name]
             except KeyError:
                 raise self._unknown(name, fields) from None
+            except TypeError:
+                if isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+                    raise  # a fault of its own
+                raise MergeError(
+                    "the fields of a merge are a mapping of names to values, such as "
+                    f'{{"first_name": "Ann"}}, but {type(fields).__name__} came',
+                    field=name,
+                    place=self.place,
+                ) from None
             text = value if type(value) is str else "" if value is None else str(value)
             if not (text.isascii() and text.isprintable()):
                 self._check(name, text)
