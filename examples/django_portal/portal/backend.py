@@ -11,17 +11,19 @@ from .mail import transport
 
 
 class EmailBackend(BaseEmailBackend):
-    """Sends what `django.core.mail` hands over; a refusal is an error unless `fail_silently`."""
+    """Sends what `django.core.mail` hands over; a refusal is an error unless `fail_silently`.
+
+    The error comes when every message has its answer: a refusal does not keep the others back, and nobody has
+    to guess which of them to send again.
+    """
 
     def send_messages(self, email_messages: list[EmailMessage]) -> int:
-        sent = 0
         with transport() as line:
-            for receipt in line.deliver([as_email(message) for message in email_messages]):
-                if receipt.accepted or receipt.handed_over:
-                    sent += 1
-                elif not self.fail_silently:
-                    raise DeliveryError("Nobody was sent this email.", receipt=receipt)
-        return sent
+            receipts = list(line.deliver([as_email(message) for message in email_messages]))
+        lost = [receipt for receipt in receipts if not (receipt.accepted or receipt.handed_over)]
+        if lost and not self.fail_silently:
+            raise DeliveryError(f"{len(lost)} of {len(receipts)} emails were not accepted.", receipt=lost[0])
+        return len(receipts) - len(lost)
 
 
 def as_email(message: EmailMessage) -> Email:

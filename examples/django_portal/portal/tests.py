@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.mail import EmailMultiAlternatives, send_mail
+from django.core.mail import EmailMultiAlternatives, send_mail, send_mass_mail
 from django.test import SimpleTestCase
 
 from vetmail_core import DeliveryError
@@ -41,3 +41,11 @@ class PortalTest(SimpleTestCase):
             send_mail("Reset", "Text", None, ["old@example.com"])
         self.assertEqual(send_mail("Reset", "Text", None, ["old@example.com"], fail_silently=True), 0)
         self.outbox.assert_sent(refused="old@example.com", times=2)
+
+    def test_a_refusal_does_not_keep_the_others_back(self):
+        self.outbox.faults.refuse("old@example.com")
+        letters = [("Reset", "Text", None, [to]) for to in ("old@example.com", "sam@example.com")]
+        with self.assertRaisesMessage(DeliveryError, "1 of 2 emails were not accepted."):
+            send_mass_mail(letters)
+        self.outbox.assert_sent(refused="old@example.com")
+        self.outbox.assert_sent(to="sam@example.com", times=1)
