@@ -135,7 +135,9 @@ def test_a_context_is_a_value() -> None:
         ({"key": "account"}, "so it is private"),
         ({"key": "portal_notification"}, "so it is private"),
         ({"key": 5}, "Its key is no text"),
+        ({"key": ["k"]}, "Its key is no text"),
         ({"roles": (5,)}, "One of its roles is no text"),
+        ({"to_roles": (["client"],)}, "One of its roles is no text"),
         (
             {"roles": ("guardian",), "defaults": {"guardian": "cc"}},
             'default for "guardian" is no RecipientType',

@@ -98,13 +98,15 @@ class EmailContext:
             faults.append("Its key is no text.")
         elif not self.key:
             faults.append("It has no key.")
+        elif self.key in _ALWAYS_PRIVATE and not self.private:
+            faults.append("Its e-mail carries passwords or personal results, so it is private.")
         if not self.to_roles:
             faults.append("It has no role to write to (to_roles).")
-        if not all(map(_is_text, known)):
-            faults.append("One of its roles is no text.")
         if "" in known:
             faults.append("One of its roles is an empty text.")
-        if len(set(known)) != len(known):
+        if not all(map(_is_text, known)):
+            faults.append("One of its roles is no text.")
+        elif len(set(known)) != len(known):
             faults.append("One of its roles stands in it twice.")
         faults.extend(
             f'Its defaults name "{role}", which is not among its roles.'
@@ -118,8 +120,6 @@ class EmailContext:
         )
         if self.private and (self.roles or self.defaults):
             faults.append("It is private, so it offers no roles to copy and has no defaults.")
-        if self.key in _ALWAYS_PRIVATE and not self.private:
-            faults.append("Its e-mail carries passwords or personal results, so it is private.")
         if faults:
             setting = f"contexts.{self.key}"
             raise PreferencesError(

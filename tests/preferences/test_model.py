@@ -203,6 +203,7 @@ def test_a_display_name_of_ones_own_must_be_given() -> None:
         ({"unknown": {"": 5}}, "unknown"),
         ({"contexts": {"client": "cc"}}, "contexts.client"),
         ({"contexts": {"client": {"guardian": "cc"}}}, "contexts.client.guardian"),
+        ({"contexts": {"account": {"client": ["cc"]}}}, "contexts.account.client"),
         ({"contexts": {"": {}}}, "contexts"),
         ({"contexts": {7: {}}}, "contexts"),
         ({"contexts": {"client": {"a\nb": RecipientType.CC}}}, "contexts.client"),

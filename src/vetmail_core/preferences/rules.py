@@ -279,7 +279,7 @@ def _key(setting: str, what: str, key: object) -> Iterator[Problem]:
 
 
 def _kept_private(setting: str, context: EmailContext, role: object, kind: object) -> Iterator[Problem]:
-    copied = kind in {RecipientType.CC, RecipientType.BCC}
+    copied = kind is RecipientType.CC or kind is RecipientType.BCC
     added = kind is RecipientType.TO and role not in context.to_roles
     if copied or added:
         yield error(
