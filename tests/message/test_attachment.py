@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vetmail_core.errors import MessageError
@@ -154,7 +154,6 @@ def test_a_name_is_quoted_or_by_rfc_2231(filename: str, written: str) -> None:
 _NOT_IN_NAMES = "/\\\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.text(
         st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_NOT_IN_NAMES),

@@ -9,7 +9,7 @@ from quopri import decodestring
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vetmail_core.message.bodies import base64_lines, text_part
@@ -64,7 +64,6 @@ def test_html_says_so() -> None:
     assert text_part("<p>", "html").startswith(b'Content-Type: text/html; charset="utf-8"\r\n')
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.text(st.characters(exclude_categories=["Cs"]))
     | st.text(st.sampled_from("ab. =\t\r\n\0é日\x0b\x85"), max_size=400)
@@ -90,7 +89,6 @@ def test_any_text_is_safe_on_the_wire_and_comes_back(text: str) -> None:
     assert read == expected
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(st.text(st.sampled_from("abc é日\n"), max_size=300))
 @example("é" * 17 + "a" * 83)
 @example("é" * 20 + "a" * 83)
@@ -102,7 +100,6 @@ def test_what_is_encoded_is_the_shorter_of_both(text: str) -> None:
         assert len(body) == min(len(b2a_qp(lines)), len(base64_lines(lines)))
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(st.binary(max_size=300))
 def test_base64_lines_are_76_characters(data: bytes) -> None:
     """What attachments are written in."""

@@ -81,7 +81,7 @@ def test_mailboxes_may_be_given_as_text(make_email: Make, given: object, kept: t
         ({"message_id": "<a@b>\r\nBcc: eve@example.com"}, MessageError, "is no Message-ID"),
         ({"message_id": "<a b@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<é@c>"}, MessageError, "is no Message-ID"),
-        ({"message_id": "<" + "a" * 900 + "@c>"}, MessageError, "900 characters at most"),
+        ({"message_id": f"<{'a' * 897}@c>"}, MessageError, "^'<a{79}' is no .*, 900 characters at most$"),
         # These the standard library's own reader falls over, or calls defective.
         ({"message_id": "<:@c>"}, MessageError, "is no Message-ID"),
         ({"message_id": "<a@:>"}, MessageError, "is no Message-ID"),
@@ -147,11 +147,18 @@ def test_the_key_makes_the_message_id() -> None:
     assert said.stdout.strip() in ids
 
 
+def test_a_message_id_outlives_the_release_that_made_it(make_email: Make) -> None:
+    """A run that is resumed after an update sends nothing under a second Message-ID."""
+    email = make_email(sender="Office@Example.com", key="batch/7")
+    assert email.message_id == "<d1d89473d901065a27c711c2afd9735e@Example.com>"
+
+
 def test_a_message_id_is_at_the_senders_domain_in_ascii(make_email: Make) -> None:
     """International domains as A-labels; any key will do."""
     email = make_email(sender="a@bücher.example", key="\ud800 ключ")
     assert email.message_id.endswith("@xn--bcher-kva.example>")
-    assert make_email(message_id="<own@id.example>", key="k").message_id == "<own@id.example>"
+    for own in ("<own@id.example>", f"<{'a' * 896}@c>"):
+        assert make_email(message_id=own, key="k").message_id == own
     assert make_email().message_id == ""
     literal = make_email(sender="office@[192.0.2.1]", key="k").message_id
     assert literal.endswith("@[192.0.2.1]>")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vetmail_core.errors import MessageError
@@ -80,7 +80,6 @@ def test_a_subject_is_written_plain_folded_or_in_encoded_words(value: str, writt
     assert text_header("Subject", value) == written
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.text(READABLE | st.just("\t"), max_size=300), st.sampled_from(["Subject", "X-Test", "X-" + "n" * 48])
 )

@@ -9,7 +9,7 @@ import string
 from collections import UserDict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vetmail_core.errors import MergeError
@@ -180,7 +180,6 @@ def test_a_lone_surrogate_in_a_value_is_refused_everywhere(place: str) -> None:
 _NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=5)
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(
     st.lists(
         st.tuples(
@@ -201,7 +200,6 @@ def test_merging_is_replacing_each_field_once(pieces: list[tuple[str, str]], val
     assert Content(merged.subject, merged.text, html=merged.html) == merged
 
 
-@settings(deadline=None)  # a busy machine is not slow code
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_text_whose_marks_are_all_escaped_comes_back(text: str) -> None:
     """Writing ``$${`` for every ``${`` makes any text safe to merge."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vetmail_core.address import Mailbox
@@ -120,7 +120,7 @@ def _expected(mailboxes: Iterable[Mailbox]) -> list[str]:
     return [f"{m.local_part}@{m.ascii_domain}" for m in mailboxes]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(emails())
 def test_any_email_reads_back_equal_to_the_standard_librarys_object(read: Read, email: Email) -> None:
     """Headers, addresses, text, HTML and attachments: the same from the bytes as from to_message()."""
@@ -142,7 +142,7 @@ def test_any_email_reads_back_equal_to_the_standard_librarys_object(read: Read, 
     assert (_body(again, "plain"), _files(again)) == (_body(theirs, "plain"), _files(theirs))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(emails())
 def test_any_email_reads_back_as_what_was_put_in(read: Read, email: Email) -> None:
     """The law again, from the values themselves: nothing rests on to_message() being right."""
@@ -167,7 +167,7 @@ def test_any_email_reads_back_as_what_was_put_in(read: Read, email: Email) -> No
     assert not message.defects
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(emails())
 def test_any_email_is_safe_on_the_wire(email: Email) -> None:
     """Seven bits, CRLF only, lines of at most 998 octets, headers folded at 78, no Bcc."""
@@ -202,7 +202,7 @@ HOSTILE = st.text(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     HOSTILE, st.sampled_from(["subject", "sender", "name", "value", "id", "file", "type", "reply", "merge"])
 )
@@ -320,7 +320,6 @@ def test_a_blind_copy_that_needs_smtputf8_leaves_the_bytes_plain(make_email: Mak
 
 @example("Zoë" * 30)
 @example("x" * 900)
-@settings(deadline=None)  # a busy machine is not slow code
 @given(st.text(READABLE, min_size=1, max_size=100))
 def test_the_standard_librarys_object_writes_the_same_headers(make_email: Make, name: str) -> None:
     """It is told not to fold or encode again, which it does wrongly for some names."""
