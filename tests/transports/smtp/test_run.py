@@ -285,7 +285,7 @@ def test_an_address_of_a_kind_this_computer_cannot_speak_is_passed_over(
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "5", True])
 def test_a_deadline_has_an_end(name: str, value: object) -> None:
     """Above zero, and finite."""
-    with pytest.raises(TransportValueError, match=name):
+    with pytest.raises(TransportValueError, match=f"{name} of Deadlines is .* above 0, got {value!r}"):
         Deadlines(**{name: value})  # type: ignore[arg-type] # the slip itself
 
 
@@ -295,15 +295,23 @@ def test_a_deadline_has_an_end(name: str, value: object) -> None:
         ("chunking_window", 0),
         ("messages_per_connection", 0),
         ("messages_per_connection", 1.5),
+        ("recipients_per_message", True),
         ("reconnect_seconds", -1),
+        ("reconnect_seconds", float("inf")),
         ("retry_seconds", "60"),
         ("idle_seconds", 0),
     ],
 )
 def test_a_limit_lets_something_through(name: str, value: object) -> None:
     """A count from 1, seconds from 0 or above it."""
-    with pytest.raises(TransportValueError, match=name):
+    with pytest.raises(TransportValueError, match=f"{name} of Limits is .* got {value!r}"):
         Limits(**{name: value})  # type: ignore[arg-type] # the slip itself
+
+
+def test_a_limit_may_be_at_its_edge() -> None:
+    """One of each count; no time for trying to connect again, and no pause."""
+    edge = Limits(messages_per_connection=1, chunking_window=1, reconnect_seconds=0, retry_seconds=0)
+    assert (edge.messages_per_connection, edge.reconnect_seconds) == (1, 0)
 
 
 def test_a_mode_is_one_of_the_four() -> None:

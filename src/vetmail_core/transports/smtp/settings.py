@@ -38,21 +38,23 @@ def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _seconds(_instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+def _seconds(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
     if not _is_time(value) or value <= 0:
-        raise TransportValueError(
-            f"{attribute.name} is a number of seconds above 0, got {value!r}; give it an end"
-        )
+        raise _unfit(instance, attribute.name, "a finite number of seconds above 0", value)
 
 
-def _count(_instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+def _count(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise TransportValueError(f"{attribute.name} is a whole number from 1, got {value!r}")
+        raise _unfit(instance, attribute.name, "a whole number from 1", value)
 
 
-def _not_negative(_instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+def _not_negative(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
     if not _is_time(value) or value < 0:
-        raise TransportValueError(f"{attribute.name} is a number of seconds from 0, got {value!r}")
+        raise _unfit(instance, attribute.name, "a finite number of seconds from 0", value)
+
+
+def _unfit(instance: object, name: str, expected: str, value: object) -> TransportValueError:
+    return TransportValueError(f"{name} of {type(instance).__name__} is {expected}, got {value!r}.")
 
 
 @attrs.frozen(kw_only=True)

@@ -80,7 +80,7 @@ class SmtpTransport:
         command(f"EHLO {ehlo_name or ''}")
         if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
-                f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}"
+                f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}."
             )
         self._clock = SystemClock() if clock is None else clock
         self._limits = Limits() if limits is None else limits
