@@ -54,7 +54,7 @@ def came_to(transaction: Transaction) -> str:
     ],
 )
 def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]) -> None:
-    """What is sent before an answer is awaited; dots are doubled in all but CHUNKING, and no body is shown."""
+    """What is sent before an answer is awaited; dots are doubled but in CHUNKING, and no body is shown."""
     lane, transaction = a_lane(mode), a_transaction("a@x.com b@x.com")
     lane.put(transaction)
     found = []
