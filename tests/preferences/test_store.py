@@ -110,6 +110,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ),
         (b'{"schema":\n' + b"7" * 5_000 + b", }", "line 2, column 1: this number is too long"),
         (b"[" * 200_000, "nested too deeply"),
+        (
+            b'{"schema": 1,\n "x": ' + b"[" * 900 + b"]" * 900 + b"}",
+            "line 2, column 106: its groups are nested too deeply",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_with_the_place(file: Path, content: bytes, place: str) -> None:
@@ -123,6 +127,14 @@ def test_a_damaged_file_is_named_with_the_place(file: Path, content: bytes, plac
     assert caught.value.__context__ is None
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
     assert "hunter2" not in repr([frame.locals for frame in frames if frame.filename.startswith(LIBRARY)])
+
+
+def test_what_lies_deep_is_kept(file: Path) -> None:
+    """Ninety lists within one another are another product's business."""
+    deep = b'{"schema": 1, "x": [' + b"[" * 90 + b"]" * 90 + b', {"y": {}}, {"y": []}]}'
+    file.write_bytes(deep)
+    save_preferences(load_preferences(file), file)
+    assert json.loads(file.read_bytes())["x"] == json.loads(deep)["x"]
 
 
 def test_a_byte_order_mark_is_no_damage(file: Path) -> None:

@@ -1,9 +1,9 @@
 """The text of a preferences file, read strictly.
 
 What it is for: turning the bytes of a file into plain data, or into a sentence that says what is wrong and at
-which line and column. What it refuses: what JSON's readers let pass, a name that stands twice in a group, and
-NaN. Its law: a fault is answered, never raised, and shows nothing of the text: what ``json`` raises holds all
-of it, and it may hold a password.
+which line and column. What it refuses: what JSON's readers let pass, a name that stands twice in a group, NaN
+and a tower of lists. Its law: a fault is answered, never raised, and shows nothing of the text: what ``json``
+raises holds all of it, and it may hold a password.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Final
 
 __all__ = ["read_document"]
 
-_WORD: Final = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<names>\s*:)?|[{}]|[^\s{}\[\],:"]+')
+_WORD: Final = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<names>\s*:)?|[{}\[\]]|[^\s{}\[\],:"]+')
 _NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _LONGEST_NUMBER: Final = 600  # characters; Python's own limit for whole numbers can be set as low as 640
+_DEEPEST: Final = 100  # groups and lists within one another; what json reads beyond, nobody can copy
 
 
 def read_document(data: bytes) -> tuple[object, str]:
@@ -53,9 +54,11 @@ def _let_pass(text: str) -> str:
     groups: list[set[str]] = []
     for word in _WORD.finditer(text):
         found = word[0]
-        if found == "{":
+        if found in {"{", "["}:
             groups.append(set())
-        elif found == "}":
+            if len(groups) > _DEEPEST:
+                return f"{_place(text, word.start())}: its groups are nested too deeply"
+        elif found in {"}", "]"}:
             groups.pop()
         elif word["names"]:
             name = json.loads(word["text"])
