@@ -165,6 +165,42 @@ def test_a_line_that_is_lost_leaves_doubt_only_about_what_may_have_arrived(
     assert came_to(transaction) == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "answers", "over", "note"),
+    [
+        # a RSET before the envelope: yes, or nobody knows where the session is
+        ([], ["250 ok|250 ok|250 ok|354 go"], False, ""),
+        ([], ["500 what"], True, "the server answered 500 what"),
+        ([], ["421 bye|250 ok|250 ok|354 go"], True, "the server answered 421 bye"),
+        # a lone dot: anything but a goodbye
+        (["250 ok|250 ok|550 no|354 go"], ["554 no|250 ok|250 ok|250 ok|354 go"], False, ""),
+        (["250 ok|250 ok|550 no|354 go"], ["250 ok|250 ok|250 ok|250 ok|354 go"], False, ""),
+        (["250 ok|250 ok|550 no|354 go"], ["421 bye"], True, "the server answered 421 bye"),
+        # an answer too many: what follows could be taken for the wrong one
+        ([], ["250 ok|250 ok|250 ok|354 go|250 ok"], True, "the server said more than it was asked"),
+        ([], ["250 ok|250 ok|250 ok|354 go", "250 ok|250 ok"], True, ""),
+    ],
+)
+@pytest.mark.parametrize("mode", [ENVELOPE, AUTO])
+def test_a_line_ends_where_answers_and_questions_part(
+    mode: Pipelining, before: list[str], answers: list[str], over: object, note: str
+) -> None:
+    """The message that stood there goes again, and is told why."""
+    lane = DataLane(CAN, mode)
+    lane.needs_reset = True
+    for group in [*before, *answers]:
+        if not lane.flight:
+            transaction = a_transaction()
+            lane.put(transaction)
+        lane.take()
+        lane.receive([raw.encode() for raw in group.split("|")])
+    assert lane.over is over
+    lane.abandon(0, None)
+    ends = [one.again.note for one in lane.done if one.again is not None]
+    assert ends == ([note] if note or not over else [])
+    assert lane.awaited is None
+
+
 def test_behind_a_goodbye_nothing_of_a_window_was_looked_at() -> None:
     """421 and a close: the message it was said to and those behind it go again, without any doubt."""
     lane, window = a_lane(CHUNKING), [a_transaction() for _ in range(4)]
