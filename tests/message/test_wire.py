@@ -279,6 +279,27 @@ def test_the_bytes_of_a_small_email(make_email: Make) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("boxes", "written"),
+    [
+        ({"to": "a@b.example"}, "To: a@b.example\r\n"),
+        ({"cc": "a@b.example"}, "Cc: a@b.example\r\n"),
+        ({"cc": "a@b.example", "bcc": "c@d.example"}, "Cc: a@b.example\r\n"),
+        ({"to": "a@b.example", "cc": "c@d.example"}, "To: a@b.example\r\nCc: c@d.example\r\n"),
+        ({"to": "a@b.example", "bcc": "c@d.example"}, "To: a@b.example\r\n"),
+        ({"bcc": "c@d.example"}, "To: undisclosed-recipients:;\r\n"),
+        (
+            {"to": "a@bücher.example", "cc": "Zoe <c@faß.example>"},
+            "To: a@xn--bcher-kva.example\r\nCc: Zoe <c@xn--fa-hia.example>\r\n",
+        ),
+    ],
+)
+def test_a_message_names_those_it_is_shown_to(make_email: Make, boxes: dict[str, str], written: str) -> None:
+    """No header is empty, none is there twice, and the domains are A-labels for any server."""
+    data = make_email(recipients=Recipients(**boxes)).as_bytes().decode()
+    assert data.startswith(f"From: The Office <office@example.com>\r\n{written}Subject: ")
+
+
 def test_blind_copies_alone_say_so(make_email: Make, read: Read) -> None:
     """A message to nobody visible names nobody, in the form every reader knows (RFC 5322, section 3.4)."""
     email = make_email(recipients=Recipients(bcc=["a@example.org", "b@example.org"]))
@@ -354,6 +375,8 @@ def test_a_line_that_holds_an_encoded_word_is_shorter(make_email: Make, length: 
         (["a@b.example", "c@d.example"], "To: a@b.example, c@d.example\r\n"),
         ([_address(74)], f"To: {_address(74)}\r\n"),
         ([_address(75)], f"To:\r\n {_address(75)}\r\n"),
+        ([_address(77)], f"To:\r\n {_address(77)}\r\n"),
+        ([_address(78)], f"To: {_address(78)}\r\n"),
         ([_address(90)], f"To: {_address(90)}\r\n"),
         (["a@b.example", _address(90)], f"To: a@b.example,\r\n {_address(90)}\r\n"),
         ([_address(62), "a@b.example"], f"To: {_address(62)},\r\n a@b.example\r\n"),
@@ -366,3 +389,24 @@ def test_a_list_of_mailboxes_is_folded_between_them(make_email: Make, boxes: lis
     data = make_email(recipients=Recipients(to=boxes)).as_bytes().decode()
     assert written in data
     assert written.replace("\r\n ", " ").removeprefix("To: ").strip().split(", ") == boxes
+
+
+LONG = Mailbox("a@example.com", f"{'x' * 61} {'y' * 13}")
+LONGER = Mailbox("a@example.com", f"{'x' * 62} {'y' * 13}")
+LAST_LINE = f"{'y' * 13} <a@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("boxes", "written"),
+    [
+        ([LONG, _address(46)], f"To: {'x' * 61}\r\n {LAST_LINE}, {_address(46)}\r\n"),
+        ([LONG, _address(47)], f"To: {'x' * 61}\r\n {LAST_LINE},\r\n {_address(47)}\r\n"),
+        (["a@b.example", LONG], f"To: a@b.example, {'x' * 61}\r\n {LAST_LINE}\r\n"),
+        (["a@b.example", LONGER], f"To: a@b.example,\r\n {'x' * 62}\r\n {LAST_LINE}\r\n"),
+    ],
+)
+def test_a_line_that_a_long_name_shares_is_filled(
+    make_email: Make, boxes: list[str | Mailbox], written: str
+) -> None:
+    """Its first line and its last count by themselves, and not all of it together."""
+    assert written in make_email(recipients=Recipients(to=boxes)).as_bytes().decode()
