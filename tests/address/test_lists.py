@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from vetmail_core.address import (
@@ -15,6 +17,9 @@ from vetmail_core.address import (
     parse_mailbox_list,
     unique_mailboxes,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Code = AddressErrorCode
 
@@ -206,6 +211,16 @@ def test_what_is_no_text_is_a_plain_type_error() -> None:
     nothing: str = None  # type: ignore[assignment]
     with pytest.raises(TypeError, match="A list of mailboxes to read is text, a str, and here came NoneType"):
         parse_mailbox_list(nothing)
+
+
+@pytest.mark.parametrize(
+    "given", ["a@example.com; b@example.com", BOB, None, 5], ids=type
+)
+def test_several_mailboxes_are_not_one(given: Iterable[str]) -> None:
+    """A text alone would come apart into its characters; the sentence says what to do instead."""
+    for take in (format_mailbox_list, unique_mailboxes):
+        with pytest.raises(TypeError, match=rf"here came {type(given).__name__}\. .* parse_mailbox_list\.$"):
+            take(given)
 
 
 def test_a_list_is_written_with_the_names_in_quotes() -> None:

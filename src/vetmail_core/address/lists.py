@@ -8,6 +8,7 @@ error with its place; nothing of the input is passed over.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -23,7 +24,7 @@ from vetmail_core.address.rules import LENIENT, ONE, in_list
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = [
     "CollectedMailboxes",
@@ -100,6 +101,16 @@ def as_mailbox(given: Mailbox | str) -> Mailbox:
         TypeError: neither.
     """
     return given if isinstance(given, Mailbox) else parse_mailbox(given)
+
+
+def _each(mailboxes: Iterable[Mailbox | str]) -> Iterator[Mailbox]:
+    """Each of several mailboxes; a text alone would come apart into its characters."""
+    if isinstance(mailboxes, str | Mailbox) or not isinstance(mailboxes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"Several mailboxes were expected, and here came {type(mailboxes).__name__}. "
+            "Put one alone in brackets, and read a text that holds a list with parse_mailbox_list."
+        )
+    return map(as_mailbox, mailboxes)
 
 
 def parse_mailbox_list(text: str, *, separator: str = ";", lenient: bool = False) -> tuple[Mailbox, ...]:
@@ -240,10 +251,11 @@ def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = 
 
     Raises:
         AddressError: a string that is no mailbox.
+        TypeError: one text or mailbox instead of several.
         ValueError: another separator.
     """
     _refuse_separator(separator)
-    return f"{separator} ".join(str(as_mailbox(one)) for one in mailboxes)
+    return f"{separator} ".join(map(str, _each(mailboxes)))
 
 
 def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
@@ -254,8 +266,9 @@ def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
 
     Raises:
         AddressError: a string that is no mailbox.
+        TypeError: one text or mailbox instead of several.
     """
     first: dict[str, Mailbox] = {}
-    for mailbox in map(as_mailbox, mailboxes):
+    for mailbox in _each(mailboxes):
         first.setdefault(mailbox.address_key, mailbox)
     return tuple(first.values())
