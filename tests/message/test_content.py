@@ -102,6 +102,25 @@ def test_what_everybody_gets_is_rendered_once() -> None:
     assert html.merge({"name": "Sam"}).mime_parts()[0] is html.merge({"name": "Pat"}).mime_parts()[0]
 
 
+def test_a_template_that_is_written_itself_changes_nobodys_text() -> None:
+    """It shows its own marks, and each person still gets what they stand for."""
+    template = Content("Hi ${name}", "It costs $${amount}.", html="<p>$${amount}</p>")
+    before, after = template.merge({"name": "Sam"}), template.merge({"name": "Pat"})
+    personal = b"".join(before.mime_parts())
+    assert b"It costs $${amount}." in b"".join(template.mime_parts())
+    assert b"".join(after.mime_parts()) == personal
+    for wanted in (b"It costs ${amount}.", b"<p>${amount}</p>"):
+        assert wanted in personal
+
+
+def test_a_template_of_which_nobody_got_a_copy_yet_is_written_as_it_is() -> None:
+    """Its marks do not reach the text that everybody shares."""
+    template = Content("Hi ${name}", "It costs $${amount}.")
+    merged = template.merge({"name": "Sam"})
+    assert b"It costs $${amount}." in b"".join(template.mime_parts())
+    assert b"It costs ${amount}." in b"".join(merged.mime_parts())
+
+
 def test_a_merged_content_keeps_no_wire_form() -> None:
     """It is sent to one person, so keeping it would only take memory."""
     merged = Content("s", "Dear ${name}").merge({"name": "Sam"})
