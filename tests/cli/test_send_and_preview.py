@@ -21,7 +21,7 @@ import pytest
 from tests.transports.smtp.scripted import Act, Server
 
 import vetmail_core
-from vetmail_core import Cause, Login, PlainSecret, TlsMethod
+from vetmail_core import Cause, Login, PlainSecret, SystemClock, TlsMethod
 from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -286,6 +286,7 @@ def test_live_goes_over_the_wire_with_starttls_and_auth(
     assert [len(email.recipients) for email in received] == [3] + [1] * 9
     assert "audit@example.com" in received[0].recipients
     assert not any(b"audit@example.com" in email.data for email in received)
+    assert all(email.message["Date"] and email.message["Message-ID"] for email in received)
     assert {"STARTTLS", "AUTH"} <= set(live_server.verbs)
     assert said.out.endswith("\n10 emails to 12 recipients: 12 accepted\n")
     assert "quiet-otter" not in said.out + said.err
@@ -308,6 +309,22 @@ def test_live_refusals_are_listed_with_status_1(
     assert line.endswith(Cause.BAD_RECIPIENT.advice)
     assert "mei.tanaka@example.com refused (550)\n" in said.out
     assert len(live_server.emails) == 9
+
+
+def test_whoever_is_in_doubt_is_listed_with_status_1(
+    reminder: Callable[..., Said], live_server: LocalSmtpServer
+) -> None:
+    """The line broke behind the last dot: neither sent nor not sent, and nobody said anything."""
+    live_server.faults.drop(address="mei.tanaka@example.com")
+    said = reminder("send", "--live")
+    assert said.status == 1
+    assert "mei.tanaka@example.com unknown\n" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith(
+        "in doubt: Mei Tanaka <mei.tanaka@example.com>: mei.tanaka@example.com unknown: The connection broke"
+    )
+    assert "may have arrived" in line
+    assert len(live_server.emails) == 10
 
 
 def test_a_ledger_and_a_batch_make_a_second_start_harmless(
@@ -435,13 +452,23 @@ def test_whoever_waits_for_a_server_is_told_why(
 
 
 def test_the_wait_between_emails_is_kept_without_a_word(
-    reminder: Callable[..., Said], live_server: LocalSmtpServer, change_preferences: Callable[..., None]
+    reminder: Callable[..., Said],
+    live_server: LocalSmtpServer,
+    change_preferences: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is what the preferences say, and no trouble."""
-    change_preferences(mail_server={"wait_between_emails_ms": 2})
+    """It is what the preferences say, and no trouble; the line on a terminal shows how far the run is."""
+    change_preferences(mail_server={"wait_between_emails_ms": 20})
+    err = _Watched("never")
+    monkeypatch.setattr(sys, "stderr", err)
+    begun = SystemClock().monotonic()
     said = reminder("send", "--live")
-    assert (said.status, said.err) == (0, "")
+    assert SystemClock().monotonic() - begun > 9 * 0.02
+    assert said.status == 0
     assert len(live_server.emails) == 10
+    assert err.getvalue().startswith(f"\r[{'.' * 24}] 0/10\x1b[K\r\x1b[K\r[##{'.' * 22}] 1/10")
+    assert "next try" not in err.getvalue()
+    assert err.getvalue().endswith("10/10\x1b[K\r\x1b[K")
 
 
 @pytest.mark.parametrize("people", [10, 10_020])

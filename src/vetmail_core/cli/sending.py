@@ -245,7 +245,7 @@ def _in_full(outcome: Outcome) -> str:
 
 def _left_out(exclusion: Exclusion) -> str:
     person = exclusion.person
-    who = " ".join(part for part in (person.key, person.name) if part) or str(person.address)
+    who = " ".join(part for part in (person.key, person.name) if part)
     reason = exclusion.reason.value.replace("_", " ")
     return f"left out: {plain(who)}: {reason}: {plain(' '.join(exclusion.detail.split()))}"
 
@@ -256,7 +256,9 @@ def _say_who_was_not_sent_to(report: Report) -> None:
     for receipt in report.failures:
         for outcome in receipt.outcomes:
             if outcome.status not in _WENT:
-                say(f"not sent: {_to(receipt.email)}: {_in_full(outcome)}", out=sys.stderr)
+                # Who may have the email must not read as who has not: somebody would send it again.
+                word = "in doubt" if outcome.status is Status.UNKNOWN else "not sent"
+                say(f"{word}: {plain(_to(receipt.email))}: {_in_full(outcome)}", out=sys.stderr)
     if report.unlisted:
         say(f"not sent: {report.unlisted} more, whose turn did not come", out=sys.stderr)
     for exclusion in report.exclusions:
