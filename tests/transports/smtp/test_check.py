@@ -111,6 +111,24 @@ def test_a_check_that_comes_to_no_session_explains(
         connect(server).check("sam@example.com")
 
 
+@pytest.mark.parametrize(
+    ("sender", "recipient", "words"),
+    [
+        ("büro@example.com", "sam@example.com", "stopped at MAIL (SENDER_NOT_ALLOWED)"),
+        ("office@example.com", "jörg@example.com", "stopped at RCPT (BAD_RECIPIENT)"),
+    ],
+)
+def test_a_check_does_not_call_accepted_what_a_run_would_not_send(
+    serve: Serve, connect: Connect, sender: str, recipient: str, words: str
+) -> None:
+    """A server without SMTPUTF8 may say yes to letters beyond ASCII, and lose the mail later."""
+    server = serve(extensions=())
+    with pytest.raises(TransportError, match="beyond ASCII") as caught:
+        connect(server).check(recipient, sender=sender)
+    assert words in str(caught.value)
+    assert server.verbs == ["EHLO", "QUIT"]
+
+
 @pytest.mark.parametrize(("step", "asked"), [("MAIL", False), ("RCPT", True)])
 def test_a_check_that_meets_a_goodbye_shows_it(
     serve: Serve, connect: Connect, step: str, asked: object

@@ -80,7 +80,7 @@ def test_emails_that_need_no_asking_are_not_pulled_ahead(
     pulled: list[Email] = []
 
     def feed() -> Iterator[Email]:
-        for email in itertools.chain(emails(1), itertools.repeat(an_email("j\u00f6rg@example.com"))):
+        for email in itertools.chain(emails(1), itertools.repeat(an_email("jörg@example.com"))):
             pulled.append(email)
             yield email
 

@@ -20,11 +20,12 @@ from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import meaning
 from vetmail_core.transports.smtp.opening import Ask, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.protocol import command, mail_command, rcpt_command, read_reply
-from vetmail_core.transports.smtp.transaction import wire_path
+from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, wire_path
 
 if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.transports.smtp.opening import Flow
+    from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Opener, Session
 
 __all__ = ["ConnectionCheck", "check_connection"]
@@ -148,7 +149,7 @@ def check_connection(
         recipient: asked about too, when given.
 
     Raises:
-        TransportError: no session came about.
+        TransportError: no session came about, or an address needs SMTPUTF8 and the server has it not.
         AddressError: a text that is no mailbox.
     """
     writer = _to_mailbox(sender) if sender is not None else _login_address(opener.username)
@@ -162,17 +163,29 @@ def check_connection(
         raise _explained(opener, lost.note, lost.phase, cause_of(lost)) from lost
     connection = session.connection
     try:
-        replies = connection.run(_ask_about(writer, reader))
+        replies = connection.run(_ask_about(writer, reader, session.capabilities))
         return _found(opener, session, writer, reader, replies)
+    except Failure as failure:
+        raise _explained(opener, failure.note, failure.phase, failure.cause) from failure
     except Lost as lost:
         raise _explained(opener, lost.note, lost.phase, lost.cause) from lost
     finally:
         connection.quit()
 
 
-def _ask_about(writer: Mailbox | None, reader: Mailbox | None) -> Flow[tuple[Reply, Reply | None]]:
-    asked = [mailbox for mailbox in (writer, reader) if mailbox is not None]
-    parameters = " SMTPUTF8" if any(mailbox.needs_smtputf8 for mailbox in asked) else ""
+def _ask_about(
+    writer: Mailbox | None, reader: Mailbox | None, capabilities: Capabilities
+) -> Flow[tuple[Reply, Reply | None]]:
+    parameters = ""
+    for mailbox, phase, cause in (
+        (writer, Phase.MAIL, Cause.SENDER_NOT_ALLOWED),
+        (reader, Phase.RCPT, Cause.BAD_RECIPIENT),
+    ):
+        if mailbox is not None and mailbox.needs_smtputf8:
+            if "SMTPUTF8" not in capabilities:
+                # Asked all the same it might say yes; a run would not send to such an address.
+                raise Failure(f"{BEYOND_ASCII} ({mailbox.addr_spec})", phase=phase, cause=cause)
+            parameters = " SMTPUTF8"
     sender = "" if writer is None else wire_path(writer)
     first = read_reply((yield Ask(mail_command(sender, parameters=parameters), Phase.MAIL)))
     second = None

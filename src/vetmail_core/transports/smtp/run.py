@@ -20,7 +20,7 @@ from vetmail_core.transports.smtp.link import Link
 from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction, Why
+from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, Job, Stop, Transaction, Why
 from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Run:
             self._refuse(
                 transaction,
                 Cause.SENDER_NOT_ALLOWED if sender else Cause.BAD_RECIPIENT,
-                "an address has letters beyond ASCII before its @, and the server takes none of those",
+                BEYOND_ASCII,
             )
             return False
         if not transaction.data:

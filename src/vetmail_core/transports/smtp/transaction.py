@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Again", "Job", "Stop", "Transaction", "Why"]
 
+BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
 
 

@@ -155,8 +155,8 @@ class SmtpTransport:
             What was found, readable by a help desk.
 
         Raises:
-            TransportError: the transport is closed, or no session came about; says at which step, why, and
-                what to do.
+            TransportError: the transport is closed, no session came about, or an address has letters beyond
+                ASCII that the server does not take; says at which step, why, and what to do.
             AddressError: a text that is no mailbox.
         """
         if self._host.closed:
