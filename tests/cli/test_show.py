@@ -33,10 +33,12 @@ def test_an_error_is_one_line() -> None:
         ("rather long", "rather …|"),
         ("日本語日本語", "日本語… |"),
         ("e\u0301te\u0301", "e\u0301te\u0301     |"),
+        ("abcdefe\u0301gh", "abcdefe\u0301…|"),
+        ("cc a@example.com, " * 20_000, "cc a@ex…|"),
     ],
 )
 def test_a_cell_keeps_its_width_on_the_screen(cell: str, shown: str) -> None:
-    """Wide and combining characters count as they are seen."""
+    """Wide and combining characters count as they are seen; one of thousands of copies is cut at once."""
     out = io.StringIO()
     Rows(out, columns=[("x", 8), ("y", 1)]).row(cell, "|")
     assert out.getvalue().splitlines()[2] == shown.replace("|", "  |")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import shutil
 import unicodedata
@@ -68,9 +69,9 @@ def _cells(text: str) -> int:
 def _fit(text: str, width: int) -> str:
     text = plain(text)
     if _cells(text) > width:
-        while _cells(text) > width - 1:
-            text = text[:-1]
-        text += "…"
+        # From the front: a hundred copies in one cell would take a second a row from the end.
+        ends = itertools.accumulate(map(_cells, text))
+        text = text[: sum(1 for _ in itertools.takewhile(lambda end: end < width, ends))] + "…"
     return text + " " * (width - _cells(text))
 
 
