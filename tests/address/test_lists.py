@@ -213,9 +213,7 @@ def test_what_is_no_text_is_a_plain_type_error() -> None:
         parse_mailbox_list(nothing)
 
 
-@pytest.mark.parametrize(
-    "given", ["a@example.com; b@example.com", BOB, None, 5], ids=type
-)
+@pytest.mark.parametrize("given", ["a@example.com; b@example.com", BOB, None, 5], ids=type)
 def test_several_mailboxes_are_not_one(given: Iterable[str]) -> None:
     """A text alone would come apart into its characters; the sentence says what to do instead."""
     for take in (format_mailbox_list, unique_mailboxes):

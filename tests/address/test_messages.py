@@ -23,6 +23,7 @@ WAYS: dict[str, Callable[[str], object]] = {
     "lenient": lambda text: parse_mailbox(text, lenient=True),
     "list": parse_mailbox_list,
     "comma list": lambda text: parse_mailbox_list(text, separator=","),
+    "lenient list": lambda text: parse_mailbox_list(text, lenient=True),
     "name": lambda text: Mailbox("anna@example.com", text),
     "header": lambda text: Mailbox(text).header(),
 }

@@ -20,11 +20,13 @@ from vetmail_core.address.lenient import lenient_entries, repaired
 from vetmail_core.address.mailbox import Mailbox, mailbox_of_checked
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting, trimmed
-from vetmail_core.address.rules import LENIENT, ONE, in_list
+from vetmail_core.address.rules import ONE, in_list, pasted
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from vetmail_core.address.rules import Rules
 
 __all__ = [
     "CollectedMailboxes",
@@ -86,7 +88,7 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
         _refuse_long(text)
         if lenient:
             start, end = next(lenient_entries(text, separator=""), (0, 0))
-            return _read_lenient(text, start, end)
+            return _read_lenient(text, start, end, pasted(""))
         start, end = trimmed(text, 0, len(text), _BLANKS)
         return read_entry(Nesting(text), start, end, ONE)
     except Fault as fault:
@@ -197,14 +199,15 @@ def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
 
 
 def _lenient_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
+    rules = pasted(separator)
     for start, end in lenient_entries(text, separator=separator):
         try:
-            yield _read_lenient(text, start, end)
+            yield _read_lenient(text, start, end, rules)
         except Fault as fault:
             yield fault
 
 
-def _read_lenient(text: str, start: int, end: int) -> Mailbox:
+def _read_lenient(text: str, start: int, end: int, rules: Rules) -> Mailbox:
     found = _FAST_ONE.fullmatch(text, start, end)
     made = None if found is None else _made_fast(found)
     if made is not None:  # nothing to repair
@@ -212,7 +215,7 @@ def _read_lenient(text: str, start: int, end: int) -> Mailbox:
     piece = repaired(text[start:end])
     try:
         first, last = trimmed(piece, 0, len(piece), _BLANKS)
-        return read_entry(Nesting(piece), first, last, LENIENT)
+        return read_entry(Nesting(piece), first, last, rules)
     except Fault as fault:
         raise fault.moved(start) from None
 

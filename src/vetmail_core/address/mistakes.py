@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from vetmail_core.address.addr_spec import without_at
+from vetmail_core.address.addr_spec import checked_address, without_at
 from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.address.nesting import outside_quotes
 from vetmail_core.errors import AddressErrorCode as Code
@@ -18,6 +18,7 @@ from vetmail_core.errors import AddressErrorCode as Code
 __all__ = ["Mistakes"]
 
 _ONE_LIKE: Final = "write one like anna@example.com"
+_NAME_FIRST: Final = "Anna Berg <anna@example.com>"
 _PLAIN_NAME: Final = re.compile(r'[^"()<>@:\\\[\],;]*+')
 """A name that needs no quotes, wherever it stands."""
 _REST_OF_DOMAIN: Final = re.compile(r"[A-Za-z0-9\-]*+\.[A-Za-z0-9.\-]*+")
@@ -105,26 +106,28 @@ class Mistakes:
             )
         name, _, address = whole.replace("\t", " ").rpartition(" ")
         name, address = name.strip(" ,;"), address.rstrip(">")
-        hint = _ONE_LIKE
-        if (
-            whole.isprintable()
-            and len(whole) <= 2 * _WRITTEN_OUT
-            and address.strip("@").count("@") == 1
-            and '"' not in address
-        ):
-            written = name if _PLAIN_NAME.fullmatch(name) or '"' in name else f'"{name}"'
-            hint = f"put the address in angle brackets, {written} <{address}>"
+        written = f"like {_NAME_FIRST}"
+        if name.isprintable() and len(whole) <= 2 * _WRITTEN_OUT and "@" not in name and _is_address(address):
+            shown = name if _PLAIN_NAME.fullmatch(name) or '"' in name else f'"{name}"'
+            written = f"{shown} <{address}>"
+        hint = f"put the address in angle brackets, {written}"
         what = "a name stands before the address without < >"
         return Fault(Code.NAME_CHARACTER, first, self.end, what, hint)
 
     # In the address
 
     def without_at(self, first: int) -> Fault:
-        """A text without an @."""
+        """A text without an @ where an address could have one."""
+        text = self.text[first : self.end]
+        if "@" in text:
+            what = f'"{shown_text(text)}" is not an address: its @ stands in quotes or brackets'
+            return Fault(
+                Code.NO_ADDRESS, first, self.end, what, f"write it without them, or like {_NAME_FIRST}"
+            )
         hint = _ONE_LIKE
         if self.separator == ",":
             hint = f'{_ONE_LIKE}, or put a name that holds a comma in quotes, "Berg, Anna" <...>'
-        return without_at(self.text[first : self.end], hint).moved(first)
+        return without_at(text, hint).moved(first)
 
     def colon(self, first: int, at: int) -> Fault:
         """A colon in front of the address, or instead of it."""
@@ -186,7 +189,7 @@ class Mistakes:
         if "@" in rest:
             what = "a second address follows without anything between them"
             return Fault(Code.SEVERAL_ADDRESSES, at, self.end, what, self._how_to_separate())
-        hint = "delete it, or write the name first, Anna Berg <anna@example.com>"
+        hint = f"delete it, or write the name first, {_NAME_FIRST}"
         if rest.startswith(">"):
             hint = "delete it"
         elif _REST_OF_DOMAIN.fullmatch(rest):
@@ -223,6 +226,14 @@ def _in_quotes(name: str) -> str:
     if not name.isprintable() or len(name) > _WRITTEN_OUT or '"' in name or "\\" in name:
         return "put the name in quotes"
     return f'write "{name}" <...>'
+
+
+def _is_address(text: str) -> bool:
+    try:
+        checked_address(text)
+    except Fault:
+        return False
+    return True
 
 
 def _group(colon: int, hint: str = "list the addresses alone") -> Fault:

@@ -1,8 +1,8 @@
 """What may stand in a name without quotes, for each way a mailbox is read.
 
 What it is for: one mailbox alone, an entry of a list and a pasted entry differ in a few characters, and
-here they stand side by side. What it refuses: nothing by itself. Its law: the separator of a list is never
-part of a word.
+here they stand side by side. What it refuses: nothing by itself. Its law: the separator of a list that is
+read strictly is never part of a word.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["LENIENT", "ONE", "Rules", "in_list"]
+__all__ = ["ONE", "Rules", "in_list", "pasted"]
 
 
 @attrs.frozen(kw_only=True)
@@ -33,15 +33,22 @@ class Rules:
 ONE: Final = Rules(word=re.compile(r'[^ \t"()<>@:\\\[\],;]++'))
 """One mailbox alone, strictly."""
 
-LENIENT: Final = Rules(word=re.compile(r'[^ \t"()<>@\\]++'), own_address=True)
-"""A pasted entry, already cut out of its list."""
-
 _IN_LIST: Final = {
     ";": Rules(word=re.compile(r'[^ \t"()<>@:\\\[\];]++'), separator=";"),
     ",": Rules(word=re.compile(r'[^ \t"()<>@:\\\[\],]++'), separator=","),
+}
+
+_PASTED: Final = {
+    separator: Rules(word=re.compile(r'[^ \t"()<>@\\]++'), own_address=True, separator=separator)
+    for separator in ("", ";", ",")
 }
 
 
 def in_list(separator: str) -> Rules:
     """The strict rules inside a list."""
     return _IN_LIST[separator]
+
+
+def pasted(separator: str) -> Rules:
+    """The lenient rules, of an entry that is cut out of its list already; "" for one mailbox alone."""
+    return _PASTED[separator]
