@@ -102,6 +102,17 @@ def test_what_everybody_gets_is_rendered_once() -> None:
     assert html.merge({"name": "Sam"}).mime_parts()[0] is html.merge({"name": "Pat"}).mime_parts()[0]
 
 
+def test_everybody_gets_their_own_text() -> None:
+    """However many have been written from the same template before."""
+    template = Content(
+        "Hi ${name}", "Dear ${name}", html="<p>${name}</p>", attachments=[Attachment("a.pdf", b"x")]
+    )
+    for name in ("Sam", "Pat", "Kim"):
+        written = b"".join(template.merge({"name": name}).mime_parts())
+        assert f"\r\nDear {name}\r\n".encode() in written
+        assert f"\r\n<p>{name}</p>\r\n".encode() in written
+
+
 def test_a_template_that_is_written_itself_changes_nobodys_text() -> None:
     """It shows its own marks, and each person still gets what they stand for."""
     template = Content("Hi ${name}", "It costs $${amount}.", html="<p>$${amount}</p>")

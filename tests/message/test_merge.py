@@ -85,6 +85,7 @@ def test_a_content_without_fields_is_shared_by_all() -> None:
         (Content("Hi ${nmae}"), "subject", "line 1, character 4"),
         (Content("s", "Dear\n\n  ${nmae} and ${nmae}"), "text", "line 3, character 3"),
         (Content("s", "$${nmae} ${nmae}"), "text", "line 1, character 10"),
+        (Content("s", "${name}\n${course} ${nmae}"), "text", "line 2, character 11"),
         (Content("s", html="<p>${nmae}</p>"), "html", "line 1, character 4"),
     ],
 )
@@ -104,6 +105,9 @@ def test_an_unknown_field_without_a_likely_name_lists_what_there_is() -> None:
     many = {f"field {number:03}": "" for number in range(100)}
     with pytest.raises(MergeError, match=r"the fields are: field 000, .*, field 029 and 70 more$"):
         Content("${x}").merge(many)
+    few = {f"field {number:03}": "" for number in range(30)}
+    with pytest.raises(MergeError, match=r"the fields are: field 000, .*, field 028, field 029$"):
+        Content("${x}").merge(few)
     with pytest.raises(MergeError, match=r"which was not given; the fields are: none$"):
         Content("${x}").merge({})
     with pytest.raises(MergeError, match='asks for the field "" in line 1, character 1'):

@@ -116,7 +116,7 @@ class Template:
                     place=self.place,
                 ) from None
             text = value if type(value) is str else "" if value is None else str(value)
-            if not (text.isascii() and text.isprintable()):
+            if not text.isprintable():
                 self._check(name, text)
             pieces[index] = escape(text) if in_html else text
         return "".join(pieces)
