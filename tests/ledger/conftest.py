@@ -59,7 +59,9 @@ class Postbox:
         if status is Status.REFUSED:
             reply = Reply(550, "5.1.1", "No such user")
             return Outcome(mailbox, status, cause=self.cause, reply=reply)
-        return Outcome(mailbox, status)
+        return Outcome(
+            mailbox, status, reply=Reply(250, "2.1.5", "Ok") if status is Status.ACCEPTED else None
+        )
 
     def close(self) -> None:
         """Nothing to end."""

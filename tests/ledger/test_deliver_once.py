@@ -121,7 +121,10 @@ def test_only_the_recipients_that_were_put_off_are_sent_to_again(
         Status.REFUSED,
         Status.ACCEPTED,
     ]
-    assert str(receipt.outcomes[2].reply) == "550 5.1.1 No such user"
+    assert [str(outcome.reply) for outcome in receipt.outcomes] == [
+        *["250 2.1.5 Ok"] * 2, "550 5.1.1 No such user", "250 2.1.5 Ok",
+    ]  # fmt: skip
+    assert [outcome.cause for outcome in receipt.outcomes] == [None, None, Cause.BAD_RECIPIENT, None]
     assert "ann@example.com, lee@example.com, gone@example.com" in receipt.warnings[0]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import Cause, Email, Receipt, SqliteLedger, deliver_once
+from vetmail_core import Cause, Email, Receipt, SqliteLedger, Status, deliver_once
 from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
 
 
-@pytest.mark.parametrize(("seconds", "emails", "least", "most"), [(0.0, 900, 128, 1024), (0.12, 7, 1, 4)])
+@pytest.mark.parametrize(("seconds", "emails", "least", "most"), [(0.0, 900, 32, 1024), (0.12, 7, 1, 4)])
 def test_the_size_of_a_group_follows_the_pace(
     path: Path, postbox: Make, email: Make, *, seconds: float, emails: int, least: int, most: int
 ) -> None:
@@ -37,6 +37,50 @@ def test_the_size_of_a_group_follows_the_pace(
             ahead += other.execute("SELECT count(*) FROM emails WHERE state='attempting'").fetchone()
     other.close()
     assert least <= max(ahead) <= most
+
+
+class InGroups:
+    """A ledger on a slow disk: writing a group down takes its time, so groups grow whatever else goes on."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self.ledger = ledger
+        self.state, self.attempting, self.settle = ledger.state, ledger.attempting, ledger.settle
+
+    def open_run(self) -> Any:  # noqa: ANN401 - the ledger's own run, but for its pace
+        """Its claims wait a moment."""
+        run: Any = self.ledger.open_run()
+        claim = run.claim
+
+        def slowly(emails: list[Email], *, retry_unknown: bool) -> Any:  # noqa: ANN401 - as it is
+            threading.Event().wait(0.05)
+            return claim(emails, retry_unknown=retry_unknown)
+
+        run.claim = slowly
+        return run
+
+
+def test_of_a_group_that_was_put_down_nobody_is_sent_to_or_in_doubt_once_an_answer_cannot_be_written(
+    path: Path, postbox: Make, email: Make
+) -> None:
+    """The disk fills up in the middle of it: the rest is answered for, and free to go in the next run."""
+    emails = [email(f"p{n}@example.com", cc=["c@example.com"]) for n in range(15)]
+    box = postbox({"c@example.com": Status.DEFERRED})
+    receipts: list[Receipt] = []
+    with SqliteLedger(path) as ledger:
+        for receipt in deliver_once(InGroups(ledger), box, emails):
+            receipts.append(receipt)
+            if len(receipts) == 8:
+                assert ledger.state(emails[10].key) is LedgerState.ATTEMPTING, "of the same group"
+                ledger._store._db.execute("PRAGMA query_only=1")
+    assert [receipt.email for receipt in receipts] == emails
+    assert [receipt.outcomes[0].status for receipt in receipts] == (
+        [Status.ACCEPTED] * 9 + [Status.NOT_ATTEMPTED] * 6
+    )
+    assert "readonly" in str(receipts[-1].outcomes[0].reply)
+    assert len(box.sent) == 9
+    with SqliteLedger(path) as ledger:
+        assert ledger.in_doubt() == (emails[8].key,)
+        assert ledger.counts() == {LedgerState.DEFERRED: 8, LedgerState.UNKNOWN: 1}
 
 
 def test_emails_that_are_made_slowly_go_as_they_come(path: Path, postbox: Make, email: Make) -> None:

@@ -135,6 +135,23 @@ def test_a_database_that_fails_while_settling_is_not_hidden(postbox: Make, email
     assert len(box.sent) == 2
 
 
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_stop_lets_go_of_what_was_put_down_and_not_handed_over(
+    postbox: Make, email: Make, ahead: int
+) -> None:
+    """A row that still said "attempting" would keep its person out of every later run."""
+    table, box, later = Table(), postbox(ahead=ahead), postbox()
+    emails = [email(f"p{n}@example.com") for n in range(9)]
+    delivery = Delivery(
+        box, emails, ledger=table, stop=lambda: list(table.rows) == [e.key for e in emails[:5]]
+    )
+    list(delivery.steps())
+    assert delivery.stopped
+    assert set(table.rows.values()) == {LedgerState.ACCEPTED}
+    list(deliver_once(table, later, emails))
+    assert box.sent + later.sent == [(f"p{n}@example.com",) for n in range(9)]
+
+
 def test_a_broken_transport_leaves_a_doubt_in_it_too(email: Make) -> None:
     """Once handed over, it may have left."""
 

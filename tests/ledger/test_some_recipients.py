@@ -155,6 +155,7 @@ def test_the_doubt_that_a_kill_left_ends_for_those_it_is_about(
         list(deliver_once(ledger, box, [one]))
         assert box.sent == sent
         assert list(deliver_once(ledger, box, [one])) == []
+        assert corrected or ledger.state(one.key) is LedgerState.ACCEPTED
 
 
 FATES = st.sampled_from([ACCEPTED, REFUSED, DEFERRED, UNKNOWN, NOT_ATTEMPTED])

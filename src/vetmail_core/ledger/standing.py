@@ -223,12 +223,6 @@ def _neediest(statuses: Collection[Status]) -> LedgerState:
     return LedgerState.REFUSED
 
 
-def _remembered_as(outcome: Outcome) -> Status:
-    # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
-    refused = outcome.status is Status.REFUSED
-    return Status.DEFERRED if refused and outcome.is_open else outcome.status
-
-
 def resolved(detail: str | None, state: LedgerState) -> tuple[LedgerState, str | None]:
     """An email whose doubt somebody ended, for those who were in doubt; the others stand.
 
@@ -239,8 +233,6 @@ def resolved(detail: str | None, state: LedgerState) -> tuple[LedgerState, str |
     Returns:
         The state of the whole email, and the detail.
     """
-    if detail is None and state is not LedgerState.REFUSED:
-        return state, None
     ended: list[object] = [state.value]
     named = {
         address: ended if entry[0] == Status.UNKNOWN.value else entry
@@ -271,12 +263,10 @@ def doubted(detail: str | None) -> str | None:
 
 
 def _write(outcome: Outcome) -> list[object]:
-    status = _remembered_as(outcome)
-    entry: list[object] = [status.value]
-    if status in _TO_BE_SENT:
-        return entry  # the next answer counts
-    if outcome.cause is not None or outcome.reply is not None:
-        entry.append(None if outcome.cause is None else outcome.cause.value)
+    if outcome.is_open:
+        # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+        return [Status.DEFERRED.value]
+    entry: list[object] = [outcome.status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:
         reply = outcome.reply
         entry += [reply.code, reply.enhanced, reply.text[:_LONGEST_REPLY]]
