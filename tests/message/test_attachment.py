@@ -89,6 +89,12 @@ def test_a_media_type_that_cannot_be_sent_is_refused(media_type: str, said: str)
         Attachment("a.bin", b"", media_type)
 
 
+def test_a_media_type_may_be_as_long_as_a_name() -> None:
+    """255 characters, parameters and all."""
+    longest = "text/x; a=" + "b" * 245
+    assert Attachment("a.bin", b"", longest).media_type == longest
+
+
 def test_data_are_bytes() -> None:
     """Text has no octets before it is encoded; the error says so, and does not show it."""
     with pytest.raises(MessageError, match=r"a.txt needs bytes, but str came; open the file in binary mode"):
@@ -142,6 +148,15 @@ def test_a_text_says_its_charset(given_type: str, data: bytes, written: str) -> 
         ("x" * 60 + ".pdf", '\r\n filename="' + "x" * 60 + '.pdf"'),
         ("Zoë's 100%.pdf", "\r\n filename*=utf-8''Zo%C3%AB%27s%20100%25.pdf"),
         ("=?utf-8?q?x?=.pdf", "\r\n filename*=utf-8''%3D%3Futf-8%3Fq%3Fx%3F%3D.pdf"),
+        ("x" * 34, ' filename="' + "x" * 34 + '"'),
+        ("x" * 35, '\r\n filename="' + "x" * 35 + '"'),
+        ("x" * 66, '\r\n filename="' + "x" * 66 + '"'),
+        ("x" * 67, "\r\n filename*0*=utf-8''" + "x" * 57 + ";\r\n filename*1*=" + "x" * 10),
+        ("é" + "x" * 54, "\r\n filename*=utf-8''%C3%A9" + "x" * 54),
+        ("é" + "x" * 55, "\r\n filename*0*=utf-8''%C3%A9" + "x" * 51 + ";\r\n filename*1*=xxxx"),
+        # a percent sign and its two digits stay together
+        ("x" + "é" * 10, "\r\n filename*0*=utf-8''x" + "%C3%A9" * 9 + ";\r\n filename*1*=%C3%A9"),
+        ("xx" + "é" * 10, "\r\n filename*0*=utf-8''xx" + "%C3%A9" * 9 + ";\r\n filename*1*=%C3%A9"),
         ("x" * 90, "\r\n filename*0*=utf-8''" + "x" * 57 + ";\r\n filename*1*=" + "x" * 33),
     ],
 )

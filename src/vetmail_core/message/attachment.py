@@ -227,8 +227,7 @@ def _filename_parameter(filename: str) -> str:
         start = f" filename*{len(lines)}*="
         room = SOFT_LIMIT - len(start) - 1
         cut = min(room, len(rest))
-        if cut < len(rest):  # a percent sign and its two digits stay together
-            cut -= next((back for back in (1, 2) if rest[cut - back] == "%"), 0)
+        cut -= next((back for back in (1, 2) if rest[cut - back] == "%"), 0)  # its two digits stay with it
         lines.append(f"\r\n{start}{rest[:cut]}")
         rest = rest[cut:]
     return ";".join(lines)
