@@ -313,7 +313,8 @@ def test_a_crash_at_any_step_leaves_the_old_file_or_the_new_one_whole(tmp_path: 
     )
     calls, results = done.stdout.split("\n")[0].split(), json.loads(done.stdout.split("\n")[1])
     steps, cuts = results[: len(calls) + 1], results[len(calls) + 1 :]
-    assert {"open", "flock", "write", "fsync", "replace"} <= set(calls)
+    assert {"open", "flock", "write", "flush", "fsync", "replace"} <= set(calls)
+    assert calls.index("write") < calls.index("flush") < calls.index("fsync")
     replaced = calls.index("replace")
     hosts = [step["host"] for step in steps]
     assert hosts == ["old.example.com"] * (replaced + 1) + ["new.example.com"] * (len(steps) - replaced - 1)
