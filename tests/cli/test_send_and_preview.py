@@ -141,6 +141,8 @@ def test_who_is_left_out_is_listed_with_the_reason_and_the_status_is_1(
     assert "left out: C3 Jo Typo: bad address" in said.err
     assert "left out: C1 Ada Lovell: duplicate person" in said.err
     assert len(said.files) == (1 if command == "send" else 0)
+    counted = "left out (3 people)" if command == "send" else "\n1 email; left out: 3; nothing was written\n"
+    assert counted in said.out
 
 
 def _damage(folder: Path, name: str, content: str | None) -> None:
@@ -310,6 +312,20 @@ def test_live_refusals_are_listed_with_status_1(
     assert line.endswith(Cause.BAD_RECIPIENT.advice)
     assert "mei.tanaka@example.com refused (550)\n" in said.out
     assert len(live_server.emails) == 9
+
+
+def test_a_run_that_the_server_stops_has_a_row_for_everybody(
+    reminder: Callable[..., Said], live_server: LocalSmtpServer
+) -> None:
+    """Two went, one was refused because of us, and the others show as not attempted."""
+    live_server.faults.refuse("mei.tanaka@example.com", 550, "5.7.708")
+    said = reminder("send", "--live")
+    assert said.status == 1
+    last = said.out.partition("\n\n")[0].splitlines()[-1]
+    assert last.startswith("10/10 ")
+    assert last.endswith("elif.yilmaz@example.com not attempted (550)")
+    assert len(said.err.splitlines()) == 8
+    assert len(live_server.emails) == 2
 
 
 def test_whoever_is_in_doubt_is_listed_with_status_1(
