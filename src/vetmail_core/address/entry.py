@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["read_entry"]
 
 _BLANKS: Final = re.compile(r"[ \t]+")
-_BARE: Final = re.compile(r'[^ \t"(\[]++|\[')
+_BARE: Final = re.compile(r'[^ \t"(\[]++')
 """A run of a bare address; whatever else may not stand in one, the rules for the address say better."""
-_ANGLE: Final = re.compile(r'[^ \t"(\[<>]++|\[')
+_ANGLE: Final = re.compile(r'[^ \t"(\[<>]++')
 """The same between angle brackets."""
 _COMMA: Final = re.compile("[,;\uff0c\uff1b]")
 
@@ -119,7 +119,7 @@ class _Reader:
 
     def _own_address_as_name(self, trouble: int, angle: int, key: str) -> str:
         name = self.text[self.start : angle].strip(" \t")
-        if self.rules.own_address and name[:1] == name[-1:] == "'":  # as Outlook copies it
+        if name[:1] == name[-1:] == "'":  # as Outlook copies it
             name = name[1:-1]
         try:
             same = checked_address(name)[1] == key
@@ -132,8 +132,6 @@ class _Reader:
         raise self.mistakes.in_name(trouble, angle)
 
     def _checked_name(self, name: str, start: int, end: int) -> str:
-        if not name:
-            return ""
         try:
             return checked_name(name)
         except Fault as fault:
@@ -187,8 +185,7 @@ class _Reader:
         text, end = self.text, self.end
         position = first
         while position < end:
-            character = text[position]
-            if character == '"' or (character == "[" and text[position - 1 : position] == "@"):
+            if text[position] in '"[':
                 position = self._closing(position)
                 continue
             found = run.match(text, position, end)
