@@ -222,7 +222,7 @@ def test_it_waits_for_mail_of_another_thread() -> None:
 
         sender = threading.Thread(target=feature)
         sender.start()
-        assert smtpd.wait_for(1)[0].sender == "head@example.com"
+        assert smtpd.wait_for(1, seconds=60)[0].sender == "head@example.com"
         sender.join()
         with pytest.raises(AssertionError, match=r"expected 2 emails within 0\.01 s, got 1"):
             smtpd.wait_for(2, seconds=0.01)
@@ -264,11 +264,11 @@ def test_it_starts_and_closes_without_a_with() -> None:
 def test_it_closes_with_lines_open_and_silent() -> None:
     """A stalled client and one in the middle of a message do not hold it up."""
     smtpd = LocalSmtpServer(faults=Faults().stall(Phase.GREETING)).start()
-    with socket.create_connection((smtpd.host, smtpd.port), timeout=5) as line:
+    with socket.create_connection((smtpd.host, smtpd.port), timeout=60) as line:
         assert line.recv(100).startswith(b"220")
         line.sendall(b"EHLO client.example.com\r\n")
         smtpd.close()
-        line.settimeout(5)
+        line.settimeout(60)
         with contextlib.suppress(ConnectionResetError):
             assert line.recv(100) == b""
 
@@ -285,7 +285,7 @@ def test_what_was_not_confirmed_is_marked() -> None:
 def test_helo_is_heard_and_can_be_met_with_silence() -> None:
     """An old client is a client."""
     with LocalSmtpServer(faults=Faults().drop(Phase.GREETING)) as smtpd:
-        with socket.create_connection((smtpd.host, smtpd.port), timeout=5) as line:
+        with socket.create_connection((smtpd.host, smtpd.port), timeout=60) as line:
             line.recv(100)
             line.sendall(b"HELO old.example.com\r\n")
             assert line.recv(100) == b""
