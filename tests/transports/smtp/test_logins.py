@@ -148,6 +148,24 @@ def test_a_token_that_runs_out_in_the_middle_costs_a_connection_not_the_mail(
     assert server.verbs.count("AUTH") == 2
 
 
+def test_a_token_that_runs_out_between_the_parts_of_an_email_is_renewed_too(
+    serve: Serve, connect: Connect, email: Make, mode: Pipelining
+) -> None:
+    """Recipients the server had no room for follow in another message, which has the same second chance."""
+    server = serve(mechanisms=("XOAUTH2",), good=TOKENS)
+    server.script("RCPT", None, "452 4.5.3 no more").script("MAIL", None, "530 5.7.57 expired")
+    transport = connect(
+        server,
+        token=lambda: "good",
+        authentication=OAUTH2,
+        username="anna@example.com",
+        pipelining=mode,
+    )
+    (receipt,) = transport.deliver([email("a@example.com b@example.com")])
+    assert receipt.ok
+    assert [one.recipients for one in server.received] == [("a@example.com",), ("b@example.com",)]
+
+
 def test_a_token_function_that_fails_stops_the_run_without_its_words(
     serve: Serve, connect: Connect, emails: MakeSome
 ) -> None:

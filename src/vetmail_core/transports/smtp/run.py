@@ -305,7 +305,8 @@ class Run:
                 continue
             job = transaction.job
             if transaction.left:
-                back.append(Transaction(job, transaction.left, transaction.data))
+                data, renewable = transaction.data, transaction.renewable
+                back.append(Transaction(job, transaction.left, data, renewable=renewable))
                 job.pending += 1
                 job.parts += 1
             progress = progress or transaction.again is None
