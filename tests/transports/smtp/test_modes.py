@@ -163,10 +163,17 @@ def test_what_bounces_are_matched_by_may_be_too_long_to_announce(serve: Serve, c
 def test_an_international_address_goes_by_smtputf8(serve: Serve, connect: Connect, email: Make) -> None:
     """Where the server has it; the domain in ASCII."""
     server = serve()
-    (receipt,) = connect(server).deliver([email("jörg@müller.example")])
-    assert receipt.ok
-    (mail,) = (line for line in server.heard if line.startswith("MAIL"))
-    assert " BODY=8BITMIME SMTPUTF8 " in mail
+    blind = Email(
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients(to="sam@example.com", bcc="jörg@example.com"),
+        content=Content("s", "t"),
+    )
+    receipts = connect(server).deliver([email("jörg@müller.example"), blind])
+    assert all(receipt.ok for receipt in receipts)
+    first, second = (line for line in server.heard if line.startswith("MAIL"))
+    assert " BODY=8BITMIME SMTPUTF8 " in first
+    assert " SMTPUTF8 " in second
+    assert "8BITMIME" not in second  # a blind copy stands in no header
     assert "RCPT TO:<jörg@xn--mller-kva.example>" in server.heard
 
 
