@@ -148,6 +148,7 @@ def test_answers_come_to_an_outcome_for_each_recipient(
         (CHUNKING, ["421 bye"], True, SILENT, "unknown@DOT unknown@DOT"),
         (CHUNKING, ["250 ok|421 bye"], True, SILENT, "again: closing"),
         (CHUNKING, ["250 ok|250 ok|421 bye"], True, SILENT, "deferred@RCPT unknown@DOT"),
+        (CHUNKING, ["250 ok|250 ok|250 ok|421 bye"], True, SILENT, "unknown@DOT deferred@RCPT"),
         (CHUNKING, ["250 ok|250 ok|421 bye|550 no"], True, SILENT, "again: closing"),
     ],
 )

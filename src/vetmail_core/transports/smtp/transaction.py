@@ -258,7 +258,7 @@ class Transaction:
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
             self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _asks_again(raw)]
-            self.slower = self.slower or any(raw.startswith(b"421") and _wants_less(raw) for raw in rcpts)
+            self.slower = any(raw.startswith(b"421") and _wants_less(raw) for raw in rcpts)
         elif taken:
             self._refuse(taken, last, phase)
         kept = set(map(id, self.left))
