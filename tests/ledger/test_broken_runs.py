@@ -70,8 +70,12 @@ def test_a_transport_that_stops_taking_is_an_error(path: Path, email: Make, take
 
     class Idle:
         def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
-            for one in islice(emails, taken):
-                yield Receipt(one, [Outcome(m, Status.ACCEPTED) for m in one.recipients.all])
+            return iter(
+                [
+                    Receipt(one, [Outcome(m, Status.ACCEPTED) for m in one.recipients.all])
+                    for one in islice(emails, taken)
+                ]
+            )
 
     for count in range(taken + 1, 5):  # whether or not the next has been put down already
         with SqliteLedger(path.with_name(f"{count}.ledger")) as ledger:

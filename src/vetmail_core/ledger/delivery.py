@@ -96,6 +96,8 @@ class Delivery:
         stopped: `stop` said True, or the caller closed `steps`, before the end.
         unfinished: after an exception in the middle, or when the caller closed `steps`: the answer for each
             email that had been taken and not been answered yet; UNKNOWN where it may have left.
+        undecided: emails that had been taken from the caller when an interrupt fell, and that the ledger had
+            not been asked about; they are in no answer.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Delivery:
         self._late: list[Receipt | AlreadySent] = []  # answered when the caller had gone
         self.stopped = False
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
+        self.undecided: list[Email] = []
 
     def steps(self) -> Generator[Receipt | AlreadySent]:
         """Walk the run.
@@ -260,15 +263,16 @@ class Delivery:
                 fits = int(self._size * wanted / max(now - self._began, _INSTANT))
                 self._size = max(1, min(fits, self._size * 2, _LARGEST_GROUP))
             self._began = now
-            group = self._take(until=now + _GROUP_SECONDS)
-            if group:
+            self._take(until=now + _GROUP_SECONDS)
+            if self.undecided:
                 before = self._clock.monotonic()
-                self._ahead.extend(self._decide(group))
+                decided = deque(self._decide(self.undecided))
+                self._ahead, self.undecided = decided, []
                 self._cost = self._clock.monotonic() - before
         return bool(self._ahead)
 
-    def _take(self, *, until: float) -> list[Email]:
-        group: list[Email] = []
+    def _take(self, *, until: float) -> None:
+        group = self.undecided
         try:
             for email in self._emails:
                 if not email.key and self._ledger is not None:
@@ -276,11 +280,10 @@ class Delivery:
                     break
                 group.append(email)
                 if len(group) >= self._size or self._clock.monotonic() > until:
-                    return group
+                    return
         except Exception as error:  # noqa: BLE001 - raised again once the emails before it are answered
             self._error = error
         self._exhausted = True
-        return group
 
     def _decide(self, group: list[Email]) -> Iterator[Entry]:
         if self._broken is None:

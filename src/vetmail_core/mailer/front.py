@@ -7,7 +7,7 @@ run that ends early, for whatever reason, still leaves a report.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,10 +16,11 @@ import attrs
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError, MessageError, RecipientsError
+from vetmail_core.errors import DeliveryError, RecipientsError
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
+from vetmail_core.mailer.walk import Walk
 from vetmail_core.message import Email
 from vetmail_core.people import Person, by_role
 from vetmail_core.preferences import EmailPreferences
@@ -37,7 +38,7 @@ from vetmail_core.transports import transport_for
 from vetmail_core.transports.base import HangsUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from vetmail_core.address import Mailbox
     from vetmail_core.contexts import EmailContext
@@ -247,7 +248,7 @@ class Mailer:
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
         tally = Tally()
-        emails = _emails(plan, tally)
+        emails = Walk(plan, tally)
         transport = self._opened()
         stop = cancel or _never
         delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
@@ -278,10 +279,11 @@ class Mailer:
             self.last_report = tally.report()
             if self._own or tally.cancelled:
                 self.close()
-        if tally.cancelled and isinstance(plan, BulkPlan | Collection):
+        if tally.cancelled:
+            rest = chain(delivery.undecided, emails if emails.can_go_on else ())
             try:
                 _answer_for_the_rest(
-                    tally, plan, Delivery(transport, emails, ledger=ledger, stop=_always, to_the_end=True)
+                    tally, plan, Delivery(transport, rest, ledger=ledger, stop=_always, to_the_end=True)
                 )
             except KeyboardInterrupt as error:  # a second one, of somebody who will not wait for the list
                 interrupt = error
@@ -362,19 +364,6 @@ def _answer_for_the_rest(tally: Tally, plan: BulkPlan | Iterable[Email], deliver
             _count(tally, step, plan=plan)
         else:
             tally.count_untried(step.email)
-
-
-def _emails(plan: BulkPlan | Iterable[Email], tally: Tally) -> Iterator[Email]:
-    for step in plan.steps() if isinstance(plan, BulkPlan) else plan:
-        if isinstance(step, Exclusion):
-            tally.exclude(step)
-        elif isinstance(step, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            yield step
-        else:
-            raise MessageError(
-                f"send_bulk takes a plan or emails, and here came {type(step).__name__}. People become a "
-                "plan by plan_bulk(content, people)."
-            )
 
 
 def _left_out(
