@@ -266,6 +266,23 @@ def test_only_the_recipients_that_were_put_off_get_another_try() -> None:
     assert (receipt.email, receipt.attempts) == (email, 2)
 
 
+@pytest.mark.parametrize(("fate", "queue_id"), [(Status.ACCEPTED, "Q2"), (Status.REFUSED, "Q1")])
+def test_the_server_s_own_name_for_the_message_is_that_of_the_last_try_that_it_took(
+    fate: Status, queue_id: str
+) -> None:
+    """A try that nobody accepts ends without a reply to the message, and takes the earlier one not away."""
+
+    class TellsWhatItTook(Server):
+        def _receipt(self, email: Email) -> Receipt:
+            receipt = super()._receipt(email)
+            return receipt if receipt.accepted else attrs.evolve(receipt, reply=None)
+
+    inner = TellsWhatItTook({"lee@example.com": [Status.DEFERRED, fate]})
+    email = an_email("ann@example.com", cc=["lee@example.com"])
+    (receipt,) = Retrying(inner, delays=[60], clock=FakeClock()).deliver([email])
+    assert receipt.queue_id == queue_id
+
+
 @pytest.mark.parametrize("ahead", [0, 1, 3])
 def test_receipts_stay_in_order_and_what_is_on_its_way_is_finished_first(ahead: int) -> None:
     """The transport is never asked for a second run in the middle of one."""
