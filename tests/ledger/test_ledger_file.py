@@ -28,6 +28,15 @@ def test_another_programs_database_is_left_alone(path: Path) -> None:
         SqliteLedger(path)
 
 
+def test_the_file_says_whose_it_is_and_which_version_wrote_it(path: Path) -> None:
+    """What later versions, and other programs, know it by."""
+    SqliteLedger(path).close()
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"vtml"),)
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    database.close()
+
+
 def test_a_later_versions_file_is_left_alone(path: Path) -> None:
     """What cannot be understood is not written to."""
     SqliteLedger(path).close()
@@ -193,6 +202,18 @@ def test_a_full_disk_stops_the_run_and_says_so(path: Path, postbox: Make, email:
         assert ledger.counts() == {LedgerState.ACCEPTED: 3000}
     assert len(receipts) == 3000 - sent
     assert len(set(box.sent)) == len(box.sent) == 3000
+
+
+def test_once_there_is_room_again_the_same_ledger_goes_on(path: Path) -> None:
+    """Nothing of what failed stands, and nobody else is kept out."""
+    with SqliteLedger(path) as ledger, SqliteLedger(path) as other:
+        ledger._store._db.execute("PRAGMA query_only=1")
+        with pytest.raises(LedgerError, match="cannot be written"):
+            ledger.attempting(["a", "b"])
+        ledger._store._db.execute("PRAGMA query_only=0")
+        assert ledger.state("a") is None
+        assert ledger.attempting(["a"]) == {"a"}
+        assert other.attempting(["a", "b"]) == {"b"}
 
 
 def test_answers_that_cannot_be_written_at_the_end_are_found_by_the_next_run(

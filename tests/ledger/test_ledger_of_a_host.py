@@ -152,6 +152,29 @@ def test_a_stop_lets_go_of_what_was_put_down_and_not_handed_over(
     assert box.sent + later.sent == [(f"p{n}@example.com",) for n in range(9)]
 
 
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_an_interrupt_while_an_answer_is_written_down_does_not_lose_it(
+    postbox: Make, email: Make, ahead: int
+) -> None:
+    """A commit takes longer than anything else here; the answer is in the report all the same."""
+
+    class Slow(Table):
+        def settle(self, receipt: Receipt, /) -> None:
+            if receipt.email.key == "p2@example.com":
+                raise KeyboardInterrupt
+            super().settle(receipt)
+
+    table, box = Slow(), postbox(ahead=ahead)
+    delivery = Delivery(box, [email(f"p{n}@example.com") for n in range(9)], ledger=table)
+    steps: list[Receipt | AlreadySent] = []
+    with pytest.raises(KeyboardInterrupt):
+        steps.extend(delivery.steps())
+    answers = [step for step in (*steps, *delivery.unfinished) if isinstance(step, Receipt)]
+    assert [answer.email.key for answer in answers] == [f"p{n}@example.com" for n in range(3 + ahead)]
+    assert [bool(answer.accepted) for answer in answers] == [True] * 3 + [False] * ahead
+    assert table.rows["p2@example.com"] is LedgerState.ATTEMPTING, "in doubt for the next run, and not sent"
+
+
 def test_a_broken_transport_leaves_a_doubt_in_it_too(email: Make) -> None:
     """Once handed over, it may have left."""
 
