@@ -208,9 +208,12 @@ def test_a_doubt_ends_in_one_of_three_ways(path: Path, state: LedgerState) -> No
 
 
 def test_what_is_not_in_doubt_cannot_be_resolved(path: Path) -> None:
-    """A mistyped key is noticed."""
-    with SqliteLedger(path) as ledger, pytest.raises(LedgerError, match="'b' is not in doubt"):
-        ledger.resolve("b", LedgerState.ACCEPTED)
+    """A mistyped key is noticed, and nothing is held up by it."""
+    with SqliteLedger(path) as ledger, SqliteLedger(path) as other:
+        with pytest.raises(LedgerError, match="'b' is not in doubt"):
+            ledger.resolve("b", LedgerState.ACCEPTED)
+        assert ledger.attempting(["a"]) == {"a"}
+        assert other.attempting(["a", "b"]) == {"b"}
 
 
 def test_counts_say_how_many_are_in_each_state(path: Path, postbox: Make, email: Make) -> None:
