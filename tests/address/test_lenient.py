@@ -121,6 +121,10 @@ REFUSED = [
     ("''", Code.NO_ADDRESS),
     (r"A\B <anna@example.com>", Code.NAME_CHARACTER),
     ('"a <<b" <anna@example.com>>', Code.TEXT_AFTER_ADDRESS),
+    ("<<anna@example.com>x", Code.UNCLOSED_ANGLE),
+    ("mailto:anna@example.com>", Code.MAILTO_QUERY),
+    ("<mailto:anna@example.com", Code.UNCLOSED_ANGLE),
+    ("'o'brien@example.com'", Code.DOMAIN),
     ("Anna <mailto:anna@exa..mple.com>", Code.DOMAIN),
     ("user@good.example(x)evil.example", Code.TEXT_AFTER_COMMENT),
 ]
@@ -137,10 +141,11 @@ def test_what_could_change_who_gets_the_mail_stays_an_error(text: str, code: Cod
 
 
 @pytest.mark.parametrize(
-    "text", ['<"<mailto:a?b>"@example.com>', '<"a<<b>>"@example.com>', '"a@b."@example.com']
+    "text",
+    ['<"<mailto:a?b>"@example.com>', '<"a<<b>>"@example.com>', '"a@b."@example.com', "é?b@example.com"],
 )
-def test_what_stands_in_quotes_is_never_repaired(text: str) -> None:
-    """Neither a link, nor doubled brackets, nor a final dot."""
+def test_what_needs_no_repair_gets_none(text: str) -> None:
+    """In quotes a link, doubled brackets and a final dot are text; "?" may be part of an address."""
     assert parse_mailbox(text, lenient=True) == parse_mailbox(text)
 
 
@@ -198,6 +203,9 @@ LISTS = [
     ('\u00a0"a@example.com"\u00a0,"b@example.com"', ",", ["a@example.com", "b@example.com"]),
     ('"a@example.com" \r\n"b@example.com"', ";", ["a@example.com", "b@example.com"]),
     ('"x@y" <a\uff0cb@example.com>', ";", ['"x@y" <a\uff0cb@example.com>']),
+    ("“a@example.com”, “b@example.com”", ",", ["a@example.com", "b@example.com"]),
+    ('Doe "x@y", Jane <a@example.com>', ",", ['"Doe x@y, Jane" <a@example.com>']),
+    ('"Doe", Jane <a@example.com>', ",", ['"Doe, Jane" <a@example.com>']),
     ("“Doe; Jane” <a@example.com>; b@example.com", ";", ['"Doe; Jane" <a@example.com>', "b@example.com"]),
     ("a@example.com (x, y), b@example.com", ",", ['"x, y" <a@example.com>', "b@example.com"]),
     ("a@[192.0.2.1], b@example.com", ",", ["a@[192.0.2.1]", "b@example.com"]),

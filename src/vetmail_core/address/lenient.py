@@ -133,7 +133,7 @@ def _span(characters: list[str]) -> tuple[int, int]:
 def _unwrap(characters: list[str]) -> None:
     """Take quotation marks off an entry that stands in them whole."""
     start, end = _span(characters)
-    if end - start > 2 and characters[end - 1] in _WHOLE.get(characters[start], ""):  # noqa: PLR2004 - two marks and something
+    if start < end and characters[end - 1] in _WHOLE.get(characters[start], ""):
         inside = characters[start + 1 : end - 1]
         if "@" in inside and characters[start] not in inside and characters[end - 1] not in inside:
             characters[start] = characters[end - 1] = " "
