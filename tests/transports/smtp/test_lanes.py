@@ -63,7 +63,8 @@ def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]
         body = octets[octets.find(b"Subject") :] if b"Subject" in octets else b""
         size = b"(%d octets)\r\n" % len(body) if body and mode is not CHUNKING else b""
         assert shown == octets.removesuffix(body) + size
-        assert lane.writing is (Phase.BODY if b"Subject" in octets else Phase.MAIL)
+        assert lane.writing is (Phase.BODY if body else Phase.MAIL)
+        assert lane.in_doubt is bool(body)
         verbs = [line.split(b" ")[0] for line in octets.split(b"\r\n") if line.isupper() or b" " in line]
         found.append(b" ".join(b"body" if verb == b"Subject:" else verb for verb in verbs if verb != b"."))
         assert (b"\r\n..dot" in octets, b"\r\n.dot" in octets) == (
@@ -76,6 +77,44 @@ def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]
         lane.receive(answers)
     assert found == said
     assert came_to(transaction) == "accepted@DOT accepted@DOT"
+    assert not lane.in_doubt
+
+
+@pytest.mark.parametrize("mode", [OFF, ENVELOPE, AUTO, CHUNKING])
+def test_each_answer_is_waited_for_as_what_it_answers(mode: Pipelining) -> None:
+    """The phase decides about the deadline; one message after another, each said once."""
+    lane = a_lane(mode)
+    for _ in range(2):
+        lane.put(a_transaction("a@x.com b@x.com"))
+        phases: list[Phase] = []
+        everything = b""
+        while lane.flight:
+            everything += lane.take()[1]
+            while (phase := lane.awaited) is not None:
+                phases.append(phase)
+                lane.receive([b"354 go" if phase is Phase.DATA else b"250 ok"])
+        lane.done.clear()
+        assert everything.count(b"MAIL FROM") == 1
+        second = Phase.MAIL if mode is CHUNKING else Phase.DATA
+        expected = [Phase.MAIL, Phase.RCPT, Phase.RCPT, second, Phase.DOT]
+        assert sorted(phases, key=list(Phase).index) == sorted(expected, key=list(Phase).index)
+        assert phases[-1] is Phase.DOT
+
+
+@pytest.mark.parametrize("rest", [b"", b"503 no"], ids=["and a close", "and more"])
+def test_a_goodbye_in_a_window_is_told_as_the_answer_to_what_it_answers(rest: bytes) -> None:
+    """RSET and MAIL, two RCPT, and the message."""
+    phases = []
+    for number in range(5):
+        lane, transaction = a_lane(CHUNKING), a_transaction("a@x.com b@x.com")
+        lane.put(transaction)
+        sent = len(lane.take()[0])
+        answers = [*[b"250 ok"] * number, b"421 bye", *([rest] * (4 - number) if rest else [])]
+        lane.receive(answers)
+        lane.abandon(sent, CLOSED)
+        assert transaction.again is not None
+        phases.append(transaction.again.phase)
+    assert phases == [Phase.MAIL, Phase.MAIL, Phase.RCPT, Phase.RCPT, Phase.DOT]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +210,9 @@ def test_a_line_that_is_lost_leaves_doubt_only_about_what_may_have_arrived(
     lane.abandon(sent if sent_all else sent - 1, lost)
     assert list(lane.done) == [transaction]
     assert came_to(transaction) == expected
+    assert lane.room == 0
+    # A window that had left unanswered is not sent that way again.
+    assert (lane.trying is CHUNKING) is (mode is CHUNKING and "again" not in expected)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +261,7 @@ def test_behind_a_goodbye_nothing_of_a_window_was_looked_at() -> None:
     lane.abandon(sent, CLOSED)
     ends = [came_to(one) for one in window]
     assert ends == ["accepted@DOT", "again: closing", "again: bystander", "again: bystander"]
+    assert lane.trying is None
 
 
 def test_answers_that_have_drifted_are_noticed() -> None:

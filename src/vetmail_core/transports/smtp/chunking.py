@@ -87,12 +87,12 @@ class ChunkLane:
     @property
     def in_doubt(self) -> bool:
         """Whether messages have left without an answer."""
-        return bool(self.flight) and not self.over
+        return bool(self.flight)
 
     @property
     def awaited(self) -> Phase | None:
         """What the next answer belongs to; None as soon as a message is finished."""
-        if not self.flight or self.over or self.done:
+        if not self.flight or self.done:
             return None
         number = len(self._replies)
         if number and self._replies[-1].startswith(b"421"):
