@@ -150,13 +150,12 @@ def test_nobody_accepted_is_a_delivery_error() -> None:
 
 def test_a_closed_outbox_takes_nothing_and_remembers_everything() -> None:
     """Closing is closing; a line of its own closes by itself."""
-    outbox = Outbox()
-    with outbox.mailer() as mailer:
-        assert mailer.send(content(), to="sam@example.com").ok
-    with outbox.line() as line:
-        assert list(line.deliver([email()]))
-        assert "Line into <Outbox" in repr(line)
-    outbox.close()
+    with Outbox() as outbox:
+        with outbox.mailer() as mailer:
+            assert mailer.send(content(), to="sam@example.com").ok
+        with outbox.line() as line:
+            assert list(line.deliver([email()]))
+            assert "Line into <Outbox" in repr(line)
     with pytest.raises(TransportError, match="closed"):
         outbox.deliver([email()])
     assert len(outbox) == 2

@@ -116,12 +116,33 @@ def test_the_earlier_line_fires_until_it_is_used_up() -> None:
     assert repr(Faults()) == "<Faults none>"
 
 
+def test_a_script_says_what_it_does_when_nothing_is_said() -> None:
+    """The defaults: a refusal is for good, a line that dies and a throttle come once."""
+    faults = Faults().refuse("a@example.com").defer("b@example.com").drop().stall().throttle().auth_fails()
+    assert [str(fault) for fault in faults.script] == [
+        "answer 550 5.1.1 at RCPT for a@example.com",
+        "answer 450 4.2.1 at RCPT for b@example.com",
+        "drop at DOT, once",
+        "stall at DOT, once",
+        "answer 451 4.7.1 at MAIL, once",
+        "answer 535 5.7.8 at AUTH",
+    ]
+
+
+def test_a_throttle_may_come_later_and_holds_no_other_line_up() -> None:
+    """The messages before it are counted; a line behind it fires meanwhile."""
+    faults = Faults().throttle(after=2).refuse(at=Phase.MAIL, times=1)
+    asked = [faults.next_at(Phase.MAIL, ["office@example.com"]) for _ in range(4)]
+    assert [fault and str(fault.reply)[:3] for fault in asked] == ["550", None, "451", None]
+
+
 def test_an_address_stands_for_one_a_domain_or_everybody() -> None:
     """Compared as addresses are, not as text."""
-    whom = {None: 3, "@example.com": 2, "sam@example.com": 1, Mailbox("sam@example.com", "Sam"): 1}
+    whom = {None: 5, "@example.com": 2, "sam@example.com": 1, Mailbox("sam@example.com", "Sam"): 1}
     for address, count in whom.items():
         faults = Faults().refuse(address)
-        asked = ["sam@example.com", "pat@EXAMPLE.COM", "sam@example.org"]
+        asked = ["sam@example.com", "pat@EXAMPLE.COM", "sam@example.org", "xsam@example.com.au"]
+        asked += [] if address == "@example.com" else ["bigsam@example.com"]
         assert sum(faults.next_at(Phase.RCPT, [one]) is not None for one in asked) == count
         assert Faults().stall(address=address).script[0].address in {"", str(address), "sam@example.com"}
 

@@ -117,6 +117,24 @@ def test_sent_means_accepted_by_whom_it_is_about() -> None:
             outbox.assert_sent(**fields)
 
 
+def test_whoever_asks_for_a_refusal_or_for_the_only_email_has_looked() -> None:
+    """Mail that reached nobody is found by what became of it, and the answer claims it."""
+    outbox = Outbox(faults=Faults().refuse("old@example.com"))
+    list(outbox.deliver([email("old@example.com"), email("sam@example.com")]))
+    outbox.assert_sent(refused="old@example.com", times=1)
+    outbox.one(to="sam@example.com")
+    assert not outbox.unclaimed
+
+
+def test_a_leak_behind_the_sender_in_bcc_is_found() -> None:
+    """Who writes to themselves is passed over, and the others are looked for all the same."""
+    outbox = Outbox()
+    one = email(bcc="office@example.com; audit@example.org", headers={"X-Copy": "audit@example.org"})
+    list(outbox.deliver([one]))
+    with pytest.raises(AssertionError, match=r"shows audit@example\.org in its header X-Copy"):
+        outbox.assert_bcc_hidden()
+
+
 def test_who_writes_to_themselves_in_bcc_stands_in_from_by_right() -> None:
     """That is no leak."""
     outbox = Outbox()
