@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from tests.mailer.many import emails
 
@@ -21,12 +22,14 @@ from vetmail_core import (
     RecipientsError,
     SqliteLedger,
     Status,
+    TransportError,
 )
 from vetmail_core.errors import LedgerError
 from vetmail_core.mailer import Progress
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
@@ -101,6 +104,20 @@ def test_memory_does_not_grow_with_the_run(preferences: EmailPreferences, counti
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 30_000
+
+
+def test_the_wait_time_is_the_built_in_clients(
+    waiting: Callable[[int], EmailPreferences], students: list[Person], notice: Content
+) -> None:
+    """It stays in the preferences and is not kept with a mail program, not between two runs either."""
+    clock = FakeClock()
+    preferences = attrs.evolve(waiting(2000), use_built_in_client=False)
+    with Mailer(preferences, clock=clock) as mailer:
+        plan = mailer.plan_bulk(notice, students)
+        for _ in range(2):
+            with pytest.raises(TransportError, match="nothing was opened"):  # there are too many of them
+                mailer.send_bulk(plan)
+    assert clock.slept == ()
 
 
 # -- with a ledger ---------------------------------------------------------------------------------------
