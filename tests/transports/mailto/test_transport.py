@@ -215,18 +215,19 @@ def test_a_run_opens_as_many_windows_as_allowed(
     assert program.opened == [mailto_uri(email) for email in emails]
 
 
-@pytest.mark.parametrize("allowed", [1, 5])
+@pytest.mark.parametrize(("settings", "allowed"), [({"max_windows": 1}, 1), ({}, 5)])
 def test_more_windows_than_allowed_is_an_error_before_the_first_opens(
     make_email: Callable[..., Email],
     deliver: Callable[..., list[Receipt]],
     program: MailProgram,
     tmp_path: Path,
+    settings: dict[str, int],
     allowed: int,
 ) -> None:
     """And before the first draft file is written; the error says what else to do."""
     emails = [make_email(reply_to=("reply@example.com",))] * (allowed + 1)
     with pytest.raises(TransportError, match=f"More than {allowed} emails .* nothing was opened") as caught:
-        deliver(*emails, max_windows=allowed)
+        deliver(*emails, **settings)
     assert "one email with BCC" in str(caught.value)
     assert program.opened == []
     assert not (tmp_path / "drafts").exists()
