@@ -87,10 +87,11 @@ def test_a_name_that_cannot_stand_in_a_header_makes_the_mailbox_unusable(address
         ("ann@@example.com", "C1", "C1"),
         ("", "", ""),
         (None, "C1", "C1"),
+        (None, None, ""),
     ],
 )
 def test_a_person_without_a_key_takes_it_from_the_address(
-    address: Mailbox | str | None, key: str, expected: str
+    address: Mailbox | str | None, key: str | None, expected: str
 ) -> None:
     """Two spellings of one address give one key; the host's own key stands as it is."""
     assert Person(address, key=key).key == expected
@@ -125,6 +126,7 @@ def test_people_are_equal_and_hash_by_what_they_hold() -> None:
     other = Person("ann@example.com", key="C1", fields={"course": "Welding"})
     assert one == two
     assert one != other
+    assert "key='C1', name='', fields={'course': 'Barista'}, related={}" in repr(one)
     assert {one, two, other} == {one, other}
 
 
@@ -200,10 +202,12 @@ def test_related_people_are_one_or_several() -> None:
     assert Person(None, related={"guardian": iter([mum])}).related == {"guardian": (mum,)}
 
 
-@pytest.mark.parametrize("related", ["mum@example.com", ["mum@example.com"], [Mailbox("mum@example.com")]])
+@pytest.mark.parametrize(
+    "related", ["mum@example.com", ["mum@example.com"], [Mailbox("mum@example.com")], None, 5]
+)
 def test_related_people_are_persons(related: list[Person]) -> None:
     """An address has no key and no name; the error shows how to make a person of it."""
-    with pytest.raises(RecipientsError, match=r"here came (str|Mailbox)") as caught:
+    with pytest.raises(RecipientsError, match=r"here came (str|Mailbox|NoneType|int)\.") as caught:
         Person(None, related={"guardian": related})
     assert 'Person("ann@example.com", key="C1001", name="Ann Lee")' in str(caught.value)
 
@@ -267,6 +271,11 @@ def test_a_person_without_a_name_is_called_as_their_address_says() -> None:
     """The display name of the address is the best name there is."""
     fields = merge_fields(Person('"Lee, Ann" <ann@example.com>'))
     assert (fields["name"], fields["first_name"]) == ("Lee, Ann", "Ann")
+
+
+def test_a_person_is_called_as_their_record_says() -> None:
+    """What they call themselves in their address is for the header."""
+    assert merge_fields(Person('"Annie" <ann@example.com>', name="Ann Lee"))["name"] == "Ann Lee"
 
 
 def test_a_person_without_an_address_has_no_merge_fields() -> None:

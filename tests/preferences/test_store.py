@@ -326,6 +326,18 @@ def test_a_crash_at_any_step_leaves_the_old_file_or_the_new_one_whole(tmp_path: 
     assert {tuple(result["files"]) for result in results} == {(".preferences.json.lock", "preferences.json")}
 
 
+def test_loading_and_saving_leave_no_file_open(file: Path) -> None:
+    """A portal that runs for months runs out of nothing."""
+    value = save_preferences(PREFERENCES, file)
+    before = set(Path("/dev/fd").iterdir())
+    for _ in range(3):
+        value = save_preferences(value, file)
+        load_preferences(file)
+        with pytest.raises(StalePreferencesError):
+            save_preferences(PREFERENCES, file)
+    assert set(Path("/dev/fd").iterdir()) <= before
+
+
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(file: Path) -> None:
     """The reason is the system's, and the sentence says that nothing was lost."""
     value = save_preferences(PREFERENCES, file)
@@ -405,9 +417,10 @@ def test_a_writer_does_not_wait_for_ever(file: Path) -> None:
     assert not file.exists()
 
 
-def test_what_json_cannot_write_is_an_error_before_anything_is_touched(file: Path) -> None:
-    """Only what a host put among the unknown keys can be of such a kind."""
-    value = preferences_from_dict({"schema": 1, "when": datetime(2026, 1, 1, tzinfo=UTC)})
+@pytest.mark.parametrize("strange", [datetime(2026, 1, 1, tzinfo=UTC), float("nan"), [float("-inf")]])
+def test_what_json_cannot_write_is_an_error_before_anything_is_touched(file: Path, strange: object) -> None:
+    """Only what a host put among the unknown keys can be of such a kind; NaN would not be read again."""
+    value = preferences_from_dict({"schema": 1, "strange": strange})
     with pytest.raises(PreferencesError, match="JSON cannot write") as caught:
         save_preferences(value, file)
     assert caught.value.__context__ is None
