@@ -158,6 +158,7 @@ def test_what_needs_no_repair_gets_none(text: str) -> None:
         ("Anna <mailto:anna%2e%2eberg@example.com>", "mailto:anna%2e%2eberg@example.com"),
         ("\u00a0“Anna” <<anna@exa_mple.com>>", "_"),
         ("👩\u200d🏫 <anna@exa_mple.com.>", "_"),
+        ('"mailto:<anna@exa_mple.com>"', "_"),
     ],
 )
 def test_a_repair_keeps_every_place(text: str, piece: str) -> None:
@@ -235,6 +236,7 @@ BAD_LISTS = [
         [Code.MAILTO_QUERY],
         ["b@example.com"],
     ),
+    ("(x@y), a@example.com", ",", [Code.NAME_CHARACTER], []),
     ("a@example.com, Berg", ",", [Code.NO_ADDRESS], ["a@example.com"]),
     ("a@example.com,,b@example.com", ",", [Code.LOCAL_PART], ["a@example.com"]),
     (r"a\; b@example.com; c@example.com", ";", [Code.NAME_CHARACTER], ["c@example.com"]),

@@ -80,7 +80,7 @@ def lenient_entries(text: str, *, separator: str) -> Iterator[tuple[int, int]]:
             if closing is not None:
                 has_at = has_at or (character == '"' and _is_whole_entry(text, start, at, closing))
                 position = closing
-        elif (character == separator == ";") or (has_at and character in _OTHER_SEPARATORS):
+        elif has_at or character == separator == ";":
             yield from _entry(text, start, at)
             start, has_at = position, False
     yield from _entry(text, start, len(text))
