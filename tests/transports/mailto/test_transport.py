@@ -143,12 +143,16 @@ def test_sixty_blind_copies_fit_a_link(
 def test_the_limit_counts_the_link_as_it_is_encoded(
     make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
 ) -> None:
-    """At the limit it is a link, one character further a draft file; no recipient is ever cut off."""
+    """At the limit it is a link, one character further a draft file; no recipient is ever cut off.
+
+    With a limit of one, everything is a draft file.
+    """
     email = make_email(text="ü" * 20)
     length = len(mailto_uri(email))
     deliver(email, max_uri_length=length)
     deliver(email, max_uri_length=length - 1)
-    assert [uri.partition(":")[0] for uri in program.opened] == ["mailto", "file"]
+    deliver(email, max_uri_length=1)
+    assert [uri.partition(":")[0] for uri in program.opened] == ["mailto", "file", "file"]
 
 
 @pytest.mark.parametrize(
