@@ -113,6 +113,7 @@ def test_a_goodbye_in_a_window_is_told_as_the_answer_to_what_it_answers(rest: by
         lane.receive(answers)
         lane.abandon(sent, CLOSED)
         assert transaction.again is not None
+        assert transaction.again.why is Why.CLOSING
         phases.append(transaction.again.phase)
     assert phases == [Phase.MAIL, Phase.MAIL, Phase.RCPT, Phase.RCPT, Phase.DOT]
 
@@ -142,6 +143,7 @@ def test_a_goodbye_in_a_window_is_told_as_the_answer_to_what_it_answers(rest: by
         (AUTO, ["250 ok|250 ok|250 ok|354 go", "421 bye"], "again: closing"),
         (CHUNKING, ["250 ok|250 ok|421 bye|503 no|503 no"], "again: closing"),
         (CHUNKING, ["250 ok|250 ok|250 ok|250 ok|503 no"], "again: session"),
+        (CHUNKING, ["250 ok|250 ok|250 ok|250 ok|500 what|500 what"], "again: session"),
         # a server that says goodbye to one and takes the message for the other
         (CHUNKING, ["250 ok|250 ok|421 bye|250 ok|250 id"], "accepted@DOT again: a@x.com"),
         # a server that says goodbye in the same breath as the last answer
@@ -262,6 +264,47 @@ def test_behind_a_goodbye_nothing_of_a_window_was_looked_at() -> None:
     ends = [came_to(one) for one in window]
     assert ends == ["accepted@DOT", "again: closing", "again: bystander", "again: bystander"]
     assert lane.trying is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "over"),
+    [
+        ("250 ok|250 ok|250 ok|250 id", False),
+        ("250 ok|250 ok|250 ok|554 no", False),
+        ("250 ok|250 ok|250 ok|554 no|250 ok", True),
+        ("250 ok|250 ok|250 ok|250 id|421 bye", True),
+        ("250 ok|250 ok|250 ok|250 id|250 ok", True),
+        ("250 ok|250 ok|250 ok|354 more", True),
+        ("250 ok|250 ok|503 no|503 no", True),
+        ("500 what|250 ok|250 ok|250 id", True),
+        ("250 ok|250 ok|250 ok|421 bye", True),
+    ],
+)
+def test_nothing_more_goes_the_way_of_a_window_that_went_wrong(answers: str, over: object) -> None:
+    """A refusal is no trouble of the line; an answer too many or one that does not fit is."""
+    lane = a_lane(CHUNKING)
+    lane.put(a_transaction())
+    lane.take()
+    lane.receive([raw.encode() for raw in answers.split("|")])
+    assert (lane.over, lane.room) == (over, 0 if over else 8)
+
+
+def test_a_window_counts_the_octets_on_the_way_and_not_those_that_went() -> None:
+    """More than a mebibyte on the way leaves no room; what was answered takes none."""
+    lane = a_lane(CHUNKING)
+    for _ in range(3):
+        large = a_transaction()
+        large.data = b"x" * 700_000
+        lane.put(large)
+        assert lane.room == 7
+        lane.take()
+        lane.receive([b"250 ok"] * 3 + [b"250 id"])
+        lane.done.clear()
+    for room in (7, 0):
+        large = a_transaction()
+        large.data = b"x" * 700_000
+        lane.put(large)
+        assert lane.room == room
 
 
 def test_answers_that_have_drifted_are_noticed() -> None:

@@ -204,12 +204,11 @@ class Run:
         most = self._limits.recipients_per_message
         renewable = self._opener.renewable
         first = Transaction(job, mailboxes[:most], b"", renewable=renewable)
-        if len(mailboxes) > most:
-            for start in range(most, len(mailboxes), most):
-                part = mailboxes[start : start + most]
-                self._backlog.append(Transaction(job, part, b"", renewable=renewable))
-                job.pending += 1
-                job.parts += 1
+        for start in range(most, len(mailboxes), most):
+            part = mailboxes[start : start + most]
+            self._backlog.append(Transaction(job, part, b"", renewable=renewable))
+            job.pending += 1
+            job.parts += 1
         return first
 
     def _load(self, transaction: Transaction, capabilities: Capabilities) -> bool:
