@@ -264,6 +264,24 @@ def test_a_window_opens_when_its_receipt_is_asked_for(
     assert len(program.opened) == 1
 
 
+def test_whoever_asks_is_told_of_each_email_once_its_window_is_open(make_email: Callable[..., Email]) -> None:
+    """As a ledger does; not of one that could not be opened, which may be tried again."""
+    told: list[Email] = []
+
+    class Asks(list["Email"]):
+        def announce(self) -> Callable[[Email], None]:
+            return told.append
+
+    program = MailProgram(fails_at=3, error=TransportError("It crashed."))
+    emails = Asks([make_email(), make_email(), make_email()])
+    seen = [
+        (len(program.opened), len(told), receipt.ok)
+        for receipt in MailtoTransport(open_uri=program).deliver(emails)
+    ]
+    assert seen == [(1, 1, True), (2, 2, True), (2, 2, False)]
+    assert [id(email) for email in told] == [id(email) for email in emails[:2]]
+
+
 def test_every_run_sweeps_the_drafts_of_yesterday(
     make_email: Callable[..., Email],
     deliver: Callable[..., list[Receipt]],
