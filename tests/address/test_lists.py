@@ -115,7 +115,27 @@ REFUSED = [
     ("Anna\n<a@example.com>; bob@example.com", ";", [(1, Code.CONTROL_CHARACTER, "\n")], ["bob@example.com"]),
     (r"a\; bob@example.com", ";", [(1, Code.NO_ADDRESS, "a\\")], ["bob@example.com"]),
     (r"a\b; bob@example.com", ";", [(1, Code.NO_ADDRESS, r"a\b")], ["bob@example.com"]),
+    (
+        r'a\"; b"; bob@example.com',
+        ";",
+        [(1, Code.UNCLOSED_QUOTE, '"'), (2, Code.UNCLOSED_QUOTE, '"')],
+        ["bob@example.com"],
+    ),
+    ('bob@example.com; "Anna <a@example.com>', ";", [(2, Code.UNCLOSED_QUOTE, '"')], ["bob@example.com"]),
+    ("bob@example.com; Anna (x", ";", [(2, Code.UNCLOSED_COMMENT, "(")], ["bob@example.com"]),
+    (
+        "(x)) a@example.com; bob@example.com",
+        ";",
+        [(1, Code.NAME_CHARACTER, ") a@example.com")],
+        ["bob@example.com"],
+    ),
     ("Team [A] <a@example.com>; bob@example.com", ";", [(1, Code.NAME_CHARACTER, "[")], ["bob@example.com"]),
+    (
+        'Team [A] "x; y" <a@example.com>; bob@example.com',
+        ";",
+        [(1, Code.NAME_CHARACTER, "[")],
+        ["bob@example.com"],
+    ),
     ("a@example.com\uff1bb@example.com", ";", [(1, Code.OTHER_SEPARATOR, "\uff1b")], []),
     (
         f"{'a' * 65}@example.com; bob@example.com",
