@@ -575,6 +575,17 @@ def test_an_interrupt_of_the_planning_is_status_2(folder: Path, monkeypatch: pyt
     assert said == "vetmail send: interrupted before anything was sent\n"
 
 
+def test_an_interrupt_of_the_line_that_says_0_is_status_2(
+    reminder: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is planned, and nothing has begun."""
+    err = _Watched("0/10")
+    monkeypatch.setattr(sys, "stderr", err)
+    said = reminder("send")
+    assert (said.status, said.out, said.files) == (2, "", [])
+    assert err.getvalue().endswith("vetmail send: interrupted before anything was sent\n")
+
+
 class _ImpatientServer(Server):
     """Says nothing to the goodbye; whoever waits for it presses Ctrl-C once more."""
 

@@ -163,11 +163,13 @@ def test_a_closed_outbox_takes_nothing_and_remembers_everything() -> None:
 
 
 def test_every_door_leads_into_the_same_record() -> None:
-    """One email, bulk, a wrapper, a mailer of one's own."""
+    """One email, bulk, a wrapper, a mailer of one's own; with what was given, and with its answer."""
     outbox = Outbox()
-    outbox.mailer(staff=a_staff_member()).send(content("One"), to="sam@example.com")
+    one = outbox.mailer(staff=a_staff_member())
+    assert one.send(content("One"), to="sam@example.com", headers={"X-Trial": "7"}).ok
+    outbox.assert_sent(subject="One", headers={"X-Trial": "7"})
     mailer = outbox.mailer(preferences(settings=Settings(default_from=Mailbox("office@example.com"))))
-    mailer.send_bulk(mailer.plan_bulk(content("Bulk"), [a_student("Sam"), a_student("Pat")]))
+    assert mailer.send_bulk(mailer.plan_bulk(content("Bulk"), [a_student("Sam"), a_student("Pat")])).ok
     list(RedirectAll(outbox, "trial@example.com").deliver([email(subject="Wrapped")]))
     Mailer(preferences(), transport=outbox).send(content("Own"), to="sam@example.com")
     subjects = [record.email.content.subject for record in outbox.records]
