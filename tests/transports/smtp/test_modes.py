@@ -96,7 +96,7 @@ def test_auto_pulls_one_email_ahead_and_never_more(serve: Serve, connect: Connec
 def test_chunking_pulls_its_window_ahead_once_the_first_has_arrived(
     serve: Serve, connect: Connect, emails: MakeSome
 ) -> None:
-    """The first message of an unknown server goes alone."""
+    """The first message of an unknown server goes alone; a run that follows knows the server."""
     server = serve()
     pulled: list[int] = []
 
@@ -110,6 +110,8 @@ def test_chunking_pulls_its_window_ahead_once_the_first_has_arrived(
     assert seen[0] == 1
     assert max(count - number for number, count in enumerate(seen)) <= 4
     assert len(server.received) == 9
+    pulled.clear()
+    assert next(len(pulled) for _ in transport.deliver(feed())) == 4
 
 
 def test_large_messages_make_the_window_smaller(serve: Serve, connect: Connect) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.outcomes import said, statuses
+from tests.transports.smtp.scripted import Line
 
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp import Limits, Pipelining
@@ -199,18 +201,32 @@ def test_a_reply_about_us_stops_the_run(
 def test_a_stop_in_a_window_still_hears_what_is_on_the_way(
     serve: Serve, connect: Connect, emails: MakeSome
 ) -> None:
-    """Messages that have left get their own answers."""
+    """Messages that have left get their own answers, also those that come when the run has stopped."""
     server = serve().script("dot", None, "550 5.7.60 no", None)
+    stopped = threading.Event()
+
+    class Slow(Line):
+        def do_bdat(self, line: str) -> None:
+            if self.server.verbs.count("BDAT") > 2:
+                stopped.wait(20)
+            super().do_bdat(line)
+
+    server.line = Slow
     transport = connect(server, pipelining=CHUNKING, limits=Limits(chunking_window=3))
-    receipts = list(transport.deliver(emails(8)))
+    receipts = []
+    for receipt in transport.deliver(emails(8)):
+        receipts.append(receipt)
+        if receipt.refused:
+            stopped.set()
     assert statuses(receipts)[:4] == ["accepted", "refused", "accepted", "accepted"]
     assert set(statuses(receipts)[4:]) == {"not_attempted"}
     assert len(server.received) == 3
 
 
 def test_the_next_run_tries_again_after_a_stop(serve: Serve, connect: Connect, emails: MakeSome) -> None:
-    """A stop is for a run; the quota may be new tomorrow."""
+    """A stop is for a run, which leaves politely; the quota may be new tomorrow."""
     server = serve().script("MAIL", "550 5.4.5 daily quota")
     transport = connect(server)
     assert statuses(list(transport.deliver(emails(2)))) == ["refused", "not_attempted"]
+    assert server.verbs[-1] == "QUIT"
     assert statuses(list(transport.deliver(emails(2)))) == ["accepted", "accepted"]

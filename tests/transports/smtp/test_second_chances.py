@@ -37,6 +37,18 @@ def test_421_means_another_connection_and_no_blame(
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("mode", [OFF, ENVELOPE, AUTO])
+def test_421_to_the_very_first_message_is_no_word_about_mode_or_speed(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
+) -> None:
+    """The next connection goes on as this one would have."""
+    server, clock = serve().script("MAIL", "421 4.3.2 closing"), FakeClock()
+    transport = connect(server, pipelining=mode, clock=clock)
+    assert statuses(list(transport.deliver(emails(3)))) == ["accepted"] * 3
+    assert repr(transport).endswith(f"{mode.value})")
+    assert clock.slept == ()
+
+
 def test_421_for_the_third_time_defers_the_message(
     serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
 ) -> None:
@@ -132,11 +144,11 @@ def test_a_window_at_a_server_that_takes_few_messages_a_connection_gets_there(
 def test_a_goodbye_in_the_same_breath_as_the_last_answer_is_no_answer_too_many(
     serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
 ) -> None:
-    """250 and 421 together: the message was taken, and the next one gets another connection."""
-    server = serve().script("dot", *["250 2.0.0 ok\r\n421 4.4.2 that was it"] * 4)
-    receipts = list(connect(server, pipelining=mode).deliver(emails(4)))
-    assert statuses(receipts) == ["accepted"] * 4
-    assert [one.connection for one in server.received] == [1, 2, 3, 4]
+    """250 and 421 together: the message was taken, and the next one gets another connection, and so on."""
+    server = serve().script("dot", *["250 2.0.0 ok\r\n421 4.4.2 that was it"] * 18)
+    receipts = list(connect(server, pipelining=mode).deliver(emails(18)))
+    assert statuses(receipts) == ["accepted"] * 18
+    assert [one.connection for one in server.received] == list(range(1, 19))
 
 
 @pytest.mark.parametrize(("reply", "pauses"), [("421 4.3.2 bye", ()), ("421 4.7.0 too fast", (1.0,))])
