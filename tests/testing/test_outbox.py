@@ -20,6 +20,7 @@ from vetmail_core import (
     Receipt,
     RedirectAll,
     Settings,
+    SqliteLedger,
     Status,
     Transport,
     TransportError,
@@ -213,6 +214,19 @@ def test_the_wait_time_of_the_preferences_passes_on_the_clock(
     mailer = outbox.mailer(preferences(use_built_in_client=built_in, mail_server=server))
     mailer.send_bulk(mailer.plan_bulk(content(), [a_student(name) for name in ("Sam", "Pat", "Lee")]))
     assert clock.slept == slept
+
+
+def test_a_doubt_is_not_sent_again_unless_the_test_says_so() -> None:
+    """The outbox's mailer answers a later run as any mailer does."""
+    outbox = Outbox(faults=Faults().drop())
+    mailer = outbox.mailer()
+    plan = mailer.plan_bulk(content(), [a_student("Sam", key="C1")], batch="moved")
+    with SqliteLedger(":memory:") as ledger:
+        assert [mailer.send_bulk(plan, ledger=ledger).unknown for _ in range(2)] == [1, 1]
+        assert len(outbox) == 1
+        assert mailer.send_bulk(plan, ledger=ledger, retry_unknown=True).accepted == 1
+    outbox.assert_sent(to="sam@example.com", times=1)
+    outbox.assert_sent(unknown="sam@example.com", times=1)
 
 
 def test_capture_is_strict_at_its_end_and_lets_other_errors_through() -> None:
