@@ -146,6 +146,10 @@ def test_our_own_words_say_what_to_do_and_are_nobodys_reply() -> None:
     answered = Outcome(ANN, Status.REFUSED, cause=Cause.OTHER, reply=Reply(554, "", "No"))
     assert (answered.advice, answered.said) == (Cause.OTHER.advice, "554 No")
     assert Outcome(ANN, Status.ACCEPTED).said == ""
+    refused = Outcome(
+        ANN, Status.NOT_ATTEMPTED, cause=Cause.CONNECTION, reply=Reply(0, "", "Connection refused")
+    )
+    assert refused.advice == Cause.CONNECTION.advice, "where the cause says more, it is what to go by"
 
 
 def test_the_advice_of_a_doubt_is_to_end_it() -> None:
@@ -179,3 +183,12 @@ def test_an_outcome_has_one_of_the_six_statuses(status: object) -> None:
     """A text in its place would count as none of them, and its recipient would be in no count."""
     with pytest.raises(RecipientsError, match=r"is one of Status, such as Status\.ACCEPTED, and here came"):
         Outcome(ANN, status)  # type: ignore[arg-type]
+
+
+def test_what_is_said_beside_the_result_goes_by_name(email: Email) -> None:
+    """A reply in the place of a cause, or attempts in that of a reply, would pass unnoticed."""
+    with pytest.raises(TypeError, match="positional"):
+        Outcome(ANN, Status.REFUSED, Cause.OTHER)  # type: ignore[misc]
+    for wrong in (2, Reply(250)):
+        with pytest.raises(TypeError, match="positional"):
+            Receipt(email, all_of(email), wrong)  # type: ignore[misc]

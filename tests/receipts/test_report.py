@@ -317,3 +317,6 @@ def test_a_report_can_be_made_by_hand(answered: Callable[..., Receipt]) -> None:
     """A host's own tests make one without a run; any iterable will do."""
     report = Report(emails=1, refused=1, failures=iter([answered(Status.REFUSED)]))
     assert len(report.failures) == 1
+    assert Report() == Tally().report()
+    every = Report(accepted=1, refused=2, deferred=4, unknown=8, not_attempted=16, handed_over=32)
+    assert every.recipients == 63
