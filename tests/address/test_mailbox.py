@@ -101,6 +101,7 @@ def test_the_wire_gets_a_labels(address: str, ascii_domain: str, *, smtputf8: bo
         ("a@x.example\u3002", Code.DOMAIN),
         ("\u0338a@example.com", Code.LOCAL_PART),
         ("a\u037eb@example.com", Code.LOCAL_PART),
+        ("東京都港区赤坂一丁目二番三号青山通り北\u037e@example.com", Code.LOCAL_PART),
         ('"a\tb"@example.com', Code.LOCAL_PART),
         ("a b@example.com", Code.LOCAL_PART),
         ("<anna@example.com>", Code.LOCAL_PART),

@@ -348,7 +348,7 @@ def _ask_email_validator(address: str, raw: str, code: Code, where: str) -> tupl
         )
     except EmailNotValidError:
         raise _suspect(raw, code, where) from None
-    return found.domain, found.ascii_domain or found.domain
+    return found.domain, found.ascii_domain
 
 
 def _suspect(raw: str, code: Code, where: str) -> Fault:
