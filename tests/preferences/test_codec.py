@@ -248,11 +248,11 @@ def test_a_value_of_another_kind_is_refused_with_its_path(
 def test_all_problems_of_a_document_come_at_once() -> None:
     """Each once, in the order of the screen, in one error whose text holds them all."""
     data = {
-        "schema": "1",
+        "schema": 0,
         "use_built_in_client": "on",
         "mail_server": {"host": 5, "port": True, "tls": "ssl", "password": "hunter2"},
         "settings": {"default_from": "nobody", "staff_display_name": "custom", "custom_display_name": 7},
-        "contexts": {"client": {"guardian": "copy"}, "x": 5},
+        "contexts": {"x": 5, "client": {"guardian": "copy", "mentor": "all"}, "y": 5},
     }
     with pytest.raises(PreferencesError, match="settings cannot stand") as caught:
         preferences_from_dict(data)
@@ -267,7 +267,9 @@ def test_all_problems_of_a_document_come_at_once() -> None:
         "settings.default_from",
         "settings.custom_display_name",
         "contexts.client.guardian",
+        "contexts.client.mentor",
         "contexts.x",
+        "contexts.y",
     ]
     assert all(setting in str(caught.value) for setting in settings)
 

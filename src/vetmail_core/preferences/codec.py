@@ -105,7 +105,7 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
         return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
     schema = data.get("schema")
     problems = list(_wrong_schema(schema))
-    if problems and isinstance(schema, int) and schema > SCHEMA:
+    if isinstance(schema, int) and schema > SCHEMA:
         # Nothing else is looked at: in a newer shape the same names may mean something else.
         return None, tuple(problems)
     values: dict[str, object] = {}
