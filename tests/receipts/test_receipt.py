@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import attrs
 import pytest
 
 from vetmail_core import AddressError, Cause, Email, Mailbox, Outcome, Receipt, RecipientsError, Reply, Status
 from vetmail_core.receipts import only_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANN, LEE, KIM = Mailbox("ann@example.com"), Mailbox("lee@example.com"), Mailbox("kim@example.com")
 
@@ -187,8 +192,9 @@ def test_an_outcome_has_one_of_the_six_statuses(status: object) -> None:
 
 def test_what_is_said_beside_the_result_goes_by_name(email: Email) -> None:
     """A reply in the place of a cause, or attempts in that of a reply, would pass unnoticed."""
+    outcome, receipt = cast("Callable[..., object]", Outcome), cast("Callable[..., object]", Receipt)
     with pytest.raises(TypeError, match="positional"):
-        Outcome(ANN, Status.REFUSED, Cause.OTHER)  # type: ignore[misc]
+        outcome(ANN, Status.REFUSED, Cause.OTHER)
     for wrong in (2, Reply(250)):
         with pytest.raises(TypeError, match="positional"):
-            Receipt(email, all_of(email), wrong)  # type: ignore[misc]
+            receipt(email, all_of(email), wrong)
