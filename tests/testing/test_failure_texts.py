@@ -64,6 +64,9 @@ def _it_was_excluded() -> None:
     outbox.heard(
         [
             Exclusion(lee, ExclusionReason.MARKETING_OPT_OUT, "Lee is excluded from marketing e-mail."),
+            Exclusion(
+                a_student("Leo", Mailbox("lee@EXAMPLE.com")), ExclusionReason.INACTIVE, "Leo is archived."
+            ),
             Exclusion(a_student("Kim", "kim@"), ExclusionReason.BAD_ADDRESS, "No address."),
             Exclusion(a_student("Kim", Mailbox("kim@example.com")), ExclusionReason.INACTIVE, "Archived."),
         ]
