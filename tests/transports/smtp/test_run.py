@@ -137,6 +137,20 @@ def test_walking_away_sends_nothing_more(
     assert len(server.received) == count + 2
 
 
+def test_walking_away_from_a_server_that_waits_for_a_body_leaves_the_line(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Nobody was to receive it, and it asked for the message all the same: the next run would be its text."""
+    server = serve(eager=True).script("RCPT", "550 5.1.1 no")
+    transport = connect(server)
+    run = transport.deliver(emails(2))
+    assert statuses([next(run)]) == ["refused"]
+    assert isinstance(run, Generator)
+    run.close()
+    assert statuses(transport.deliver(emails(1))) == ["accepted"]
+    assert (server.connections, len(server.received)) == (2, 1)
+
+
 def test_walking_away_from_a_silent_server_takes_a_moment_only(
     serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
 ) -> None:
