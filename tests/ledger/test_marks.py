@@ -153,6 +153,36 @@ def test_no_room_leaves_no_file_behind(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_the_marks_of_those_that_are_answered_are_used_again(path: Path, postbox: Make, email: Make) -> None:
+    """However long a run is: whoever was put down and had not begun when it died is free to go."""
+    box = postbox()
+    emails = [email(f"p{n}@example.com") for n in range(SLOTS + 300)]
+    ledger = SqliteLedger(path)
+    run = ledger.open_run()
+    for first in range(0, len(emails), 300):
+        group = emails[first : first + 300]
+        run.claim(group, retry_unknown=False)
+        if group[-1] is emails[-1]:
+            break
+        for one in group:
+            run.begin(one)
+            run.settle(box.receipt(one))
+    run._marks.close(keep=True)
+    ledger._store.close()
+    with SqliteLedger(path) as again:
+        assert again.in_doubt() == ()
+        assert again.counts() == {LedgerState.ACCEPTED: len(emails) - len(group)}
+
+
+def test_more_than_there_are_marks_for_count_as_begun(path: Path, email: Make) -> None:
+    """Put down and never handed over: of those with a mark it is known, the others are in doubt."""
+    with SqliteLedger(path) as ledger:
+        run = ledger.open_run()
+        run.claim([email(f"p{n}@example.com") for n in range(SLOTS + 4)], retry_unknown=False)
+        run.close()
+        assert ledger.counts() == {LedgerState.UNKNOWN: 4}
+
+
 def test_a_program_that_dies_while_another_runs_is_found_out_by_it(
     path: Path, postbox: Make, email: Make
 ) -> None:
