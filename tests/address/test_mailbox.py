@@ -61,6 +61,7 @@ def test_a_mailbox_survives_copying_and_pickling(mailbox: Mailbox) -> None:
         ('"an\\na"@example.com', "anna@example.com", True),
         ("jo\u0308rg@example.com", "jörg@example.com", True),
         ("a@[IPv6:2001:DB8:0::1]", "a@[ipv6:2001:db8::1]", True),
+        ("a@[IPv6:2001:db8::1]", "a@[IPv6:1001:db8::1]", False),
     ],
 )
 def test_two_spellings_of_one_address_have_one_key(one: str, other: str, *, same: bool) -> None:
@@ -101,7 +102,6 @@ def test_the_wire_gets_a_labels(address: str, ascii_domain: str, *, smtputf8: bo
         ("a@x.example\u3002", Code.DOMAIN),
         ("\u0338a@example.com", Code.LOCAL_PART),
         ("a\u037eb@example.com", Code.LOCAL_PART),
-        ("東京都港区赤坂一丁目二番三号青山通り北\u037e@example.com", Code.LOCAL_PART),
         ('"a\tb"@example.com', Code.LOCAL_PART),
         ("a b@example.com", Code.LOCAL_PART),
         ("<anna@example.com>", Code.LOCAL_PART),
