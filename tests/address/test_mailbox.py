@@ -254,6 +254,16 @@ def test_a_domain_is_measured_after_composing_it() -> None:
             ('the name holds another address, "b@example.com", than the mailbox itself',),
         ),
         (
+            "ceo@bank.example, cfo@bank.example",
+            "a@example.com",
+            ('the name holds another address, "ceo@bank.example", than the mailbox itself',),
+        ),
+        (
+            "\u0420aypal \u0410nna",
+            "a@example.com",
+            ('the name\'s word "\u0420aypal" mixes Latin and Cyrillic letters',),
+        ),
+        (
             "\u0420aypal",
             "a@example.com",
             ('the name\'s word "\u0420aypal" mixes Latin and Cyrillic letters',),
