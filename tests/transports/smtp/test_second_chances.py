@@ -314,6 +314,19 @@ def test_a_refused_rset_ends_the_session(
     assert server.connections == 2
 
 
+def test_a_message_that_was_tried_is_deferred_where_no_other_connection_comes_about(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """It was on the wire once, and says so; those behind it were not."""
+    server = serve().script("MAIL", None, act("drop")).script("connect", None, "554 5.7.1 not you")
+    receipts = list(connect(server, pipelining=ENVELOPE).deliver(emails(4)))
+    assert statuses(receipts) == ["accepted", "deferred", "not_attempted", "not_attempted"]
+    assert [receipt.attempts for receipt in receipts] == [1, 1, 0, 0]
+    for receipt in receipts[1:]:
+        assert (receipt.outcomes[0].cause, receipt.outcomes[0].phase) == (Cause.BLOCKED, Phase.GREETING)
+        assert str(receipt.reply) == "554 5.7.1 not you"
+
+
 def test_a_server_that_never_gets_anything_done_stops_the_run(
     serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
 ) -> None:
