@@ -108,9 +108,13 @@ _TABLE: Final = (
     _row(r"554 .*email address is not verified", Cause.SENDER_NOT_ALLOWED, Scope.RUN, Retry.NEVER),
     # about how much we send in a day
     _row(r"\d+ 5\.2\.2 .*mailbox.*(full|quota|exceed)", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.NEVER),
-    # of a recipient it is their mailbox that is full (RFC 3463, 3.3), unless the words are about our sending
+    # words about a recipient mean their mailbox (RFC 3463, 3.3), unless they are about our sending as well
     _row(
-        r"550 5\.2\.2 (?!.*(submission|send|daily))", Cause.MAILBOX_FULL, Scope.RECIPIENT, Retry.NEVER, _RCPT
+        r"550 5\.2\.2 (?!.*(submission|send|daily)).*(user|recipient|over quota)",
+        Cause.MAILBOX_FULL,
+        Scope.RECIPIENT,
+        Retry.NEVER,
+        _RCPT,
     ),
     _row(
         r"550 5\.1\.90 |550 5\.2\.2 |550 5\.4\.5 |\d+ 5\.7\.23[23] ",
