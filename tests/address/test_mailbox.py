@@ -309,6 +309,7 @@ HEADERS = [
     ("Zoë A. Berg", "a@example.com", "=?utf-8?b?Wm/DqyBBLiBCZXJn?= <a@example.com>"),
     ("Zoë Anna Berg", "a@example.com", "=?utf-8?q?Zo=C3=AB_Anna_Berg?= <a@example.com>"),
     ("東京", "a@example.com", "=?utf-8?b?5p2x5Lqs?= <a@example.com>"),
+    ("Öö Berge", "a@example.com", "=?utf-8?b?w5bDtiBCZXJnZQ==?= <a@example.com>"),
     ("Anna", '"a b"@example.com', 'Anna <"a b"@example.com>'),
 ]
 
@@ -391,6 +392,7 @@ FOLDED = [
     ("ä", _address(61), True, f'"ä"\r\n <{_address(61)}>'),
     ("ä", _address(46), False, f"=?utf-8?b?w6Q=?= <{_address(46)}>"),
     ("ä", _address(47), False, f"=?utf-8?b?w6Q=?=\r\n <{_address(47)}>"),
+    ("ä" * 30, A, False, f"=?utf-8?b?{'w6TDpMOk' * 6}w6Q=?=\r\n =?utf-8?b?{'w6TDpMOk' * 3}w6TDpA==?= <{A}>"),
     # the first word on the first line, the last on the last with the address
     ("x" * 68 + " y", A, False, f"{'x' * 68}\r\n y <{A}>"),
     ("x" * 67 + " y", A, False, f"{'x' * 67}\r\n y <{A}>"),
