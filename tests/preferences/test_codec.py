@@ -354,6 +354,8 @@ def test_a_hosts_own_kind_of_secret_has_no_written_form(*, include_secrets: bool
         {"environment": "hunter2\n"},
         {"environment": 5},
         {"keyring": "hunter2"},
+        {"keyring": 5},
+        {"keyring": ["service", "username"]},
         {"keyring": {"service": "vetmail"}},
         {"keyring": {"service": "vetmail", "username": "u", "password": "hunter2"}},
         {"keyring": {"service": "vetmail", "username": 5}},
