@@ -28,7 +28,7 @@ def test_findings_come_with_advice_and_warnings_alone_are_status_0(
     assert said.status == 0
     assert "settings.bulk_copies" in said.out
     assert "-> " in said.out
-    assert "0 of them errors" in said.out
+    assert said.out.endswith("\n1 finding, 0 of them errors\n")
 
 
 def test_an_error_is_status_1_and_nothing_is_connected(
@@ -55,10 +55,11 @@ def test_a_recipient_without_a_connection_is_a_mistake(vetmail: Callable[..., Sa
 
 def test_nothing_to_find_is_said(vetmail: Callable[..., Said], folder: Path) -> None:
     """Silence could also mean that nothing was checked."""
+    assert vetmail("check", *FILE).out == "no findings\n"
     (folder / "off.json").write_text('{"schema": 1}', encoding="utf-8")
     said = vetmail("check", "--preferences", "off.json", "--connect")
     assert said.status == 0
-    assert "nothing to connect to: the built-in client is off" in said.out
+    assert "\n1 finding, 0 of them errors\nnothing to connect to: the built-in client is off" in said.out
 
 
 def test_connecting_tells_what_the_server_offers_and_sends_nothing(
@@ -92,6 +93,8 @@ def test_connecting_tells_what_the_server_offers_and_sends_nothing(
         monkeypatch.setenv("VETMAIL_PASSWORD", "wrong-otter")
         wrong = vetmail("check", "--connect", *FILE)
         assert wrong.status == 1
+        assert wrong.out.startswith("no findings\nthe connection failed: 127.0.0.1 port ")
+        assert "the check stopped at AUTH" in wrong.out
         assert "otter" not in fine.out + refused.out + wrong.out + wrong.err
         assert server.emails == ()
 
@@ -127,8 +130,14 @@ def test_no_settings_to_check_is_status_2(
     assert ".json" in said.err
 
 
-def test_paths_names_the_shared_file_and_whether_it_is_there(vetmail: Callable[..., Said]) -> None:
+def test_paths_names_the_shared_file_and_whether_it_is_there(
+    vetmail: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     """So that a help desk can look at the file that counts."""
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(folder / "etc"))
+    path = default_preferences_path()
     said = vetmail("paths")
-    assert said.status == 0
-    assert f"preferences: {default_preferences_path()} (" in said.out
+    assert (said.status, said.out) == (0, f"preferences: {path} (not there)\n")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"schema": 1}', encoding="utf-8")
+    assert vetmail("paths").out == f"preferences: {path} (is there)\n"
