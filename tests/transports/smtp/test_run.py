@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 from tests.transports.smtp.outcomes import statuses
-from tests.transports.smtp.scripted import an_email, hurry
+from tests.transports.smtp.scripted import Line, an_email, hurry
 
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
@@ -151,6 +151,27 @@ def test_walking_away_from_a_server_that_waits_for_a_body_leaves_the_line(
     assert (server.connections, len(server.received)) == (2, 1)
 
 
+def test_walking_away_hears_a_slow_server_out(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+    """Its answers are waited for, and the line is good for the next run."""
+    server = serve()
+
+    class Slow(Line):
+        def do_bdat(self, line: str) -> None:
+            self.server.closing.wait(0.3)
+            super().do_bdat(line)
+
+    server.line = Slow
+    limits = Limits(chunking_window=3)
+    transport = connect(server, pipelining=CHUNKING, limits=limits, deadlines=hurry(quit=20))
+    run = transport.deliver(emails(9))
+    assert [next(run).ok for _ in range(2)] == [True] * 2
+    assert isinstance(run, Generator)
+    run.close()
+    assert len(server.received) == 4
+    assert statuses(transport.deliver(emails(1))) == ["accepted"]
+    assert server.connections == 1
+
+
 def test_walking_away_from_a_silent_server_takes_a_moment_only(
     serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
 ) -> None:
@@ -176,6 +197,8 @@ def test_a_run_inside_a_run_has_a_connection_of_its_own(
     assert [statuses(receipts) for receipts in inner] == [["accepted"]] * 3
     assert len(server.received) == 6
     assert server.connections == 2
+    transport.close()
+    assert server.verbs.count("QUIT") == 2
 
 
 def test_closing_in_the_middle_cancels_the_rest(
@@ -192,6 +215,20 @@ def test_closing_in_the_middle_cancels_the_rest(
     assert statuses(receipts) == ["accepted", "accepted", "not_attempted", "not_attempted"]
     assert receipts[3].outcomes[0].cause is Cause.CANCELLED
     assert len(server.received) == 2
+
+
+def test_walking_away_from_a_closed_transport_ends_its_line(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Nobody would come back to a line that rests there."""
+    server = serve()
+    transport = connect(server, pipelining=OFF)
+    run = transport.deliver(emails(2))
+    assert next(run).ok
+    transport.close()
+    assert isinstance(run, Generator)
+    run.close()
+    assert server.verbs[-1] == "QUIT"
 
 
 def test_a_closed_transport_says_so(serve: Serve, connect: Connect, emails: MakeSome) -> None:
