@@ -27,7 +27,15 @@ from vetmail_core import (
     TlsMethod,
     TransportError,
 )
-from vetmail_core.testing import FakeClock, FaultKind, Faults, LocalSmtpServer, Outbox, TransportContract
+from vetmail_core.testing import (
+    FakeClock,
+    FaultKind,
+    Faults,
+    LocalSmtpServer,
+    Outbox,
+    TransportContract,
+    email,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -246,6 +254,46 @@ def test_a_transport_that_breaks_a_promise_fails_it(promise: str) -> None:
     """The contract is not a formality."""
     with pytest.raises(AssertionError):
         getattr(_Bad(), promise)()
+
+
+class Clumsy(HttpApiTransport):
+    """Breaks the others."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        first = next(iter(emails), None)
+        return iter([self._one(first or email())])
+
+    def close(self) -> None:
+        if self._closed:
+            raise TransportError("closed twice")
+        super().close()
+
+
+class _Worse(_WithAServer):
+    def make_transport(self, faults: Faults) -> Transport:
+        return Clumsy(ProviderStub(faults), token=self.secret)
+
+
+class _NoTransport(_WithAServer):
+    def make_transport(self, faults: Faults) -> Transport:
+        return ProviderStub(faults)  # type: ignore[return-value] # what the contract is to find
+
+
+@pytest.mark.parametrize(
+    ("contract", "promise", "error"),
+    [
+        (_NoTransport, "test_it_is_a_transport", AssertionError),
+        (_Worse, "test_no_email_gives_no_receipt", AssertionError),
+        (_Worse, "test_emails_are_pulled_as_they_are_needed", StopIteration),
+        (_Worse, "test_closing_twice_is_fine", TransportError),
+    ],
+)
+def test_a_clumsy_transport_fails_too(
+    contract: type[TransportContract], promise: str, error: type[Exception]
+) -> None:
+    """One receipt whatever was handed over, and a second close that raises."""
+    with pytest.raises(error):
+        getattr(contract(), promise)()
 
 
 _FAULTY = ("test_a_refusal_does_not_stop_the_rest", "test_a_line_lost_after_the_dot_is_in_doubt")
