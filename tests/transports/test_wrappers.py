@@ -336,6 +336,8 @@ def test_a_pause_is_a_number_of_seconds(seconds: float) -> None:
     """A mistake shows when it is made, not at the second email."""
     with pytest.raises(TransportError, match="zero or more"):
         Spacing(seconds)
+    with pytest.raises(TransportError, match=r"here came (float|str)\. Write Spaced"):
+        Spaced(Server(), seconds)  # type: ignore[arg-type]
 
 
 def test_greylisting_over_a_real_connection_ends_well() -> None:

@@ -300,10 +300,18 @@ class Spaced(_Wrapper):
     Args:
         inner: what delivers; it is handed one email at a time.
         spacing: the pause, shared or its own.
+
+    Raises:
+        TransportError: `inner` is no transport, or `spacing` is no `Spacing`.
     """
 
     def __init__(self, inner: Transport, spacing: Spacing) -> None:
         super().__init__(inner)
+        if not isinstance(spacing, Spacing):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TransportValueError(
+                "A pause is a Spacing, which several transports may share, and here came"
+                f" {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
+            )
         self._spacing = spacing
 
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
