@@ -138,3 +138,4 @@ def test_stop_before_the_first_email_opens_no_connection(path: Path, postbox: Ma
     assert box.calls == 0
     assert isinstance(receipt, Receipt)
     assert receipt.not_attempted
+    assert receipt.attempts == 0
