@@ -301,6 +301,14 @@ _ENDLESS = "test_emails_are_pulled_as_they_are_needed"
 _BCC = "test_bcc_stays_out_of_the_bytes"
 
 
+def _run(contract: type[TransportContract], promise: str) -> None:
+    """Run one promise; a skip would skip this test too, and pass for one that was looked at."""
+    try:
+        getattr(contract(), promise)()
+    except unittest.SkipTest as skipped:
+        pytest.fail(f"skipped: {skipped}")
+
+
 class _Answering(TestAThirdPartysTransport):
     answers_faults: ClassVar[bool | None] = False
     takes_any_number: ClassVar[bool | None] = False
@@ -327,9 +335,9 @@ class _Deaf(TestMailto):
 def test_a_transport_that_says_what_it_is_must_be_that(
     contract: type[TransportContract], promise: str, text: str
 ) -> None:
-    """Either way: what it says it does, and what it says it does not."""
+    """Either way: what it says it does, and what it says it does not; neither is a reason to skip."""
     with pytest.raises(AssertionError, match=text):
-        getattr(contract(), promise)()
+        _run(contract, promise)
 
 
 class _Bare(TransportContract):
@@ -362,7 +370,7 @@ def test_a_contract_that_says_nothing_of_its_transport_finds_out() -> None:
             return Outbox(faults=faults)
 
     for promise in (*_FAULTY, _ENDLESS):
-        getattr(Found(), promise)()
+        _run(Found, promise)
 
 
 def test_the_contract_asks_for_a_transport() -> None:
