@@ -259,6 +259,15 @@ def test_what_cannot_be_one_mailbox_is_refused_at_its_place(text: str, code: Cod
         (r"An\na <a@example.com>", "put the name in quotes"),
         ("x" * 39 + "[ <a@example.com>", f'write "{"x" * 39}[" <...>'),
         ("x" * 40 + "[ <a@example.com>", "put the name in quotes"),
+        ('"Anna" anna@example.com', 'put the address in angle brackets, "Anna" <anna@example.com>'),
+        (
+            "x" * 63 + " anna@example.com",
+            f"put the address in angle brackets, {'x' * 63} <anna@example.com>",
+        ),
+        (
+            "x" * 64 + " anna@example.com",
+            "put the address in angle brackets, like Anna Berg <anna@example.com>",
+        ),
         ("[x] anna@example.com", 'put the address in angle brackets, "[x]" <anna@example.com>'),
         ("anna@example.com;", "delete it"),
         ("anna@example.com,bob", 'delete it and what follows, or write "." if a dot was meant'),
