@@ -188,11 +188,11 @@ def test_walking_away_from_a_silent_server_takes_a_moment_only(
 
 
 def test_a_run_inside_a_run_has_a_connection_of_its_own(
-    serve: Serve, connect: Connect, emails: MakeSome
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining
 ) -> None:
     """A retry in the middle of a run does not disturb it."""
     server = serve()
-    transport = connect(server)
+    transport = connect(server, pipelining=mode)
     inner = [list(transport.deliver(emails(1))) for _ in transport.deliver(emails(3))]
     assert [statuses(receipts) for receipts in inner] == [["accepted"]] * 3
     assert len(server.received) == 6

@@ -91,6 +91,7 @@ def test_a_certificate_that_cannot_be_trusted_stops_the_run(
     [
         ({"offer_tls": False}, {}, Phase.STARTTLS, "does not offer STARTTLS"),
         ({}, {"STARTTLS": "454 4.7.0 not now"}, Phase.STARTTLS, "454 4.7.0"),
+        ({}, {"STARTTLS": ("drop", b"")}, Phase.STARTTLS, "closed the connection"),
         ({}, {"STARTTLS": ("raw", b"220 go\r\n250 injected\r\n")}, Phase.STARTTLS, "more behind it"),
         ({}, {"STARTTLS": ("raw", b"220 go\r\n250 inj")}, Phase.STARTTLS, "more behind it"),
         ({}, {"STARTTLS": ("raw", b"220 go\r\n")}, Phase.TLS, "TLS"),
