@@ -16,7 +16,7 @@ from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Limits, Pipelining
 
 if TYPE_CHECKING:
-    from tests.transports.smtp.scripted import Act, Connect, MakeSome, Serve
+    from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve
 
 OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
 
@@ -182,6 +182,18 @@ def test_the_line_lost_before_the_last_octet_means_send_again(
     expected = ["accepted", "accepted" if mode is not CHUNKING else "unknown", "accepted"]
     assert statuses(receipts) == expected
     assert len(server.received) == expected.count("accepted")
+
+
+def test_what_left_for_another_message_does_not_count_for_this_one(
+    serve: Serve, connect: Connect, email: Make, act: type[Act]
+) -> None:
+    """A line that rested has carried more than the message that did not leave entirely."""
+    server = serve(extensions=("PIPELINING",)).script("BODY", act("raw"), act("drop"))
+    transport = connect(server)
+    text = ("x" * 70 + "\n") * 64_000
+    receipts = [receipt for _ in range(2) for receipt in transport.deliver([email(text=text)])]
+    assert [(receipt.ok, receipt.attempts) for receipt in receipts] == [(True, 1), (True, 2)]
+    assert len(server.received) == 2
 
 
 def test_the_line_lost_after_the_last_octet_is_unknown_and_never_sent_again(

@@ -135,7 +135,7 @@ class Link:
             else:
                 break
             self._backoff.spent += _monotonic() - begun
-            self._host.trouble = fault.note or str(fault.reply or "")
+            self._host.trouble = fault.note
             if number >= fault.tries or not self._backoff.pause(number):
                 return Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
         session.opened = session.used = self._clock.monotonic()
