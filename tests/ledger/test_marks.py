@@ -46,7 +46,7 @@ def test_the_marks_of_a_dead_run_are_read(path: Path) -> None:
     assert stray_runs(path) == ()
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "another boot"])
+@pytest.mark.parametrize("damage", ["missing", "short", "another-boot", "@1000000.0"])
 def test_marks_that_cannot_be_trusted_put_everything_in_doubt(path: Path, damage: str) -> None:
     """BEGUN is the careful answer: the person is asked about, not mailed twice."""
     marks = RunMarks(path)
@@ -59,8 +59,8 @@ def test_marks_that_cannot_be_trusted_put_everything_in_doubt(path: Path, damage
         case "short":
             file.write_bytes(file.read_bytes()[:100])
         case _:
-            content = file.read_bytes()
-            file.write_bytes(b"another-boot\n" + content[13:])
+            boot = f"{damage}\n".encode()
+            file.write_bytes(boot + file.read_bytes()[len(boot) :])
     with DeadRun(path, marks.run) as found:
         assert not found.alive
         assert found.mark(0) is Mark.BEGUN

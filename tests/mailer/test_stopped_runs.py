@@ -24,6 +24,8 @@ from vetmail_core import (
 )
 from vetmail_core.ledger import LedgerState
 from vetmail_core.mailer import RunInterrupted
+from vetmail_core.mailer.walk import Walk
+from vetmail_core.receipts import Tally
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -209,6 +211,32 @@ def test_an_interrupt_while_an_email_is_made_leaves_nobody_of_a_plan_out_of_the_
     # Of people who come from an iterator, those who had been taken out of it are answered for.
     assert report.accepted + report.not_attempted == report.emails == (9 if kind == "list" else at)
     assert len(report.exclusions) == (1 if kind == "list" or at > 3 else 0)
+
+
+def test_of_an_iterator_that_outlives_an_interrupt_nothing_is_passed_over() -> None:
+    """It cannot be walked again, and goes on from where it was."""
+
+    class Outlives:
+        def __init__(self) -> None:
+            self.left = list(emails(5))
+            self.interrupted = False
+
+        def __iter__(self) -> Outlives:
+            return self
+
+        def __next__(self) -> Email:
+            if len(self.left) == 3 and not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            if not self.left:
+                raise StopIteration
+            return self.left.pop(0)
+
+    walk = Walk(Outlives(), Tally())
+    taken = [next(walk), next(walk)]
+    with pytest.raises(KeyboardInterrupt):
+        next(walk)
+    assert [email.key for email in (*taken, *walk)] == ["k0", "k1", "k2", "k3", "k4"]
 
 
 @pytest.mark.parametrize("where", ["progress", "transport"])
