@@ -14,7 +14,7 @@ from tests.transports.smtp.scripted import PATIENCE
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp import Deadlines
 from vetmail_core.transports.smtp.connection import Connection
-from vetmail_core.transports.smtp.opening import Lost
+from vetmail_core.transports.smtp.opening import Ask, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +80,34 @@ def test_only_a_no_is_an_answer_in_the_middle_of_a_body(
     assert caught.value.phase is Phase.BODY
     assert connection.left_over() == left
     assert 0 < connection.sent < len(BODY)
+
+
+@pytest.mark.parametrize("octets", [b"220 hi\r\n250 ok\r\n", b"220 hi\r\n25"])
+def test_nothing_is_asked_where_more_was_said_than_asked(
+    line: tuple[Connection, socket.socket], octets: bytes
+) -> None:
+    """The rest, even of half an answer, would be taken for the next answer."""
+    connection, server = line
+    server.sendall(octets)
+    assert connection.ask(Ask(b"", Phase.GREETING)) == b"220 hi"
+    with pytest.raises(Lost, match="more than it was asked") as caught:
+        connection.ask(Ask(b"EHLO me\r\n", Phase.GREETING))
+    assert caught.value.cause is Cause.PROTOCOL
+    assert connection.sent == 0
+
+
+def test_a_line_waits_for_no_acknowledgement_and_gives_back_what_it_took() -> None:
+    """Nagle would hold the second piece of a message back; a descriptor for each connection would run out."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        connection = Connection(sock, host="localhost", deadlines=PATIENCE, context=None)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
+        connection.close()
+        assert sock.fileno() == -1
+        assert connection._selector.get_map() is None
 
 
 def test_what_the_server_said_before_it_left_is_heard(line: tuple[Connection, socket.socket]) -> None:

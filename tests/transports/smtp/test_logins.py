@@ -15,7 +15,7 @@ from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp import Limits, SmtpTransport
 
 if TYPE_CHECKING:
-    from tests.transports.smtp.scripted import Connect, Make, MakeSome, Serve
+    from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve
 
     from vetmail_core.transports.smtp import Pipelining
 
@@ -67,6 +67,32 @@ def test_a_login_refused_in_passing_is_tried_three_times(
     receipts = list(connect(server, **ANNA).deliver(emails(2)))
     assert {receipt.outcomes[0].status.value for receipt in receipts} == {"not_attempted"}
     assert server.verbs.count("AUTH") == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "octets", "few"),
+    [
+        ("AUTH", "drop", b"", True),
+        ("connect", "raw", b"HTTP/1.1 400 Bad Request\r\n", True),
+        ("connect", "drop", b"", False),
+    ],
+)
+def test_a_line_that_dies_before_the_first_message_is_tried_as_often_as_that_can_help(
+    serve: Serve,
+    connect: Connect,
+    emails: MakeSome,
+    act: type[Act],
+    step: str,
+    kind: str,
+    octets: bytes,
+    few: object,
+) -> None:
+    """A login may be counted against us and nonsense stays nonsense; a server that hangs up may come back."""
+    server = serve(mechanisms=("PLAIN",), good=(GOOD,)).always(step, act(kind, octets))
+    receipts = list(connect(server, **ANNA).deliver(emails(2)))
+    assert {receipt.outcomes[0].status.value for receipt in receipts} == {"not_attempted"}
+    assert server.connections >= 3
+    assert (server.connections == 3) is few
 
 
 def test_no_password_is_sent_in_the_clear_beyond_this_machine(
