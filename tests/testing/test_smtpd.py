@@ -178,6 +178,7 @@ def test_smtplib_gets_the_answers_of_a_submission_server() -> None:
             assert client.getreply()[0] == 554
             assert client.rset()[0] == 250
             assert client.noop()[0] == 250
+            assert smtpd.verbs[-2:] == ("RSET", "NOOP")
             client.mail("a@example.com")
             assert client.rcpt("postmaster")[0] == 250
             client.send("BDAT 3\r\nabc")
@@ -187,6 +188,20 @@ def test_smtplib_gets_the_answers_of_a_submission_server() -> None:
             assert client.sendmail("a@example.com", ["b@example.com"], b"no header at all\r\n") == {}
         assert smtpd.wait_for(1)[0].subject == ""
         assert smtpd.emails[0].text == "no header at all\n" or smtpd.emails[0].text == ""
+
+
+def test_a_421_is_its_last_word() -> None:
+    """It closes the line behind it, as RFC 5321 has it; greeted is the client once."""
+    script = Faults().defer(code=421, enhanced="4.3.2", at=Phase.MAIL)
+    with (
+        LocalSmtpServer(faults=script) as smtpd,
+        socket.create_connection((smtpd.host, smtpd.port), timeout=60) as line,
+        line.makefile("rb") as said,
+    ):
+        assert said.readline().startswith(b"220 ")
+        line.sendall(b"HELO client.example.com\r\nMAIL FROM:<a@example.com>\r\n")
+        assert [answer[:4] for answer in said] == [b"250 ", b"421 "]
+        assert smtpd.verbs == ("HELO", "MAIL")
 
 
 def test_a_login_is_asked_for_before_mail() -> None:
