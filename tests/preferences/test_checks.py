@@ -107,6 +107,7 @@ def told(preferences: EmailPreferences, *, staff: Staff | list[Staff] | None = N
         server(host="smtp-relay.gmail.com", authentication=NONE, username="", password=None),
         server(MICROSOFT, username="DOMAIN\\office"),
         rules(client={"guardian": RecipientType.CC}),
+        server(STAFF_LOGINS, authentication=OAUTH2, password=None),
     ],
 )
 def test_sound_preferences_have_no_problems(preferences: EmailPreferences) -> None:
@@ -246,6 +247,12 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
     (
         "password never used",
         server(authentication=NONE, username=""),
+        [(HINT, "mail_server.authentication")],
+        "so it is not used",
+    ),
+    (
+        "user name never used",
+        server(authentication=NONE, password=None),
         [(HINT, "mail_server.authentication")],
         "so it is not used",
     ),
