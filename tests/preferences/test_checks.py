@@ -105,6 +105,7 @@ def told(preferences: EmailPreferences, *, staff: Staff | list[Staff] | None = N
         server(host="email-smtp.ap-southeast-2.amazonaws.com", username="AKIA"),
         server(host="smtp.sendgrid.net", username="apikey"),
         server(host="smtp-relay.gmail.com", authentication=NONE, username="", password=None),
+        server(host="smtp.mailgun.org", username="postmaster@mg.example.com"),
         server(MICROSOFT, username="DOMAIN\\office"),
         rules(client={"guardian": RecipientType.CC}),
         server(STAFF_LOGINS, authentication=OAUTH2, password=None),
@@ -173,6 +174,19 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
     (
         "mail in clear",
         server(tls=TlsMethod.NONE, authentication=NONE, username="", password=None),
+        [(HINT, "mail_server.tls")],
+        "Mail crosses the network",
+    ),
+    (
+        "mail in clear to a provider that takes it",
+        server(
+            host="smtp-relay.gmail.com",
+            port=25,
+            tls=TlsMethod.NONE,
+            authentication=NONE,
+            username="",
+            password=None,
+        ),
         [(HINT, "mail_server.tls")],
         "Mail crosses the network",
     ),
@@ -423,6 +437,8 @@ def test_a_person_is_named_or_else_their_address() -> None:
         "carl@example.com sends from carl@example.com but logs in as shared@example.com"
         in by_staff(staff_logins_at(GMAIL), CARL).message
     )
+    named = attrs.evolve(CARL, name="Carl Teacher")
+    assert "Carl Teacher sends from carl@example.com" in by_staff(staff_logins_at(GMAIL), named).message
 
 
 @pytest.mark.parametrize("port", [25, 587, 2525, 2587, 465, 2465, 8025, 26, 588])
