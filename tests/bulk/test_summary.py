@@ -170,6 +170,14 @@ def test_a_role_that_one_person_fills_is_not_empty() -> None:
     )
     assert plan.summary().empty_roles == ("dean",)
     assert "nobody gets a copy as dean" in str(plan.summary())
+    for_all = plan_bulk(
+        NOTICE,
+        people,
+        sender="office@example.com",
+        context="occurrence_class",
+        shared={"class_staff": Person(TRAINER)},
+    )
+    assert for_all.summary().empty_roles == ()
 
 
 def test_a_role_in_to_is_not_missed() -> None:
