@@ -22,6 +22,7 @@ from vetmail_core.preferences import load_preferences
 from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
 from vetmail_core.transports import MailtoTransport
+from vetmail_core.transports.base import SaysTrouble
 
 if TYPE_CHECKING:
     import argparse
@@ -95,13 +96,13 @@ def send(arguments: argparse.Namespace) -> int:
     try:
         with closing(transport):
             plan = plan_of(arguments, mailer)
-            summary = (
-                plan.summary()
-            )  # walks every person: a mistake at the last one stops before the first email
+            # Walks every person, so that a mistake at the last one stops before the first email.
+            summary = plan.summary()
             if summary.emails == 0:
                 raise nobody(summary)
             shown = _Shown(mailer, total=summary.emails, copies=copies)
-            clock.watcher = lambda seconds: shown.waits(seconds, getattr(transport, "trouble", ""))
+            if isinstance(transport, SaysTrouble):
+                clock.watcher = lambda seconds: shown.waits(seconds, transport.trouble)
             report = _run(arguments, mailer, plan, shown)
     except KeyboardInterrupt:
         # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a further

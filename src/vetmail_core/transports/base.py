@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["HangsUp", "Transport"]
+__all__ = ["HangsUp", "SaysTrouble", "Transport"]
 
 
 @runtime_checkable
@@ -46,4 +46,14 @@ class HangsUp(Protocol):
 
     def hang_up(self) -> None:
         """End the connection politely; the next run connects again."""
+        ...
+
+
+@runtime_checkable
+class SaysTrouble(Protocol):
+    """A transport that tells why it waits."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the run at hand does not get on; "" while it does."""
         ...

@@ -8,7 +8,7 @@ ledger must after a kill, is told of every one, and of none before its time.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     Leaves = Callable[[Email], None]
 
-__all__ = ["HandedOn", "announced"]
+__all__ = ["Announces", "HandedOn", "announced"]
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """A source of emails that wants to know which of them begin to leave, as that of a ledger does."""
+
+    def announce(self) -> Leaves:
+        """Take the promise; what it returns is called with each email before it leaves."""
+        ...
 
 
 def announced(emails: Iterable[Email]) -> Leaves | None:
@@ -28,8 +37,7 @@ def announced(emails: Iterable[Email]) -> Leaves | None:
     Returns:
         What to call with each of the source's own emails before it leaves; None when nobody asks.
     """
-    announce: Callable[[], Leaves] | None = getattr(emails, "announce", None)
-    return None if announce is None else announce()
+    return emails.announce() if isinstance(emails, Announces) else None
 
 
 class HandedOn:

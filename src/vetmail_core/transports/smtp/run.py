@@ -15,6 +15,7 @@ from vetmail_core.errors import TransportError
 from vetmail_core.message import Email
 from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
+from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.link import Link
 from vetmail_core.transports.smtp.opening import Lost
@@ -24,7 +25,7 @@ from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, Job, Stop, Tr
 from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from vetmail_core.clock import Clock
     from vetmail_core.transports.smtp.host import Host
@@ -57,9 +58,7 @@ class Run:
         self, emails: Iterable[Email], *, host: Host, opener: Opener, limits: Limits, clock: Clock
     ) -> None:
         self._source = iter(emails)
-        # A ledger's emails want to be told which of them begin to leave; see ledger.delivery.Feed.
-        announce: Callable[[], Callable[[Email], None]] | None = getattr(self._source, "announce", None)
-        self._leaves = None if announce is None else announce()
+        self._leaves = announced(self._source)
         self._exhausted = False
         self._error: Exception | None = None
         self._host = host
