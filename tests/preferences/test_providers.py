@@ -76,3 +76,24 @@ def test_a_rate_tells_the_wait() -> None:
     """30 a minute is one every 2,000 milliseconds; without a rate there is nothing to wait for."""
     assert PROVIDERS["microsoft365"].wait_between_emails_ms == 2_000
     assert PROVIDERS["sendgrid"].wait_between_emails_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "ports", "recipients", "megabytes"),
+    [
+        ("microsoft365", (587, 25), 500, 35),
+        ("gmail", (587, 465), 100, 25),
+        ("google_relay", (587, 465, 25), 100, 25),
+        ("amazon_ses", (587, 2587, 465, 2465, 25), 50, 40),
+        ("sendgrid", (587, 2525, 25, 465), 1_000, 30),
+        ("mailgun", (587, 2525, 25, 465), 1_000, 25),
+    ],
+)
+def test_ports_and_limits_are_those_of_the_pages(
+    key: str, ports: tuple[int, ...], recipients: int, megabytes: int
+) -> None:
+    """A figure is copied by hand from a page, so it is copied twice."""
+    provider = PROVIDERS[key]
+    assert provider.ports == ports
+    assert provider.recipients_per_message == recipients
+    assert provider.message_bytes == megabytes * 1024 * 1024
