@@ -154,6 +154,19 @@ def test_what_is_not_known_here_is_written_back_untouched(
     assert whole == before
 
 
+def test_what_is_known_is_written_from_the_value() -> None:
+    """Also where a host put a key of the same name among the unknown ones."""
+    unknown: dict[str, dict[str, object]] = {
+        "": {"schema": 9, "theme": "dark"},
+        "mail_server": {"port": 99},
+        "settings": {"x": 1},
+    }
+    written = preferences_to_dict(EmailPreferences(unknown=unknown))
+    assert (written["schema"], written["theme"]) == (SCHEMA, "dark")
+    assert group(written, "mail_server")["port"] == 25
+    assert group(written, "settings")["x"] == 1
+
+
 def test_unknown_contexts_and_roles_are_kept() -> None:
     """The list of contexts is the product's and grows."""
     contexts = {"excursion": {"driver": "bcc", "guardian": "none"}, "client": {"mentor": "cc"}}

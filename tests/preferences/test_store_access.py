@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import subprocess
@@ -153,6 +154,18 @@ def test_a_file_without_a_password_keeps_its_mode_and_owner(file: Path) -> None:
     save_preferences(with_host(value, "new.example.com"), file)
     assert mode(file) == 0o664
     assert file.stat().st_uid == owner
+
+
+def test_an_owner_that_cannot_be_kept_is_no_failed_save(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that does not know the owner, or for whoever may not give files away."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    value = save_preferences(PREFERENCES, file)
+    monkeypatch.setattr(os, "chown", refuse)
+    save_preferences(with_host(value, "new.example.com"), file)
+    assert load_preferences(file).mail_server.host == "new.example.com"
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ class Mailer:
         context: EmailContext | str | None = None,
         shared: Mapping[str, Iterable[Person] | Person] = _NOBODY,
         marketing: bool = False,
-        batch: str | int = "",
+        batch: str | int | None = "",
     ) -> BulkPlan:
         """Plan one email for each person; nothing is sent.
 

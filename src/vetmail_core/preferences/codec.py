@@ -62,17 +62,23 @@ def preferences_to_dict(preferences: EmailPreferences, *, include_secrets: bool 
             a kind that has no written form.
     """
     rules.raise_if_any(_unwritable(preferences.mail_server.password, include_secrets=include_secrets))
-    kept = {tab: copy.deepcopy(dict(keys)) for tab, keys in preferences.unknown.items()}
-    return {
+    written: dict[str, object] = {
         "schema": SCHEMA,
         "use_built_in_client": preferences.use_built_in_client,
-        "mail_server": _written(preferences.mail_server) | kept.get("mail_server", {}),
-        "settings": _written(preferences.settings) | kept.get("settings", {}),
+        "mail_server": _with_unknown(_written(preferences.mail_server), preferences, "mail_server"),
+        "settings": _with_unknown(_written(preferences.settings), preferences, "settings"),
         "contexts": {
             context: {role: kind.value for role, kind in roles.items()}
             for context, roles in preferences.contexts.items()
         },
-    } | kept.get("", {})
+    }
+    return _with_unknown(written, preferences, "")
+
+
+def _with_unknown(written: dict[str, object], preferences: EmailPreferences, tab: str) -> dict[str, object]:
+    """Add what was read and not understood; a setting that is known by now is the value's own."""
+    kept = preferences.unknown.get(tab, {})
+    return written | {key: copy.deepcopy(value) for key, value in kept.items() if key not in written}
 
 
 def preferences_from_dict(data: Mapping[str, object]) -> EmailPreferences:

@@ -213,7 +213,8 @@ def _take_over(old: Path, fresh: Path, *, keep_mode: bool) -> None:
     except FileNotFoundError:
         return
     if sys.platform != "win32":  # pragma: no branch - Windows has no such owners
-        with contextlib.suppress(PermissionError):
+        # Not every writer may give files away, and an owner from outside a container has no number inside it.
+        with contextlib.suppress(OSError):
             os.chown(fresh, known.st_uid, known.st_gid)
     if keep_mode:
         fresh.chmod(stat.S_IMODE(known.st_mode))
