@@ -149,6 +149,37 @@ def test_a_ledger_can_be_used_from_another_thread(path: Path, postbox: Make, ema
     assert found == [True]
 
 
+def test_two_programs_may_make_the_file_at_the_same_moment(path: Path) -> None:
+    """SQLite tells one of them at once that the file is busy; that one waits until it is its turn."""
+    opened: list[object] = []
+
+    def work() -> None:
+        with SqliteLedger(path) as ledger:
+            opened.append(ledger.counts())
+
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    second = threading.Thread(target=work)
+    second.start()
+    second.join(0.3)
+    assert second.is_alive()
+    other.execute("ROLLBACK")
+    other.close()
+    second.join()
+    assert opened == [{}]
+
+
+def test_a_file_that_stays_busy_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After half a minute of trying, of which this test takes the last moment only."""
+    monkeypatch.setattr("vetmail_core.ledger.store._BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerError, match=r"sent\.ledger cannot be opened: .*held it for half a minute"):
+        SqliteLedger(path)
+    other.close()
+    SqliteLedger(path).close()
+
+
 def test_two_runs_in_two_threads_share_the_people_between_them(
     path: Path, postbox: Make, email: Make
 ) -> None:

@@ -14,6 +14,7 @@ import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
+from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.standing import LedgerState, doubted, resolved
@@ -29,6 +30,7 @@ __all__ = ["Claim", "Row", "Store"]
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
 _SCHEMA: Final = 1
 _BUSY_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.005
 _PRIMARY: Final = 0xFF  # of an extended result code
 _MOST_AT_ONCE: Final = 10_000  # keys of one question; SQLite takes 32,766
 _TABLE: Final = """
@@ -122,7 +124,7 @@ class Store:
             raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
+        self._turn_to_wal()
         self._db.execute("PRAGMA synchronous=FULL")
         with self._transaction():
             (application,) = self._db.execute("PRAGMA application_id").fetchone()
@@ -142,6 +144,25 @@ class Store:
                 self._db.execute(_TABLE)
                 self._db.execute(f"PRAGMA application_id={_APPLICATION}")
                 self._db.execute(f"PRAGMA user_version={_SCHEMA}")
+
+    def _turn_to_wal(self) -> None:
+        """Turn a new file to WAL mode; nothing more to do in a later run.
+
+        Where another program turns it at the same moment, SQLite says "busy" at once and never waits: each
+        has the file open for reading, which keeps the other from writing. So the waiting is done here.
+        """
+        clock = SystemClock()
+        end = clock.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+                if not busy or clock.monotonic() > end:
+                    raise
+                clock.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     def close(self) -> None:
         """Close the connection."""
