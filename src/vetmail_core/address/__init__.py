@@ -14,6 +14,7 @@ invisible. Its law: ``parse_mailbox(str(mailbox)) == mailbox``, alone and in a l
     mistakes.py       what people write instead, and what to tell them
     faults.py         a broken rule, on its way to the error that people see
     addr_spec.py      local-part@domain, checked and brought to one written form
+    domain.py         what stands behind its @
     names.py          the display name, checked, and what looks odd about it
     mailbox.py        both together: the value
     header.py         name <address> in a message header

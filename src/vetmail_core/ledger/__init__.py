@@ -9,13 +9,14 @@ comes with the library; `deliver_once` puts either between emails and a transpor
 
 ::
 
-    standing.py  what is known of an email, recipient by recipient, and what follows
-    entries.py   one email on its way through a run: to hand over, or answered already
-    delivery.py  the loop: ask, hand over, write down
-    runs.py      what a run asks of a ledger, of one that can do less, and of none
-    sqlite.py    the ledger in a file, and its runs
-    store.py     the rows of that file
-    marks.py     how far a run got, for whoever comes after a kill
+    standing.py    what is known of an email, recipient by recipient, and what follows
+    entries.py     one email on its way through a run: to hand over, or answered already
+    delivery.py    the loop: ask, hand over, write down
+    runs.py        what a run asks of a ledger, of one that can do less, and of none
+    sqlite.py      the ledger in a file
+    sqlite_run.py  one run through it
+    store.py       the rows of that file
+    marks.py       how far a run got, for whoever comes after a kill
 """
 
 from __future__ import annotations

@@ -311,9 +311,8 @@ class Delivery:
                 "The transport answered for more emails than it was given; expected one receipt for each."
             )
         answer = entry.answer(receipt)  # before the entry goes: a wrong receipt leaves it in doubt
-        self._passed[0] = (
-            answer  # stays until it is written down: that takes time, in which an interrupt may fall
-        )
+        # It stays until it is written down: that takes time, in which an interrupt may fall.
+        self._passed[0] = answer
         self._settle(answer)
         self._passed.popleft()
         return answer

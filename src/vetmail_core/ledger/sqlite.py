@@ -17,34 +17,23 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
-from vetmail_core.ledger.runs import keyless
-from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
-from vetmail_core.ledger.store import Claim, Row, Store
+from vetmail_core.ledger.marks import RunMarks
+from vetmail_core.ledger.sqlite_run import SqliteRun
+from vetmail_core.ledger.standing import LedgerState
+from vetmail_core.ledger.store import Store
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-    from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["SqliteLedger", "SqliteRun"]
+__all__ = ["SqliteLedger"]
 
-_MARKS: Final[Mapping[LedgerState | None, Mark]] = MappingProxyType(
-    {
-        LedgerState.ACCEPTED: Mark.ACCEPTED,
-        LedgerState.HANDED_OVER: Mark.HANDED_OVER,
-        LedgerState.REFUSED: Mark.NOBODY,
-        LedgerState.DEFERRED: Mark.NOBODY,
-        None: Mark.NOBODY,
-    }
-)
 _ENDS_OF_DOUBT: Final = (LedgerState.ACCEPTED, LedgerState.DEFERRED, LedgerState.REFUSED)
 
 
@@ -193,209 +182,3 @@ class SqliteLedger:
 
     def __repr__(self) -> str:
         return f"SqliteLedger({str(self.path)!r})"
-
-
-class SqliteRun:
-    """One run through a `SqliteLedger`: what it has put down, and what it has not yet written.
-
-    Args:
-        store: the file.
-        marks: how far the run has got.
-    """
-
-    def __init__(self, store: Store, marks: RunMarks) -> None:
-        self._store = store
-        self._marks = marks
-        self._free = list(range(SLOTS))
-        self._claims: dict[str, Claim] = {}
-        self._unwritten: dict[str, tuple[LedgerState | None, str | None]] = {}
-        self.closed = False
-
-    def has_settled(self, key: str) -> bool:
-        """Whether an email was answered and that is not written yet."""
-        return key in self._unwritten
-
-    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
-        """Decide about a group of emails, and put down those to be sent.
-
-        Args:
-            emails: each with a key; some thousands at most.
-            retry_unknown: those in doubt are sent again.
-
-        Returns:
-            One standing for each email, in order.
-
-        Raises:
-            LedgerError: the file cannot be written; none of the group may be sent.
-        """
-        with self._store.lock:
-            standings, foreign = self._claim(emails, retry_unknown=retry_unknown)
-            dead = self._store.recover(frozenset(foreign.values())) if foreign else frozenset[str]()
-            again = [index for index, run in foreign.items() if run in dead]
-            if again:
-                decided, _ = self._claim([emails[index] for index in again], retry_unknown=retry_unknown)
-                for index, standing in zip(again, decided, strict=True):
-                    standings[index] = standing
-            return standings
-
-    def _claim(
-        self, emails: Sequence[Email], *, retry_unknown: bool
-    ) -> tuple[list[Standing], dict[int, str]]:
-        standings: list[Standing] = []
-        foreign: dict[int, str] = {}
-        wanted: dict[str, Row | None] = {}
-        with self._store.writing():
-            self._write()
-            rows = self._store.rows([email.key for email in emails])
-            for index, email in enumerate(emails):
-                row = rows.get(email.key)
-                if email.key in wanted:
-                    standing = Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING, at=self._store.now())
-                elif row is None:
-                    standing = NEW
-                elif row.run is not None:
-                    standing = Standing(Verdict.ELSEWHERE, state=row.state, at=row.at)
-                    foreign[index] = row.run
-                else:
-                    standing = stand(email, row.state, row.detail, row.at, retry_unknown=retry_unknown)
-                if standing.verdict is Verdict.SEND:
-                    wanted[email.key] = row
-                standings.append(standing)
-            claims = self._put_down(wanted)
-        self._written()
-        self._claims.update(claims)
-        return standings, foreign
-
-    def claim_keys(self, keys: Sequence[str]) -> frozenset[str]:
-        """Put down emails of which only the keys are known, as begun.
-
-        Raises:
-            LedgerError: the file cannot be written; none of them may be sent.
-        """
-        taken = (LedgerState.ACCEPTED, LedgerState.HANDED_OVER)
-        with self._store.lock:
-            self._store.recover_all()
-            with self._store.writing():
-                self._write()
-                rows = self._store.rows(keys)
-                wanted = {
-                    key: row
-                    for key, row in ((key, rows.get(key)) for key in keys)
-                    if row is None or (row.run is None and row.state not in taken)
-                }
-                claims = self._put_down(wanted)
-                for claim in claims.values():
-                    self._mark(claim.slot, Mark.BEGUN)
-            self._written()
-            self._claims.update(claims)
-            return frozenset(claims)
-
-    def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, Claim]:
-        if not wanted:
-            return {}
-        # A transport that takes thousands before it answers leaves no free slot; that email counts as begun.
-        slots = {key: self._free.pop() if self._free else None for key in wanted}
-        for slot in slots.values():
-            self._mark(slot, Mark.CLAIMED)
-        fresh = {key: slots[key] for key, row in wanted.items() if row is None}
-        seen = [(row, slots[key]) for key, row in wanted.items() if row is not None]
-        return self._store.put_down(self._marks.run, fresh, seen)
-
-    def _mark(self, slot: int | None, mark: Mark) -> None:
-        if slot is not None:
-            self._marks.set(slot, mark)
-
-    def begin(self, email: Email) -> None:
-        """Mark that an email may leave from now on.
-
-        Raises:
-            LedgerError: the ledger was closed in the middle of the run.
-        """
-        if self.closed:
-            raise LedgerError(
-                f"The ledger {self._store.path} was closed in the middle of a run; close it after."
-            )
-        self._mark(self._claims[email.key].slot, Mark.BEGUN)
-
-    def _marked(self, slot: int | None) -> Mark:
-        return Mark.BEGUN if slot is None else self._marks.get(slot)
-
-    def settle(self, receipt: Receipt) -> None:
-        """Take down what became of an email; written with the next group.
-
-        Raises:
-            LedgerError: the email has no key, or its recipients ended differently, which is written at once,
-                and the file cannot be written.
-        """
-        key = receipt.email.key
-        if not key:
-            raise keyless(receipt.email)
-        if self.closed:
-            raise LedgerError(
-                f"The ledger {self._store.path} was closed in the middle of a run; close it after."
-            )
-        with self._store.lock:
-            claim = self._claims.get(key)
-            before = self._store.row(key) if claim is None else claim
-            state, detail = (
-                remember(receipt) if before is None else remember(receipt, before.state, before.detail)
-            )
-            self._unwritten[key] = (state, detail)
-            if claim is None:
-                return
-            if state is LedgerState.REFUSED or (detail is None and state is not LedgerState.UNKNOWN):
-                self._mark(claim.slot, _MARKS[state])
-            else:
-                self.flush()
-
-    def flush(self) -> None:
-        """Write what is taken down.
-
-        Raises:
-            LedgerError: the file cannot be written.
-        """
-        with self._store.lock:
-            with self._store.writing():
-                self._write()
-            self._written()
-
-    def _write(self) -> None:
-        settled: list[tuple[int, LedgerState, str | None]] = []
-        for key, (state, detail) in self._unwritten.items():
-            claim = self._claims.get(key)
-            if state is None:
-                if claim is not None:
-                    self._store.end(claim, Mark.NOBODY)
-            elif claim is None:
-                self._store.settle_unclaimed(key, state, detail)
-            else:
-                settled.append((claim.row, state, detail))
-        if settled:
-            self._store.settle(settled)
-
-    def _written(self) -> None:
-        for key in self._unwritten:
-            claim = self._claims.pop(key, None)
-            if claim is not None and claim.slot is not None:
-                self._free.append(claim.slot)
-        self._unwritten.clear()
-
-    def close(self) -> None:
-        """End the run: write what is taken down, and let go of what was put down and never begun.
-
-        When that cannot be written, the marks stay where they are and the next program that opens the ledger
-        writes it.
-        """
-        with self._store.lock:
-            if self.closed:
-                return
-            self.closed = True
-            kept = False
-            try:
-                with self._store.writing():
-                    self._write()
-                    self._store.end_run(self._marks.run, self._marked)
-            except LedgerError:
-                kept = True
-            self._marks.close(keep=kept)
-            self._store.own.discard(self._marks.run)

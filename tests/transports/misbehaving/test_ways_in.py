@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from vetmail_core import Email
 
+with_login = functools.partial(
+    deliver, authentication=AuthenticationType.PASSWORD, username="me", password=PlainSecret("swordfish")
+)
 MODES = pytest.mark.parametrize("mode", list(Pipelining), ids=lambda mode: mode.value)
 
 
@@ -74,13 +78,10 @@ def test_a_refused_login_stops_the_run_at_once(mode: Pipelining, reply: str, cau
     """Nobody is attempted, everybody is answered for, and a permanent refusal is not repeated."""
     emails = [an_email(number) for number in range(4)]
     with Rogue(login=lambda _words: reply) as server:
-        trial = deliver(
+        trial = with_login(
             server,
             emails,
             mode=mode,
-            authentication=AuthenticationType.PASSWORD,
-            username="me",
-            password=PlainSecret("swordfish"),
         )
     assert complaints(trial) == []
     assert causes(trial.receipts) == {(Status.NOT_ATTEMPTED, cause, Phase.AUTH)}
@@ -95,13 +96,10 @@ def test_a_login_refused_at_a_later_connection_stops_what_is_left(mode: Pipelini
     said = iter(["235 2.7.0 ok"])
     emails = [an_email(number) for number in range(5)]
     with Rogue(login=lambda _words: next(said, "535 5.7.8 no")) as server:
-        trial = deliver(
+        trial = with_login(
             server,
             emails,
             mode=mode,
-            authentication=AuthenticationType.PASSWORD,
-            username="me",
-            password=PlainSecret("swordfish"),
             limits=Limits(messages_per_connection=2),
         )
     assert complaints(trial) == []
@@ -119,13 +117,10 @@ def test_a_certificate_that_is_not_to_be_trusted_stops_the_run(
     client: ssl.SSLContext = certificates.client
     emails = [an_email(number) for number in range(3)]
     with Rogue(tls=tls, context=context, login=lambda _words: "235 2.7.0 ok") as server:
-        trial = deliver(
+        trial = with_login(
             server,
             emails,
             client_context=client,
-            authentication=AuthenticationType.PASSWORD,
-            username="me",
-            password=PlainSecret("swordfish"),
         )
     assert complaints(trial) == []
     assert causes(trial.receipts) == {(Status.NOT_ATTEMPTED, Cause.TLS, Phase.TLS)}

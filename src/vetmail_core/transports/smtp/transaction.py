@@ -279,9 +279,8 @@ class Transaction:
         elif meant.cause is Cause.AUTHENTICATION and self.renewable:
             why, self.renewable = Why.TOKEN, False
         elif phase is Phase.MAIL and meant.cause is Cause.TOO_MANY_RECIPIENTS and not self.first:
-            why = (
-                Why.FRESH
-            )  # ends: of those sent again in their order, the first is the first of its connection
+            # This ends: of those sent again in their order, the first is the first of its connection.
+            why = Why.FRESH
         if why is None:
             return False
         self.slower = meant.retry is Retry.SLOWER
