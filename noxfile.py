@@ -88,6 +88,12 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
 
 
+@nox.session(venv_backend="none")
+def prose(session: nox.Session) -> None:
+    """Phrases that no reader should meet, in src and docs."""
+    session.run(sys.executable, "tests/docs/phrases.py")
+
+
 @nox.session
 def layers(session: nox.Session) -> None:
     """The direction of imports, as an exhaustive contract."""
