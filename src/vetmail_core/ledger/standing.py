@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEW",
+    "KnowsRecipients",
     "Ledger",
     "LedgerState",
     "Remembered",
     "Standing",
     "Verdict",
     "doubted",
+    "named_apart",
     "remember",
     "resolved",
     "stand",
@@ -59,13 +61,23 @@ class LedgerState(enum.StrEnum):
     UNKNOWN = "unknown"
     HANDED_OVER = "handed_over"
 
+    @classmethod
+    def of(cls, receipt: Receipt) -> LedgerState:
+        """The state of an email whose recipients ended so: open while one of them is.
+
+        Args:
+            receipt: what became of the email.
+        """
+        return _neediest({_kept(outcome) for outcome in receipt.outcomes})
+
 
 @runtime_checkable
 class Ledger(Protocol):
     """What remembers. Implement the three methods to keep it in your own database.
 
-    Such a ledger knows one state for an email, not for each recipient; so `settle` must not call an email
-    deferred when somebody has already accepted it.
+    `state` is one for the whole email. A ledger that also has ``known(key)``, address key -> `Status` of
+    those who need nothing more, is asked for it: of an email that Ann has and her employer has not, a later
+    run then sends to the employer alone. Without it, an open email goes to all its recipients again.
     """
 
     def state(self, key: str, /) -> LedgerState | None:
@@ -82,6 +94,15 @@ class Ledger(Protocol):
 
     def settle(self, receipt: Receipt, /) -> None:
         """Write down what became of one email."""
+        ...
+
+
+@runtime_checkable
+class KnowsRecipients(Protocol):
+    """A ledger of a host that knows more than one state for an email."""
+
+    def known(self, key: str, /) -> Mapping[str, Status]:
+        """Address key -> how it ended, for those who need nothing more."""
         ...
 
 
@@ -162,7 +183,11 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     doubt = send = False
     for mailbox in email.recipients.all:
         entry = named.get(mailbox.address_key, unnamed)
-        if entry is None or entry.status in _TO_BE_SENT or (entry.status is Status.UNKNOWN and retry_unknown):
+        if (
+            entry is None
+            or entry.outcome(mailbox).is_open
+            or (entry.status is Status.UNKNOWN and retry_unknown)
+        ):
             send = True
         else:
             known[mailbox.address_key] = entry
@@ -208,6 +233,15 @@ def remember(
     statuses = {Status(entry[0]) for entry in named.values()}
     neediest = _neediest(statuses)
     return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+
+
+def named_apart(known: Mapping[str, Status]) -> str | None:
+    """A detail for `stand` of those whose answers a host's ledger knows."""
+    return _dumped({address: [Status(status).value] for address, status in known.items()}) if known else None
+
+
+def _kept(outcome: Outcome) -> Status:
+    return Status.DEFERRED if outcome.is_open else outcome.status
 
 
 def _neediest(statuses: Collection[Status]) -> LedgerState:
@@ -264,7 +298,8 @@ def doubted(detail: str | None) -> str | None:
 
 def _write(outcome: Outcome) -> list[object]:
     if outcome.is_open:
-        # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+        # Whoever met the day's allowance, a text taken for spam or a reply that names nobody was not
+        # refused: we were.
         return [Status.DEFERRED.value]
     entry: list[object] = [outcome.status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:
@@ -286,6 +321,8 @@ def _read(detail: str) -> dict[str, Remembered]:
     entries: dict[str, tuple[str, str | None, int, str, str]] = json.loads(detail)
     for address, (status, *rest) in entries.items():
         cause = Cause(rest[0]) if rest and rest[0] is not None else None
+        if status == Status.REFUSED.value and cause is None:
+            cause = Cause.BAD_RECIPIENT  # somebody's word that it ends here (`resolve`)
         reply = Reply(*rest[1:]) if rest[1:] else None  # type: ignore[arg-type] # as _write left them
         named[address] = Remembered(Status(status), cause, reply)
     return named
