@@ -45,7 +45,7 @@ def connect(
     """
     deadline = _monotonic() + deadlines.connect
     try:
-        addresses = _addresses(server.host, server.port, deadlines.connect)
+        addresses = _addresses(server.wire_host, server.port, deadlines.connect)
     except (socket.gaierror, UnicodeError) as error:
         passing = known and getattr(error, "errno", None) == socket.EAI_AGAIN
         raise Failure(
@@ -62,7 +62,7 @@ def connect(
         except OSError as error:
             note = f"{server.host} port {server.port} did not answer ({reason(error)})"
             continue
-        connection = Connection(sock, host=server.host, deadlines=deadlines, context=context)
+        connection = Connection(sock, host=server.wire_host, deadlines=deadlines, context=context)
         if server.tls is TlsMethod.IMPLICIT:
             try:
                 connection.start_tls()

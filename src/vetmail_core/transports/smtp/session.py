@@ -240,7 +240,7 @@ class Opener:
 
     def _fetched(self) -> Credentials:
         if self._token is not None and self.renewable:
-            return Bearer(self._username, self._token(), self.server.host, self.server.port)
+            return Bearer(self._username, self._token(), self.server.wire_host, self.server.port)
         assert self._secret is not None  # noqa: S101 - checked when this was made
         return Password(self._username, self._secret.reveal())
 

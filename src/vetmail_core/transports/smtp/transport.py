@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
@@ -52,13 +53,15 @@ class SmtpTransport:
             is the computer's own certificate store, TLS 1.2 or later.
         deadlines: how long each answer may take.
         limits: how much one connection, message and run may take.
-        ehlo_name: who we are to the server, a domain name; None is the address of the socket.
+        ehlo_name: the name that this computer gives to the server, instead of the server's own setting: a
+            domain name, an address literal such as "[192.0.2.7]", or "" for the address of the connection.
         allow_cleartext_auth: log in without TLS, beyond this machine too. Whoever can listen has the
             password then.
         clock: asked for every pause and every Date.
 
     Raises:
         PreferencesError: no server, or no login where one is asked for.
+        TransportValueError: ``ehlo_name`` is not one.
         TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing or allows
             TLS before 1.2.
     """
@@ -77,7 +80,7 @@ class SmtpTransport:
         allow_cleartext_auth: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        command(f"EHLO {ehlo_name or ''}")
+        said = _checked_name(server.ehlo_name if ehlo_name is None else ehlo_name)
         if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
                 f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}."
@@ -90,7 +93,7 @@ class SmtpTransport:
             token=token,
             context=ssl_context,
             deadlines=Deadlines() if deadlines is None else deadlines,
-            ehlo_name=ehlo_name or "",
+            ehlo_name=said,
             allow_cleartext_auth=allow_cleartext_auth,
         )
         wait = server.wait_between_emails_ms / 1000
@@ -186,3 +189,19 @@ class SmtpTransport:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
         self._host.closed = True
         self.hang_up()
+
+
+def _checked_name(typed: str) -> str:
+    if not isinstance(typed, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"ehlo_name must be a str, got {type(typed).__name__}. Give the name of this computer, or None "
+            "for the setting of the mail server."
+        )
+    command(f"EHLO {typed}")
+    said = spoken_name(typed) if typed else ""
+    if said is None:
+        raise TransportValueError(
+            f"ehlo_name needs a domain name, or an address in brackets such as [192.0.2.7]; got {typed!r}. "
+            'Give the name of this computer, or "" for the address of the connection.'
+        )
+    return said
