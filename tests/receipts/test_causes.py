@@ -11,6 +11,7 @@ SETTINGS = (
     "Mail server address (SMTP)",
     "Email port",
     "SSL/TLS connection method",
+    "EHLO name",
     "Authentication type",
     "Email login username",
     "Email login password",

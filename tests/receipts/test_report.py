@@ -151,6 +151,7 @@ def test_retry_holds_whoever_was_refused_because_of_us(
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,
         Cause.TLS,
+        Cause.EHLO_NAME,
         Cause.DAILY_QUOTA,
         Cause.BLOCKED,
     }

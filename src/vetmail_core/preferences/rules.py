@@ -141,14 +141,16 @@ def host(setting: str, value: object) -> Iterator[Problem]:
     faults = () if at else tuple(one_line(setting, value))
     if faults or not isinstance(value, str):
         yield from faults
-    elif at or (_NOT_IN_A_HOST.search(name) and ascii_host(name) is None):
+        return
+    wire = ascii_host(value.rpartition("@")[2])
+    if at or (wire is None and _NOT_IN_A_HOST.search(value)):
         unsaid = ' after an "@" (what stands before it is not shown)' if at else ""
         yield error(
             setting,
             f"Expected the name of a mail server, such as smtp.example.com, found {shown(name)}{unsaid}.",
             "Write the name alone: no blanks, no http://, no login, and the port in its own setting.",
         )
-    elif name and ascii_host(name) is None:
+    elif value and wire is None:
         yield error(
             setting,
             f"Expected the name of a mail server, such as smtp.example.com; {shown(name)} cannot be one.",

@@ -65,6 +65,7 @@ class Cause(enum.Enum):
     BASIC_AUTH_RETIRED = "basic_auth_retired"
     APP_PASSWORD_NEEDED = "app_password_needed"  # noqa: S105 - the name of a cause, not a password
     TLS = "tls"
+    EHLO_NAME = "ehlo_name"
     THROTTLED = "throttled"
     DAILY_QUOTA = "daily_quota"
     BLOCKED = "blocked"
@@ -93,6 +94,7 @@ _ABOUT_US: Final = frozenset(
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,
         Cause.TLS,
+        Cause.EHLO_NAME,
         Cause.DAILY_QUOTA,
         Cause.BLOCKED,
     }
@@ -140,6 +142,11 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             'No secure connection could be made: check "SSL/TLS connection method" and "Email port" '
             "in Email preferences > Mail server (Explicit goes with port 587, Implicit with 465) and "
             'that "Mail server address (SMTP)" is the name on the server\'s certificate.'
+        ),
+        Cause.EHLO_NAME: (
+            "The mail server does not accept the name that this computer gives: enter a domain name that "
+            'leads to this computer\'s internet address as "EHLO name" (mail_server.ehlo_name) in Email '
+            "preferences > Mail server, or ask the server's administrator which name it wants."
         ),
         Cause.THROTTLED: (
             'The mail server is being sent too much at once: raise "Wait time between emails" in '

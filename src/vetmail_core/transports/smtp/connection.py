@@ -337,9 +337,13 @@ class Connection:
         if self._replies or self._parser.unfinished or self._parser.broken:
             return True
         try:
-            return self._read(Phase.MAIL) is not None
+            data = self._read(Phase.MAIL)
         except Lost:
             return True
+        # An empty line is nothing said.
+        return data is not None and bool(
+            self._parser.feed(data) or self._parser.unfinished or self._parser.broken
+        )
 
     def _wait(self, events: int, deadline: float) -> int:
         """Wait until the socket is ready; 0 when the deadline passes first."""
@@ -359,7 +363,8 @@ class Connection:
         Raises:
             Failure: the certificate is not to be trusted, or no TLS came about.
         """
-        if self._replies or self._parser.unfinished or self._parser.broken:
+        # An empty line too: here something is at stake.
+        if self._replies or self._parser.unfinished or self._parser.broken or self._parser.empty:
             raise Failure(
                 "the server's answer to STARTTLS had more behind it, which somebody between may have "
                 "put there",

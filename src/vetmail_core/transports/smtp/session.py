@@ -166,7 +166,8 @@ class Opener:
         connection = self.dial(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
-            greeting, capabilities = connection.run(start(name, self.server.tls))
+            login = self.server.authentication is not AuthenticationType.NONE
+            greeting, capabilities = connection.run(start(name, self.server.tls, login=login))
             mechanism = self._log_in(connection, capabilities)
             # What came too much would be taken for the answers to the first message.
             connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
