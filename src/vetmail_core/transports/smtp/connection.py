@@ -9,6 +9,7 @@ left, so nobody has to guess whether a message may have gone.
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import ssl
@@ -44,7 +45,11 @@ _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever cl
 
 
 class Connection:
-    """An open line to a server.
+    """An open line to a server, for the process that opened it.
+
+    A copy in a process that was forked later says and hears nothing: two processes that write to one socket
+    would mix their emails, and each would take the other's answers. The copy is closed without a word, for
+    whatever it said would reach the server as the other's.
 
     Args:
         sock: connected.
@@ -79,6 +84,7 @@ class Connection:
         self._parser = ReplyParser()
         self._replies: list[bytes] = []
         self._transcript = Transcript()
+        self._process = os.getpid()
         self._opened = self._used = _monotonic()
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = 0
@@ -200,6 +206,7 @@ class Connection:
 
     def _read(self, phase: Phase) -> bytes | None:
         """What is there now; None when nothing is."""
+        self._refuse_a_copy(phase)
         try:
             data = self._socket.recv(_READ_OCTETS)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -263,7 +270,12 @@ class Connection:
                 self._listen(phase, limit, due)
         self._used = moved
 
+    def _refuse_a_copy(self, phase: Phase) -> None:
+        if os.getpid() != self._process:
+            raise Lost("another process has opened the connection", phase=phase, closed=True)
+
     def _send(self, octets: bytes | memoryview, phase: Phase, due: Callable[[int], int]) -> int:
+        self._refuse_a_copy(phase)
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -398,6 +410,6 @@ class Connection:
             self.close()  # also when Ctrl-C ends the wait
 
     def close(self) -> None:
-        """Close without a word; a second call does nothing."""
+        """Close without a word, for TLS too; a second call does nothing."""
         self._selector.close()
         self._socket.close()
