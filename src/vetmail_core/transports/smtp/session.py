@@ -98,6 +98,7 @@ class Opener:
         self._secret = server.password if login is None else login.secret
         self._context = context
         self._renewed = False
+        self._answered = ""  # the internet address of the last session; the first to be tried for the next
         self._check()
 
     def _check(self) -> None:
@@ -176,6 +177,7 @@ class Opener:
             if isinstance(error, Lost) and self._may_wait_for_tls(error, connection):
                 error.note += "; a server that expects Implicit says nothing before TLS"
             raise
+        self._answered = connection.peer
         return Session(
             connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
         )
@@ -194,7 +196,9 @@ class Opener:
         Raises:
             Failure: nobody there.
         """
-        return connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
+        return connect(
+            self.server, deadlines=self.deadlines, context=self._tls(), known=known, first=self._answered
+        )
 
     def _tls(self) -> ssl.SSLContext | None:
         if self._context is None and self.server.tls is not TlsMethod.NONE:
