@@ -20,7 +20,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import scrubbed
 from vetmail_core.transports.smtp.ends import own_literal, peer_of, reason
-from vetmail_core.transports.smtp.handshake import failures_named, shake_hands, too_slow
+from vetmail_core.transports.smtp.handshake import broken_off, failures_named, shake_hands, too_slow
 from vetmail_core.transports.smtp.opening import Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
 from vetmail_core.transports.smtp.transcript import Transcript
@@ -86,6 +86,7 @@ class Connection:
         self._transcript = Transcript()
         self._process = os.getpid()
         self._opened = self._used = _monotonic()
+        self._unanswered = False  # TLS is on, and the server has not said a word over it
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = 0
 
@@ -135,7 +136,7 @@ class Connection:
 
         Raises:
             Lost: the line is gone, silent or full of nonsense.
-            Failure: as the flow decides, or TLS did not come about.
+            Failure: as the flow decides, TLS did not come about, or the server ended it at its first word.
         """
         answer: bytes | None = None
         try:
@@ -212,10 +213,18 @@ class Connection:
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except OSError as error:
-            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+            raise self._broken(error, phase) from error
         if not data:
+            if self._unanswered:
+                raise broken_off(None)
             raise Lost("the server closed the connection", phase=phase, closed=True)
+        self._unanswered = False
         return data
+
+    def _broken(self, error: OSError, phase: Phase) -> Failure | Lost:
+        if self._unanswered:
+            return broken_off(error)
+        return Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True)
 
     def write(
         self,
@@ -285,7 +294,7 @@ class Connection:
             with contextlib.suppress(Lost):
                 while self._listen(phase, sys.maxsize, due):
                     pass
-            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+            raise self._broken(error, phase) from error
 
     def look(self, phase: Phase, limit: int, due: Callable[[int], int]) -> None:
         """See whether the server has hung up or spoken, before something that cannot be taken back.
@@ -395,6 +404,7 @@ class Connection:
             while (events := shake_hands(sock)) != 0:
                 if not self._wait(events, deadline):
                     raise too_slow(self._deadlines.tls)
+        self._unanswered = True
         self._transcript.note(f"TLS established: {self.tls}")
 
     def quit(self) -> None:
