@@ -48,8 +48,8 @@ _ALERTS: Final = (
     (
         re.compile(r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|VERSION_TOO_LOW"),
         (
-            "the server and this computer have no version of TLS in common: TLS 1.2 or later is needed, so have "
-            "the server updated"
+            "the server and this computer have no version of TLS in common: have the server updated to TLS "
+            "1.2 or later"
         ),
     ),
     (re.compile(r"UNRECOGNIZED_NAME"), 'enter a name that the server knows as "Mail server address (SMTP)"'),
