@@ -83,6 +83,10 @@ class Connection:
         self._selector.register(sock, self._events)
         self._parser = ReplyParser()
         self._replies: list[bytes] = []
+        self._owed = 0  # answers that are still to come
+        self._blanks = 0  # empty lines that were noticed
+        self._gap = False  # an empty line has come while several answers were owed
+        self._held: list[bytes] = []  # answers behind it
         self._transcript = Transcript()
         self._process = os.getpid()
         self._opened = self._used = _monotonic()
@@ -190,11 +194,34 @@ class Connection:
         while not found:
             if self._parser.broken:
                 raise self._nonsense(phase)
-            found = self._parser.feed(self._receive(phase, deadline, seconds))
+            found = self._fed(self._receive(phase, deadline, seconds))
             if found:
                 self._transcript.theirs(found, secrets)
         self._used = _monotonic()
         return found
+
+    def _fed(self, data: bytes) -> list[bytes]:
+        """Cut octets into replies, and hold back those that may be the answers to other commands.
+
+        An empty line between replies is nothing, but it may have come in place of one; then a yes to the next
+        envelope would be taken for the yes to a message. So of several answers that are owed, those behind an
+        empty line are believed when all of them are here.
+        """
+        found = self._parser.feed(data)
+        sure: list[bytes] = []
+        if self._parser.blanks != self._blanks:
+            self._blanks = self._parser.blanks
+            if not self._gap:
+                sure, found = found[: self._parser.sound], found[self._parser.sound :]
+                self._owed -= len(sure)
+                self._gap = self._owed > 1
+        if self._gap:
+            self._held += found
+            if len(self._held) < self._owed:
+                return sure
+            found, self._held, self._gap = self._held, [], False
+        self._owed -= len(found)
+        return sure + found
 
     def _receive(self, phase: Phase, deadline: float, seconds: float) -> bytes:
         """Wait for some octets."""
@@ -203,6 +230,9 @@ class Connection:
             if data is not None:
                 return data
             if not self._wait(selectors.EVENT_READ, deadline):
+                if self._parser.empty or self._gap:
+                    note = f"the server sent an empty line, and an answer was missing after {seconds:g} s"
+                    raise Lost(note, phase=phase, cause=Cause.PROTOCOL)
                 raise Lost(f"the server did not answer within {seconds:g} s", phase=phase)
 
     def _read(self, phase: Phase) -> bytes | None:
@@ -250,6 +280,7 @@ class Connection:
         if self._parser.broken:
             raise self._nonsense(phase)
         self._transcript.ours(shown)
+        self._owed = limit - len(self._replies)
         if not isinstance(self._socket, ssl.SSLSocket):
             count = self._send(octets, phase, due)
             self.sent += count
@@ -323,7 +354,7 @@ class Connection:
         data = self._read(phase)
         if data is None:
             return False
-        found = self._parser.feed(data)
+        found = self._fed(data)
         self._replies += found
         if found:
             self._transcript.theirs(found)
@@ -355,7 +386,7 @@ class Connection:
 
     def is_stale(self) -> bool:
         """Whether the server has hung up, or said something unasked, while nothing was going on."""
-        if self._replies or self._parser.unfinished or self._parser.broken:
+        if self._replies or self._held or self._parser.unfinished or self._parser.broken:
             return True
         try:
             data = self._read(Phase.MAIL)
