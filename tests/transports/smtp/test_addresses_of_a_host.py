@@ -95,11 +95,29 @@ def test_an_address_that_refuses_is_followed_at_once(
 
 
 @linux
+def test_an_address_that_cannot_even_be_tried_is_passed_over(
+    serve: Serve, connect: Connect, emails: MakeSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses a connection to everybody at once, or has no way there."""
+    server = serve()
+    found = [place("255.255.255.255", 25), place("127.0.0.1", server.port)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert statuses(connect(server, host="mail.example.com").deliver(emails(1))) == ["accepted"]
+
+
+@linux
+@pytest.mark.parametrize("others", [True, False], ids=["one refuses", "alone"])
 def test_addresses_that_all_keep_silent_have_one_deadline(
-    serve: Serve, emails: MakeSome, monkeypatch: pytest.MonkeyPatch, dead: tuple[str, int], few: Limits
+    serve: Serve,
+    emails: MakeSome,
+    monkeypatch: pytest.MonkeyPatch,
+    dead: tuple[str, int],
+    few: Limits,
+    *,
+    others: bool,
 ) -> None:
     """The receipt says so, and nothing is left open."""
-    found = [place(*dead)] * 2
+    found = [place(*dead), place(*(refused() if others else dead))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     tab = serve().mail_server(host="mail.example.com")
     with SmtpTransport(tab, deadlines=hurry(connect=0.6), limits=few) as transport:
@@ -115,7 +133,7 @@ def test_addresses_that_all_keep_silent_have_one_deadline(
 
 def test_families_alternate_and_what_answered_goes_first() -> None:
     """RFC 8305, 4: a computer whose IPv6 leads nowhere tries IPv4 second."""
-    addresses = [
+    addresses: list[tuple[int, tuple[str | int | bytes, ...]]] = [
         (family, address)
         for family, _, _, _, address in (
             place("2001:db8::1", 25),

@@ -172,6 +172,16 @@ def test_a_clear_refusal_is_believed_at_once_and_an_unclear_one_the_second_time(
     assert all("SIZE=" in line for line in later)
 
 
+def test_a_try_without_parameters_that_is_put_off_says_nothing(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Neither a yes nor a no; they stay left out until one of the two comes."""
+    server = serve().script("RCPT", "554 5.7.1 not ever", "450 4.2.0 later")
+    receipts = list(connect(server, pipelining=Pipelining.OFF).deliver(emails(2)))
+    assert statuses(receipts) == ["deferred", "accepted"]
+    assert ["SIZE=" in line for line in server.heard if line.startswith("MAIL")] == [True, False, False]
+
+
 def test_an_explicit_word_about_a_parameter_counts_after_an_unclear_one_too(
     serve: Serve, connect: Connect, emails: MakeSome
 ) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import re
 import selectors
 import ssl
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
@@ -18,7 +17,7 @@ from vetmail_core.transports.smtp.ends import reason
 from vetmail_core.transports.smtp.opening import MANY, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
 __all__ = ["broken_off", "failures_named", "shake_hands", "too_slow"]
 
@@ -31,10 +30,10 @@ _RENEW: Final = "have the server's administrator renew it, and check the clock o
 _ISSUE_ANEW: Final = "have the server's administrator get it issued anew, in the form that is asked for today"
 # OpenSSL's numbers (X509_V_ERR_...); all others are about the form of a certificate: weak keys and digests,
 # extensions that are missing or do not fit.
-_CURES: Final[Mapping[int, str]] = MappingProxyType(
-    dict.fromkeys((62, 63, 64), _ENTER_ITS_NAME)
-    | dict.fromkeys((2, 18, 19, 20, 21, 27, 28), _KNOW_THE_AUTHORITY)
-    | dict.fromkeys((9, 10), _RENEW)
+_CURES: Final[tuple[tuple[frozenset[int], str], ...]] = (
+    (frozenset({62, 63, 64}), _ENTER_ITS_NAME),
+    (frozenset({2, 18, 19, 20, 21, 27, 28}), _KNOW_THE_AUTHORITY),
+    (frozenset({9, 10}), _RENEW),
 )
 # What a server says about certificates is about the client's.
 _ALERTS: Final = (
@@ -116,7 +115,7 @@ def _is_a_close(error: OSError) -> bool:
 def _named(error: OSError) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         words = error.verify_message.rstrip(".")
-        cure = _CURES.get(error.verify_code, _ISSUE_ANEW)
+        cure = next((cure for codes, cure in _CURES if error.verify_code in codes), _ISSUE_ANEW)
         return _failure(f"the server's certificate is not to be trusted: {words}; {cure}")
     if _is_a_close(error):
         return _failure("the server closed the connection during the TLS handshake", tries=MANY)
