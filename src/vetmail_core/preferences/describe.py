@@ -85,6 +85,8 @@ class SettingDescription:
         bounds: the least and the most of a number; None when it is not a number.
         default: the model's default.
         applies: in words, when it has an effect; ``EmailPreferences.applies(name)`` decides.
+        group: "advanced" for a setting that hardly anybody needs, which VETtrak's screen does not have and
+            another one may fold away; "" for all others.
     """
 
     name: str
@@ -96,6 +98,7 @@ class SettingDescription:
     bounds: tuple[int, int] | None = None
     default: object = attrs.field(hash=False, converter=_read_only, repr=_shown)
     applies: str
+    group: str = ""
 
     def __reduce__(self) -> tuple[functools.partial[SettingDescription], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
@@ -107,6 +110,7 @@ _DEFAULTS: Final = EmailPreferences()
 _BUILT_IN: Final = "The built-in VETtrak email client is on."
 _SERVER: Final = "Mail server"
 _SETTINGS: Final = "Settings"
+_ADVANCED: Final = "advanced"
 
 _DESCRIPTIONS: Final = (
     SettingDescription(
@@ -203,6 +207,17 @@ _DESCRIPTIONS: Final = (
         bounds=WAITS_MS,
         default=_DEFAULTS.mail_server.wait_between_emails_ms,
         applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.ehlo_name",
+        tab=_SERVER,
+        label="EHLO name",
+        help="The name that this computer gives to the mail server, such as mail.example.com. Leave it empty "
+        "unless the server refuses mail because of it.",
+        kind=SettingKind.TEXT,
+        default=_DEFAULTS.mail_server.ehlo_name,
+        applies=_BUILT_IN,
+        group=_ADVANCED,
     ),
     SettingDescription(
         name="settings.default_from",
