@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
-from vetmail_core.ledger.runs import keyless
-from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
+from vetmail_core.ledger.adapters import keyless
+from vetmail_core.ledger.policy import NEW, LedgerState, Standing, Verdict, remember, stand
+from vetmail_core.ledger.sqlite.marks import SLOTS, Mark, RunMarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vetmail_core.ledger.store import Claim, Row, Store
+    from vetmail_core.ledger.sqlite.store import Claim, Row, Store
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
@@ -144,8 +144,11 @@ class SqliteRun:
         if slot is not None:
             self._marks.set(slot, mark)
 
-    def begin(self, email: Email) -> None:
+    def begin(self, email: Email) -> bool:
         """Mark that an email may leave from now on.
+
+        Returns:
+            True: as long as this program lives, nobody else takes what it has put down.
 
         Raises:
             LedgerError: the ledger was closed in the middle of the run.
@@ -155,6 +158,7 @@ class SqliteRun:
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
         self._mark(self._claims[email.key].slot, Mark.BEGUN)
+        return True
 
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)

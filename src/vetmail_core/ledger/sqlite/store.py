@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
-from vetmail_core.ledger.standing import LedgerState, doubted, resolved
+from vetmail_core.ledger.policy import LedgerState, doubted, resolved
+from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ on the disk before the email can leave.
 
 The file is in WAL mode with every commit written through (``synchronous=FULL``). A run writes down a group of
 emails with one commit, and what became of the previous group goes into the same commit. The marks beside the
-file (see `vetmail_core.ledger.marks`) say how far within a group a run had got when it was killed.
+file (see `vetmail_core.ledger.sqlite.marks`) say how far within a group a run had got when it was killed.
 
 The file has to be on a disk of this machine: SQLite's WAL mode does not work on a network drive.
 """
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import RunMarks
-from vetmail_core.ledger.sqlite_run import SqliteRun
-from vetmail_core.ledger.standing import LedgerState
-from vetmail_core.ledger.store import Store
+from vetmail_core.ledger.policy import LedgerState
+from vetmail_core.ledger.sqlite.marks import RunMarks
+from vetmail_core.ledger.sqlite.run import SqliteRun
+from vetmail_core.ledger.sqlite.store import Store
 
 if TYPE_CHECKING:
     import os
