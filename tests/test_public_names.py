@@ -77,6 +77,7 @@ TEST_KIT = {
     "outbox": "Outbox capture",
     "records": "Record",
     "contract": "TransportContract",
+    "ledger_contract": "LedgerContract",
     "builders": "a_staff_member a_student an_employer content email preferences",
     "snapshots": "approve normalise render",
 }

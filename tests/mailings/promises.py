@@ -507,8 +507,10 @@ class MailingsPromises:
         assert progress.open == 16
         assert len(ledger.in_doubt()) == 1
 
-    def test_a_doubt_that_was_ended_is_in_the_report_as_it_ended(
-        self, mailings: Mailings, ledger: Any
+    def test_a_doubt_that_was_ended_is_reported_as_it_ended(
+        self,
+        mailings: Mailings,
+        ledger: Any,  # noqa: ANN401 - a ledger
     ) -> None:
         """Somebody looked into the server's log."""
         (number,) = mailings.enqueue(plan(2)).slices
