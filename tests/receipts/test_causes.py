@@ -31,6 +31,7 @@ WITHOUT_A_SETTING = {
     Cause.BLOCKED,
     Cause.TOO_LARGE,
     Cause.CANCELLED,
+    Cause.HELD_ELSEWHERE,
 }
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import ssl
 
 
+def own_source(source: v.EmailSource, email: v.Email) -> bool:
+    """What a transport asks of a source."""
+    return source.announce()(email)
+
+
 class OwnTransport:
     """A transport of a third party, by structure alone."""
 

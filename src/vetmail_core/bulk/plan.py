@@ -99,6 +99,7 @@ class BulkPlan:
         context_copies: which emails carry the shared people.
         marketing: whether those who opted out of marketing are left out.
         batch: the mailing's name, "" for none.
+        private: whether its context is private, so that it is not to be kept longer than sending takes.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -111,6 +112,7 @@ class BulkPlan:
     context_copies: BulkCopies
     marketing: bool
     batch: str
+    private: bool = False
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -279,6 +281,7 @@ def plan_bulk(
     copied = Recipients(cc=typed(cc, separator), bcc=typed(bcc, separator))
     refuse_private_copies(context, copied)
     roles = _copied_roles(context, shared, preferences)
+    known = None if context is None else find_context(context)
     return BulkPlan(
         content=content,
         people=people,
@@ -291,6 +294,7 @@ def plan_bulk(
         marketing=marketing,
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
+        private=known is not None and known.private,
     )
 
 

@@ -122,16 +122,28 @@ class Content:
         if subject.untouched and text.untouched and html.untouched:
             return self
         # The template's own text has been checked, and each value is: nothing is left to check again.
-        merged = object.__new__(Content)
+        return self._made(subject.fill(fields), text.fill(fields), html.fill(fields))
+
+    def finished(self) -> Content:
+        """Give the same content with every ``${`` in it as text, for what was merged before it came here."""
+        if self._merged:
+            return self
+        made = self._made(self.subject, self.text, self.html)
+        object.__setattr__(made, "_templates", None)  # they would write the text as merged
+        return made
+
+    def _made(self, subject: str, text: str, html: str) -> Content:
+        """Make a finished content of texts that need no second look."""
+        made = object.__new__(Content)
         put = object.__setattr__
-        put(merged, "subject", subject.fill(fields))
-        put(merged, "text", text.fill(fields))
-        put(merged, "html", html.fill(fields))
-        put(merged, "attachments", self.attachments)
-        put(merged, "_templates", templates)
-        put(merged, "_parts", None)
-        put(merged, "_merged", _FINISHED)
-        return merged
+        put(made, "subject", subject)
+        put(made, "text", text)
+        put(made, "html", html)
+        put(made, "attachments", self.attachments)
+        put(made, "_templates", self._templates)
+        put(made, "_parts", None)
+        put(made, "_merged", _FINISHED)
+        return made
 
     def mime_parts(self) -> tuple[bytes, ...]:
         """The content as a MIME entity, in pieces to be joined: its headers, an empty line, its body.

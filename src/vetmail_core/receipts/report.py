@@ -231,6 +231,11 @@ class Tally:
         if not receipt.ok:
             self._failures.add(receipt)
 
+    def count(self, status: Status, recipients: int) -> None:
+        """Count an email that reached all its recipients and of which no receipt is at hand."""
+        self._emails += 1
+        self._counts[status] += recipients
+
     def exclude(self, exclusion: Exclusion) -> None:
         """Keep somebody who was left out; of a great many sent to in an earlier run, the first."""
         if exclusion.reason is ExclusionReason.ALREADY_SENT:

@@ -12,29 +12,30 @@ import os
 import sqlite3
 import threading
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
-from vetmail_core.ledger.standing import LedgerState, doubted, resolved
+from vetmail_core.ledger.policy import LedgerState, doubted, resolved
+from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
+from vetmail_core.ledger.tables import table_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from vetmail_core.clock import Clock
+    from vetmail_core.ledger.tables import Statements
 
-__all__ = ["Claim", "Row", "Store"]
+__all__ = ["Claim", "Row", "Settled", "Store"]
 
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
-_SCHEMA: Final = 1
 _BUSY_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.005
+_UNTOLD: Final = (None, None)
 _PRIMARY: Final = 0xFF  # of an extended result code
 _MOST_AT_ONCE: Final = 10_000  # keys of one question; SQLite takes 32,766
-_TABLE: Final = """
+_EMAILS: Final = """
 CREATE TABLE emails (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
@@ -46,6 +47,24 @@ CREATE TABLE emails (
     prior TEXT
 )
 """
+# Each step takes a file from one schema to the next; a new file goes through all of them. What is known of an
+# email beside its state is kept once: its Message-ID, the server's name for it, and its recipients' address
+# keys in order, one a line.
+_STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (_EMAILS,),
+    (
+        "ALTER TABLE emails ADD COLUMN message_id TEXT",
+        "ALTER TABLE emails ADD COLUMN queue_id TEXT",
+        "ALTER TABLE emails ADD COLUMN recipients TEXT",
+    ),
+    tuple(
+        statement.replace("@", "")
+        for statement in table_statements(
+            prefix="", identity="INTEGER PRIMARY KEY", real="REAL", octets="BLOB"
+        )
+    ),
+)
+_SCHEMA: Final = len(_STEPS)
 _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
     {
         sqlite3.SQLITE_NOTADB: "It is a file of another kind: give the ledger a file of its own.",
@@ -60,7 +79,13 @@ _NO_ROOM: Final = (
     "Nothing is sent that cannot be written down: make room on the disk, or give this program the right to"
     " write there, then start the run again."
 )
-_SETTLE: Final = "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
+_SETTLE: Final = (
+    "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL,"
+    " queue_id=coalesce(?, queue_id) WHERE id=?"
+)
+_KNOWN: Final = (
+    "UPDATE emails SET message_id=coalesce(message_id, ?), recipients=coalesce(recipients, ?) WHERE key=?"
+)
 _BACK: Final = "UPDATE emails SET state=?, detail=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
 
 
@@ -86,11 +111,80 @@ class Claim(NamedTuple):
     detail: str | None = None
 
 
+class Settled(NamedTuple):
+    """What became of an email and is not written yet; `state` None when nothing was tried.
+
+    `identity` is there where the email was not put down with it.
+    """
+
+    state: LedgerState | None
+    detail: str | None
+    queue_id: str | None
+    identity: tuple[str, str] | None
+
+
+class _OwnersLock:
+    """A lock that only the process that made it may take.
+
+    A child of a fork has a copy of the connection, which it must not use, and maybe of a lock that a thread
+    held which the child does not have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._path = path
+        self._owner = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this is a child of the process that opened the ledger."""
+        return os.getpid() != self._owner
+
+    def __enter__(self) -> None:
+        if self.foreign:
+            raise LedgerError(
+                f"The ledger {self._path} was opened before this process was forked off, and two processes"
+                " cannot share what was opened. Open it in the process that uses it."
+            )
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 def _make_private(path: Path) -> None:
     """Make a new ledger its owner's alone; SQLite's files beside it take after it."""
     # What cannot be made here cannot be opened either, and SQLite then says why.
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+class _Statements:
+    """A transaction of the file; see `vetmail_core.ledger.tables.Statements`."""
+
+    def __init__(self, database: sqlite3.Connection, now: float) -> None:
+        self._db = database
+        self.now = now
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows."""
+        return self._db.execute(statement.replace("@", ""), values).fetchall()
+
+    def many(self, statement: str, values: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of values."""
+        self._db.executemany(statement.replace("@", ""), values)
+
+    def lock(self, what: str) -> None:
+        """Nobody else writes to the file meanwhile, whatever it is."""
+
+    def add(self, table: str, **values: object) -> int:
+        """Put a row in; the number that the database gave it."""
+        holes = ",".join("?" * len(values))
+        cursor = self._db.execute(
+            f"INSERT INTO {table} ({','.join(values)}) VALUES ({holes})",  # noqa: S608 - our own names
+            tuple(values.values()),
+        )
+        return cursor.lastrowid or 0
 
 
 class Store:
@@ -106,8 +200,7 @@ class Store:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
-        self._lock = threading.RLock()
-        self._process = os.getpid()
+        self.lock: Final = _OwnersLock(path)
         self.own: Final[set[str]] = set()
         self._clock = clock
         try:
@@ -124,25 +217,6 @@ class Store:
         except BaseException:
             self._db.close()
             raise
-
-    @property
-    def is_a_copy(self) -> bool:
-        """Whether this process was forked from the one that opened the file."""
-        return os.getpid() != self._process
-
-    @property
-    def lock(self) -> AbstractContextManager[object]:
-        """One thread at a time, of the process that opened the file.
-
-        Raises:
-            LedgerError: another process opened it; SQLite's connection must not be used in this one.
-        """
-        if self.is_a_copy:
-            raise LedgerError(
-                f"The ledger {self.path} was opened before this process was forked; expected one of this "
-                "process's own. Open it again here."
-            )
-        return self._lock
 
     def _prepare(self) -> None:
         self._turn_to_wal()
@@ -161,8 +235,10 @@ class Store:
                     f"{self.path} was written by a later version (schema {schema}, expected at most"
                     f" {_SCHEMA}). Use that version, or another file."
                 )
-            if not tables:
-                self._db.execute(_TABLE)
+            for step in _STEPS[schema:]:
+                for statement in step:
+                    self._db.execute(statement)
+            if schema < _SCHEMA:
                 self._db.execute(f"PRAGMA application_id={_APPLICATION}")
                 self._db.execute(f"PRAGMA user_version={_SCHEMA}")
 
@@ -208,16 +284,27 @@ class Store:
                 yield
             except (sqlite3.Error, OSError) as error:
                 raise self.error(what, error) from error
+            except UnicodeEncodeError as error:
+                raise LedgerError(
+                    f"The key {error.object!r} holds half of a surrogate pair, which no database can keep;"
+                    " nothing was written. Read its source as UTF-8."
+                ) from None
 
     @contextlib.contextmanager
-    def writing(self) -> Generator[None]:
-        """One transaction.
+    def reading(self) -> Generator[Statements]:
+        """Statements that read; see `Tables`."""
+        with self.guard("cannot be read"):
+            yield _Statements(self._db, self._clock.now().timestamp())
+
+    @contextlib.contextmanager
+    def writing(self) -> Generator[Statements]:
+        """Statements in one transaction; see `Tables`.
 
         Raises:
             LedgerError: it could not be committed; nothing of it stands.
         """
         with self.guard("cannot be written"), self._transaction():
-            yield
+            yield _Statements(self._db, self._clock.now().timestamp())
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
@@ -281,7 +368,11 @@ class Store:
     # What follows changes rows and is called within `writing`.
 
     def put_down(
-        self, run: str, fresh: Mapping[str, int | None], seen: Sequence[tuple[Row, int | None]]
+        self,
+        run: str,
+        fresh: Mapping[str, int | None],
+        seen: Sequence[tuple[Row, int | None]],
+        identities: Mapping[str, tuple[str, str]],
     ) -> dict[str, Claim]:
         """Write down that a run is about to send.
 
@@ -289,6 +380,7 @@ class Store:
             run: its name.
             fresh: key -> slot, of emails that have no row.
             seen: rows and their slots, of emails that have one.
+            identities: key -> Message-ID and recipients, as far as they are known.
 
         Returns:
             What is put down, by key.
@@ -297,36 +389,47 @@ class Store:
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM emails").fetchone()
         ids = {key: last + count for count, key in enumerate(fresh, start=1)}
         self._db.executemany(
-            "INSERT INTO emails (id, key, state, at, run, slot) VALUES (?, ?, 'attempting', ?, ?, ?)",
-            [(ids[key], key, now, run, slot) for key, slot in fresh.items()],
+            "INSERT INTO emails (id, key, state, at, run, slot, message_id, recipients)"
+            " VALUES (?, ?, 'attempting', ?, ?, ?, ?, ?)",
+            [(ids[key], key, now, run, slot, *identities.get(key, _UNTOLD)) for key, slot in fresh.items()],
         )
         self._db.executemany(
-            "UPDATE emails SET prior=state, state='attempting', run=?, slot=? WHERE id=?",
-            [(run, slot, row.id) for row, slot in seen],
+            "UPDATE emails SET prior=state, state='attempting', run=?, slot=?,"
+            " message_id=coalesce(?, message_id), recipients=coalesce(?, recipients) WHERE id=?",
+            [(run, slot, *identities.get(row.key, _UNTOLD), row.id) for row, slot in seen],
         )
         claims = {key: Claim(ids[key], slot) for key, slot in fresh.items()}
         claims.update((row.key, Claim(row.id, slot, row.state, row.detail)) for row, slot in seen)
         return claims
 
-    def settle(self, settled: Iterable[tuple[int, LedgerState, str | None]]) -> None:
-        """Write down what became of rows."""
+    def settle(self, settled: Iterable[tuple[int, LedgerState, str | None, str | None]]) -> None:
+        """Write down what became of rows: row, state, detail and the server's own name for the message."""
         now = self.now()
-        self._db.executemany(_SETTLE, [(state.value, detail, now, row) for row, state, detail in settled])
+        self._db.executemany(
+            _SETTLE, [(state.value, detail, now, queue_id, row) for row, state, detail, queue_id in settled]
+        )
 
-    def settle_unclaimed(self, key: str, state: LedgerState, detail: str | None) -> None:
+    def settle_unclaimed(
+        self, key: str, state: LedgerState, detail: str | None, queue_id: str | None
+    ) -> None:
         """Write down what became of an email that nobody put down first."""
         self._db.execute(
-            "INSERT INTO emails (key, state, at, detail) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
-            " DO UPDATE SET state=excluded.state, at=excluded.at, detail=excluded.detail",
-            (key, state.value, self.now(), detail),
+            "INSERT INTO emails (key, state, at, detail, queue_id) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key)"
+            " DO UPDATE SET state=excluded.state, at=excluded.at, detail=excluded.detail,"
+            " queue_id=coalesce(excluded.queue_id, queue_id)",
+            (key, state.value, self.now(), detail, queue_id),
         )
+
+    def make_known(self, key: str, identity: tuple[str, str]) -> None:
+        """Write down the Message-ID and recipients of an email that was put down by its key alone."""
+        self._db.execute(_KNOWN, (*identity, key))
 
     def resolve(self, key: str, state: LedgerState) -> bool:
         """End a doubt; False when there is none."""
         row = self.rows((key,)).get(key)
         if row is None or row.state is not LedgerState.UNKNOWN:
             return False
-        self.settle(((row.id, *resolved(row.detail, state)),))
+        self.settle(((row.id, *resolved(row.detail, state), None),))
         return True
 
     def end(self, claim: Claim, mark: Mark) -> None:
@@ -334,9 +437,9 @@ class Store:
         row, _, prior, detail = claim
         match mark:
             case Mark.ACCEPTED:
-                self.settle(((row, LedgerState.ACCEPTED, None),))
+                self.settle(((row, LedgerState.ACCEPTED, None, None),))
             case Mark.HANDED_OVER:
-                self.settle(((row, LedgerState.HANDED_OVER, None),))
+                self.settle(((row, LedgerState.HANDED_OVER, None, None),))
             case Mark.BEGUN:
                 self._db.execute(_BACK, (LedgerState.UNKNOWN.value, doubted(detail), row))
             case Mark.CLAIMED | Mark.NOBODY:

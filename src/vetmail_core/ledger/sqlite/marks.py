@@ -26,12 +26,15 @@ import secrets
 import stat
 import weakref
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import SystemClock
 
-__all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "stray_runs"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "forget_all", "stray_runs"]
 
 SLOTS: Final = 4096
 _NAME_BYTES: Final = 8
@@ -119,6 +122,12 @@ class RunMarks:
             os.close(descriptor)
         # A program that drops its ledger without closing it lets go of the lock too, and its run is dead.
         self._let_go = weakref.finalize(self, os.close, descriptor)
+        _HELD.add(self)
+
+    def forget(self) -> None:
+        """In a child of a fork: let go of the copy of the lock, or the run would outlive its process."""
+        self._map.close()  # it holds the lock as well
+        self._let_go()
 
     def set(self, slot: int, mark: Mark) -> None:
         """Mark one email. Costs no system call."""
@@ -139,6 +148,22 @@ class RunMarks:
             with contextlib.suppress(OSError):
                 self._path.unlink()
         self._let_go()
+
+
+_HELD: Final[weakref.WeakSet[RunMarks]] = weakref.WeakSet()
+
+
+def forget_all() -> None:
+    """In a child of a fork: let go of every run."""
+    for marks in _HELD:
+        marks.forget()
+
+
+def _where_nothing_forks(*, after_in_child: Callable[[], None]) -> None:
+    """Windows."""
+
+
+getattr(os, "register_at_fork", _where_nothing_forks)(after_in_child=forget_all)
 
 
 class DeadRun:

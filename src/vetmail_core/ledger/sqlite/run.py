@@ -10,28 +10,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
-from vetmail_core.ledger.runs import keyless
-from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
+from vetmail_core.ledger.adapters import keyless
+from vetmail_core.ledger.policy import NEW, LedgerState, Standing, Verdict, identity, remember, stand
+from vetmail_core.ledger.sqlite.marks import SLOTS, Mark, RunMarks
+from vetmail_core.ledger.sqlite.store import Settled
+from vetmail_core.receipts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vetmail_core.ledger.store import Claim, Row, Store
+    from vetmail_core.ledger.sqlite.store import Claim, Row, Store
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
 __all__ = ["SqliteRun"]
 
+_UNTOLD: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 _MARKS: Final[Mapping[LedgerState | None, Mark]] = MappingProxyType(
-    {
-        LedgerState.ACCEPTED: Mark.ACCEPTED,
-        LedgerState.HANDED_OVER: Mark.HANDED_OVER,
-        LedgerState.REFUSED: Mark.NOBODY,
-        LedgerState.DEFERRED: Mark.NOBODY,
-        None: Mark.NOBODY,
-    }
+    {LedgerState.ACCEPTED: Mark.ACCEPTED, LedgerState.HANDED_OVER: Mark.HANDED_OVER}
 )
+_MAY_HAVE_IT: Final = frozenset({Status.ACCEPTED, Status.HANDED_OVER, Status.UNKNOWN})
 
 
 class SqliteRun:
@@ -47,7 +45,8 @@ class SqliteRun:
         self._marks = marks
         self._free = list(range(SLOTS))
         self._claims: dict[str, Claim] = {}
-        self._unwritten: dict[str, tuple[LedgerState | None, str | None]] = {}
+        self._unwritten: dict[str, Settled] = {}
+        self._bare: set[str] = set()  # put down by their keys alone
         self.closed = False
 
     def has_settled(self, key: str) -> bool:
@@ -100,7 +99,7 @@ class SqliteRun:
                 if standing.verdict is Verdict.SEND:
                     wanted[email.key] = row
                 standings.append(standing)
-            claims = self._put_down(wanted)
+            claims = self._put_down(wanted, {email.key: identity(email) for email in emails})
         self._written()
         self._claims.update(claims)
         return standings, foreign
@@ -127,9 +126,12 @@ class SqliteRun:
                     self._mark(claim.slot, Mark.BEGUN)
             self._written()
             self._claims.update(claims)
+            self._bare.update(claims)
             return frozenset(claims)
 
-    def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, Claim]:
+    def _put_down(
+        self, wanted: Mapping[str, Row | None], identities: Mapping[str, tuple[str, str]] = _UNTOLD
+    ) -> dict[str, Claim]:
         if not wanted:
             return {}
         # A transport that takes thousands before it answers leaves no free slot; that email counts as begun.
@@ -138,14 +140,17 @@ class SqliteRun:
             self._mark(slot, Mark.CLAIMED)
         fresh = {key: slots[key] for key, row in wanted.items() if row is None}
         seen = [(row, slots[key]) for key, row in wanted.items() if row is not None]
-        return self._store.put_down(self._marks.run, fresh, seen)
+        return self._store.put_down(self._marks.run, fresh, seen, identities)
 
     def _mark(self, slot: int | None, mark: Mark) -> None:
         if slot is not None:
             self._marks.set(slot, mark)
 
-    def begin(self, email: Email) -> None:
+    def begin(self, email: Email) -> bool:
         """Mark that an email may leave from now on.
+
+        Returns:
+            True: as long as this program lives, nobody else takes what it has put down.
 
         Raises:
             LedgerError: the ledger was closed in the middle of the run.
@@ -154,8 +159,9 @@ class SqliteRun:
             raise LedgerError(
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
-        with self._store.lock:
+        with self._store.lock:  # which a child of a fork cannot take
             self._mark(self._claims[email.key].slot, Mark.BEGUN)
+        return True
 
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)
@@ -180,10 +186,15 @@ class SqliteRun:
             state, detail = (
                 remember(receipt) if before is None else remember(receipt, before.state, before.detail)
             )
-            self._unwritten[key] = (state, detail)
+            queue_id = receipt.queue_id if state is LedgerState.ACCEPTED else ""
+            untold = claim is None or key in self._bare
+            known = identity(receipt.email) if untold else None
+            self._unwritten[key] = Settled(state, detail, queue_id or None, known)
             if claim is None:
                 return
-            if state is LedgerState.REFUSED or (detail is None and state is not LedgerState.UNKNOWN):
+            if not any(outcome.status in _MAY_HAVE_IT for outcome in receipt.outcomes):
+                self._mark(claim.slot, Mark.NOBODY)  # a kill takes the email back to what it was before
+            elif detail is None and state in _MARKS:
                 self._mark(claim.slot, _MARKS[state])
             else:
                 self.flush()
@@ -200,21 +211,25 @@ class SqliteRun:
             self._written()
 
     def _write(self) -> None:
-        settled: list[tuple[int, LedgerState, str | None]] = []
-        for key, (state, detail) in self._unwritten.items():
+        settled: list[tuple[int, LedgerState, str | None, str | None]] = []
+        for key, (state, detail, queue_id, known) in self._unwritten.items():
             claim = self._claims.get(key)
             if state is None:
                 if claim is not None:
                     self._store.end(claim, Mark.NOBODY)
-            elif claim is None:
-                self._store.settle_unclaimed(key, state, detail)
+                continue
+            if claim is None:
+                self._store.settle_unclaimed(key, state, detail, queue_id)
             else:
-                settled.append((claim.row, state, detail))
+                settled.append((claim.row, state, detail, queue_id))
+            if known is not None:
+                self._store.make_known(key, known)
         if settled:
             self._store.settle(settled)
 
     def _written(self) -> None:
         for key in self._unwritten:
+            self._bare.discard(key)
             claim = self._claims.pop(key, None)
             if claim is not None and claim.slot is not None:
                 self._free.append(claim.slot)
@@ -226,7 +241,7 @@ class SqliteRun:
         When that cannot be written, the marks stay where they are and the next program that opens the ledger
         writes it.
         """
-        if self._store.is_a_copy:
+        if self._store.lock.foreign:
             return
         with self._store.lock:
             if self.closed:

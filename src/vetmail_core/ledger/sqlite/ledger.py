@@ -6,7 +6,7 @@ on the disk before the email can leave.
 
 The file is in WAL mode with every commit written through (``synchronous=FULL``). A run writes down a group of
 emails with one commit, and what became of the previous group goes into the same commit. The marks beside the
-file (see `vetmail_core.ledger.marks`) say how far within a group a run had got when it was killed.
+file (see `vetmail_core.ledger.sqlite.marks`) say how far within a group a run had got when it was killed.
 
 The file has to be on a disk of this machine: SQLite's WAL mode does not work on a network drive.
 """
@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import RunMarks
-from vetmail_core.ledger.sqlite_run import SqliteRun
-from vetmail_core.ledger.standing import LedgerState
-from vetmail_core.ledger.store import Store
+from vetmail_core.ledger.policy import LedgerState
+from vetmail_core.ledger.sqlite.marks import RunMarks
+from vetmail_core.ledger.sqlite.run import SqliteRun
+from vetmail_core.ledger.sqlite.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vetmail_core.ledger.tables import Tables
     from vetmail_core.receipts import Receipt
 
 __all__ = ["SqliteLedger"]
@@ -37,8 +38,8 @@ __all__ = ["SqliteLedger"]
 _ENDS_OF_DOUBT: Final = (LedgerState.ACCEPTED, LedgerState.DEFERRED, LedgerState.REFUSED)
 
 
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:
+def _clear_away(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a child of a fork ends too, and the folder is not its own
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -46,7 +47,7 @@ class SqliteLedger:
     """A ledger in one SQLite file, made when it is not there.
 
     Safe to share between threads, and between programs on one machine. A context manager; a program that
-    ends without closing it loses nothing.
+    ends without closing it loses nothing. Open it in the process that uses it, after a fork and not before.
 
     Args:
         path: the file, on a disk of this machine; its folder must be there. ``":memory:"``, as SQLite calls
@@ -63,7 +64,7 @@ class SqliteLedger:
         if path == ":memory:":
             # In a file all the same, which the marks of a run can stand beside.
             folder = Path(tempfile.mkdtemp(prefix="vetmail-ledger-"))
-            weakref.finalize(self, _remove, folder, os.getpid())
+            weakref.finalize(self, _clear_away, folder, os.getpid())
             path = folder / "ledger"
         self._store = Store(Path(path).absolute(), SystemClock() if clock is None else clock)
         self._runs: list[SqliteRun] = []
@@ -74,6 +75,11 @@ class SqliteLedger:
     def path(self) -> Path:
         """The file."""
         return self._store.path
+
+    @property
+    def tables(self) -> Tables:
+        """The file's statements, for what a `Mailings` and a `SharedSpacing` keep in it."""
+        return self._store
 
     def state(self, key: str, /) -> LedgerState | None:
         """What is known of an email; None when it was never seen or nothing was tried.
@@ -175,9 +181,9 @@ class SqliteLedger:
     def close(self) -> None:
         """End. A second call does nothing; runs that are going on are ended as they stand.
 
-        Nothing either in a process that was forked later: the ledger is not its own.
+        In a child of a fork it does nothing: the ledger is the parent's.
         """
-        if self._store.is_a_copy:
+        if self._store.lock.foreign:
             return
         with self._store.lock:
             if not self._closed:

@@ -22,21 +22,22 @@ import attrs
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
 
 __all__ = [
     "NEW",
-    "KnowsRecipients",
     "Ledger",
     "LedgerState",
     "Remembered",
     "Standing",
     "Verdict",
     "doubted",
-    "named_apart",
+    "forgotten",
+    "identity",
+    "recalled",
     "remember",
     "resolved",
     "stand",
@@ -75,9 +76,9 @@ class LedgerState(enum.StrEnum):
 class Ledger(Protocol):
     """What remembers. Implement the three methods to keep it in your own database.
 
-    `state` is one for the whole email. A ledger that also has ``known(key)``, address key -> `Status` of
-    those who need nothing more, is asked for it: of an email that Ann has and her employer has not, a later
-    run then sends to the employer alone. Without it, an open email goes to all its recipients again.
+    Such a ledger knows one state for an email, not for each recipient: `LedgerState.of` keeps it open while
+    one of them is, and an open email goes to all its recipients again. Where copies are sent, or several
+    workers send, give the ledger runs (`OpensRuns`).
     """
 
     def state(self, key: str, /) -> LedgerState | None:
@@ -94,15 +95,6 @@ class Ledger(Protocol):
 
     def settle(self, receipt: Receipt, /) -> None:
         """Write down what became of one email."""
-        ...
-
-
-@runtime_checkable
-class KnowsRecipients(Protocol):
-    """A ledger of a host that knows more than one state for an email."""
-
-    def known(self, key: str, /) -> Mapping[str, Status]:
-        """Address key -> how it ended, for those who need nothing more."""
         ...
 
 
@@ -196,6 +188,18 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     return Standing(verdict, known, state, at)
 
 
+def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Remembered]:
+    """What is known of each recipient of an email that was tried, those who were put off too.
+
+    Args:
+        state: of the whole email.
+        detail: what `remember` made of it.
+    """
+    named = _read(detail) if detail else {}
+    unnamed = named.get(_EVERYBODY_ELSE, _UNNAMED[state]) or Remembered(Status.DEFERRED)
+    return lambda mailbox: named.get(mailbox.address_key, unnamed)
+
+
 def remember(
     receipt: Receipt, state: LedgerState | None = None, detail: str | None = None
 ) -> tuple[LedgerState | None, str | None]:
@@ -232,12 +236,31 @@ def remember(
             named[address] = [untried.value]
     statuses = {Status(entry[0]) for entry in named.values()}
     neediest = _neediest(statuses)
-    return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+    # Why somebody was put off is asked for later; that of the others who ended alike is in their state.
+    alike = neediest is not LedgerState.DEFERRED and statuses == _ALIKE.get(neediest)
+    return neediest, None if alike else _dumped(named)
 
 
-def named_apart(known: Mapping[str, Status]) -> str | None:
-    """A detail for `stand` of those whose answers a host's ledger knows."""
-    return _dumped({address: [Status(status).value] for address, status in known.items()}) if known else None
+def forgotten(state: LedgerState, detail: str | None) -> str | None:
+    """The detail without addresses and words of servers; it decides about a later run as before.
+
+    Args:
+        state: of the whole email, which has ended: nobody of it is open or in doubt.
+        detail: as it was.
+    """
+    if detail is None:
+        return None
+    ended: list[object] = [state.value]
+    return _dumped({_EVERYBODY_ELSE: ended})
+
+
+def identity(email: Email) -> tuple[str, str]:
+    """What a ledger keeps of an email beside what became of it.
+
+    Returns:
+        Its Message-ID, and the address keys of its recipients in order (To, CC, BCC), one a line.
+    """
+    return email.message_id, "\n".join([mailbox.address_key for mailbox in email.recipients.all])
 
 
 def _kept(outcome: Outcome) -> Status:
@@ -297,11 +320,9 @@ def doubted(detail: str | None) -> str | None:
 
 
 def _write(outcome: Outcome) -> list[object]:
-    if outcome.is_open:
-        # Whoever met the day's allowance, a text taken for spam or a reply that names nobody was not
-        # refused: we were.
-        return [Status.DEFERRED.value]
-    entry: list[object] = [outcome.status.value, None if outcome.cause is None else outcome.cause.value]
+    # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+    status = Status.DEFERRED if outcome.is_open else outcome.status
+    entry: list[object] = [status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:
         reply = outcome.reply
         entry += [reply.code, reply.enhanced, reply.text[:_LONGEST_REPLY]]
