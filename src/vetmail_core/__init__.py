@@ -26,6 +26,14 @@ if TYPE_CHECKING:
         parse_mailbox_list,
         unique_mailboxes,
     )
+    from vetmail_core.bounces import (
+        Action,
+        Bounce,
+        BounceTaken,
+        NeverReached,
+        Notice,
+        read_bounce,
+    )
     from vetmail_core.bulk import (
         BulkPlan,
         PlanSummary,
@@ -147,11 +155,14 @@ __all__ = [
     "PROVIDERS",
     "ROLE_LABELS",
     "STANDARD_CONTEXTS",
+    "Action",
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
     "Attachment",
     "AuthenticationType",
+    "Bounce",
+    "BounceTaken",
     "BulkCopies",
     "BulkPlan",
     "Cause",
@@ -181,6 +192,8 @@ __all__ = [
     "MailtoTransport",
     "MergeError",
     "MessageError",
+    "NeverReached",
+    "Notice",
     "Outcome",
     "Person",
     "Phase",
@@ -233,6 +246,7 @@ __all__ = [
     "preferences_from_dict",
     "preferences_to_dict",
     "provider_for",
+    "read_bounce",
     "resolve_sender",
     "save_preferences",
     "transport_for",
@@ -251,6 +265,7 @@ _HOMES: Final = {
     ".recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     ".sender": "Sender resolve_sender",
     ".message": "Attachment Content Email",
+    ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
         "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll Retrying "
