@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports import (
         ConnectionCheck,
         Deadlines,
+        EmailSource,
         EmlTransport,
         Limits,
         MailtoTransport,
@@ -175,6 +176,7 @@ __all__ = [
     "Email",
     "EmailContext",
     "EmailPreferences",
+    "EmailSource",
     "EmlTransport",
     "EnvironmentSecret",
     "Exclusion",
@@ -268,8 +270,8 @@ _HOMES: Final = {
     ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll Retrying "
-        "SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
+        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",
