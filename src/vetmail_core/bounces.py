@@ -108,8 +108,8 @@ def _reported(report: Fields, body: bytes) -> Bounce | None:
             returned_id = returned.get("message-id", "")
     if not notices:
         return None
-    named = map(_identity, (returned_id, original_id, report.get("in-reply-to", "")))
-    return Bounce(envelope_id=envelope_id, message_id=next(filter(None, named), ""), notices=tuple(notices))
+    message_id = _identity(returned_id) or _identity(original_id) or _identity(report.get("in-reply-to", ""))
+    return Bounce(envelope_id=envelope_id, message_id=message_id, notices=tuple(notices))
 
 
 def _of_one_recipient(fields: Fields) -> Iterator[Notice]:
