@@ -195,6 +195,7 @@ class Run:
                 return  # its receipt goes out before the next one is pulled
             transaction.first = session.messages == 0
             transaction.wait = self._host.pace.wait
+            transaction.ours = session.ours
             lane.put(transaction)
             session.messages += 1
 
