@@ -37,6 +37,7 @@ __all__ = [
     "doubted",
     "identity",
     "remember",
+    "remembered_of",
     "resolved",
     "stand",
 ]
@@ -174,6 +175,12 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
             doubt = doubt or entry.status is Status.UNKNOWN
     verdict = Verdict.SEND if send else Verdict.IN_DOUBT if doubt else Verdict.DONE
     return Standing(verdict, known, state, at)
+
+
+def remembered_of(state: LedgerState, detail: str | None, address: str) -> Remembered | None:
+    """How an email ended for one recipient, by address key; None where they are still to be sent to."""
+    named = _read(detail) if detail else {}
+    return named.get(address, named.get(_EVERYBODY_ELSE, _UNNAMED[state]))
 
 
 def remember(
