@@ -26,6 +26,14 @@ if TYPE_CHECKING:
         parse_mailbox_list,
         unique_mailboxes,
     )
+    from vetmail_core.bounces import (
+        Action,
+        Bounce,
+        BounceTaken,
+        NeverReached,
+        Notice,
+        read_bounce,
+    )
     from vetmail_core.bulk import (
         BulkPlan,
         PlanSummary,
@@ -149,11 +157,14 @@ __all__ = [
     "PROVIDERS",
     "ROLE_LABELS",
     "STANDARD_CONTEXTS",
+    "Action",
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
     "Attachment",
     "AuthenticationType",
+    "Bounce",
+    "BounceTaken",
     "BulkCopies",
     "BulkPlan",
     "Cause",
@@ -184,6 +195,8 @@ __all__ = [
     "MailtoTransport",
     "MergeError",
     "MessageError",
+    "NeverReached",
+    "Notice",
     "Outcome",
     "Person",
     "Phase",
@@ -236,6 +249,7 @@ __all__ = [
     "preferences_from_dict",
     "preferences_to_dict",
     "provider_for",
+    "read_bounce",
     "receipt_from_dict",
     "resolve_sender",
     "save_preferences",
@@ -255,6 +269,7 @@ _HOMES: Final = {
     ".recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     ".sender": "Sender resolve_sender",
     ".message": "Attachment Content Email",
+    ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
         "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "

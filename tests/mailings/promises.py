@@ -538,7 +538,7 @@ class MailingsPromises:
         self, mailings: Mailings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A million texts would fill the memory."""
-        monkeypatch.setattr("vetmail_core.receipts.report._MOST_LISTED", 5)
+        monkeypatch.setattr("vetmail_core.receipts.report._MOST_FAILURES", 5)
         mailings.enqueue(plan())
         report = mailings.report("results")
         assert (len(report.failures), report.unlisted, report.not_attempted) == (5, 18, 23)

@@ -391,6 +391,19 @@ def receipts(receipt: v.Receipt) -> None:
     assert_type(v.mailto_uri(receipt.email, separator=","), str)
 
 
+def bounces(raw: bytes, taken: v.BounceTaken, missing: v.NeverReached) -> None:
+    """What came back, and what a ledger makes of it."""
+    bounce = v.read_bounce(raw)
+    assert_type(bounce, v.Bounce | None)
+    if bounce is not None:
+        assert_type(bounce.envelope_id, str)
+        assert_type(bounce.notices, tuple[v.Notice, ...])
+        assert_type(bounce.notices[0].action, v.Action)
+        assert_type(bounce.notices[0].cause, v.Cause | None)
+    assert_type(taken.suppressed, str)
+    assert_type(missing.times, int)
+
+
 def errors(error: Exception) -> None:
     """Whoever catches the base catches all of them; those about values are ValueErrors."""
     about_values: tuple[type[ValueError], ...] = (

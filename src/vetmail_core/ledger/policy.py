@@ -188,7 +188,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     return Standing(verdict, known, state, at)
 
 
-def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Remembered]:
+def recalled(state: LedgerState, detail: str | None) -> Callable[[str], Remembered]:
     """What is known of each recipient of an email that was tried, those who were put off too.
 
     Args:
@@ -197,7 +197,7 @@ def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Reme
     """
     named = _read(detail) if detail else {}
     unnamed = named.get(_EVERYBODY_ELSE, _UNNAMED[state]) or Remembered(Status.DEFERRED)
-    return lambda mailbox: named.get(mailbox.address_key, unnamed)
+    return lambda address_key: named.get(address_key, unnamed)
 
 
 def remember(

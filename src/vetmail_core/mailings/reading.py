@@ -149,7 +149,7 @@ def _receipt(email: Email, state: str | None, detail: str | None, why: str) -> R
     if state == LedgerState.ATTEMPTING.value:
         return _untouched(email, Cause.HELD_ELSEWHERE, None)
     known = recalled(LedgerState(state), detail)
-    outcomes = [known(mailbox).outcome(mailbox) for mailbox in email.recipients.all]
+    outcomes = [known(mailbox.address_key).outcome(mailbox) for mailbox in email.recipients.all]
     return Receipt(email, outcomes, reply=next((o.reply for o in outcomes if o.reply is not None), None))
 
 

@@ -252,6 +252,7 @@ class SqliteRun:
                 with self._store.writing():
                     self._write()
                     self._store.end_run(self._marks.run, self._marked)
+                self._written()
             except LedgerError:
                 kept = True
             self._marks.close(keep=kept)
