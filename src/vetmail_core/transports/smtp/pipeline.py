@@ -270,10 +270,10 @@ class DataLane:
         elif len(replies) != at:
             return False
         if sending is not None:
-            self._sending = None
             sending.accept(replies[0])
             self.flight.popleft()
             self.done.append(sending)
+            self._sending = None  # last: until then it counts as sent and not answered
         if waiting is not None:
             waiting.replies = replies[at:]
             self._open, self._waiting = waiting, None
@@ -308,13 +308,13 @@ class DataLane:
         self._fault = Lost(note, phase=phase, cause=Cause.PROTOCOL)
 
     def _end_of_body(self, transaction: Transaction, raw: bytes) -> None:
-        self._sending = None
         if raw.startswith(b"3"):
             transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
             self.over = True
         else:
             transaction.conclude(raw, Phase.DOT)
         self._finish(transaction)
+        self._sending = None
 
     def _answer(self, transaction: Transaction, raw: bytes, phase: Phase) -> None:
         transaction.replies.append(raw)

@@ -129,13 +129,13 @@ class Job:
 
     def settle(self, outcomes: list[Outcome], *, reply: Reply | None, attempts: int, note: str = "") -> None:
         """Take in what one of its transactions came to."""
-        self.pending -= 1
         self.outcomes = outcomes if self.parts == 1 else [*getattr(self, "outcomes", ()), *outcomes]
         self.attempts = max(self.attempts, attempts)
         if self.reply is None or (reply is not None and not self.reply.code < 300):  # noqa: PLR2004 - a yes stays
             self.reply = reply
         if note and note not in self.warnings:
             self.warnings += (note,)
+        self.pending -= 1
 
     def end(self, stop: Stop) -> None:
         """Answer for those whom an interrupt has left without an answer, if there are any."""
@@ -432,6 +432,8 @@ class Transaction:
         Args:
             lost: what happened to this very message; None when another one was the first it happened to.
         """
+        if self.outcomes:
+            return  # an interrupt fell between its answer and what follows from that
         if lost is None:
             self.again = Again(why=Why.BYSTANDER, cause=Cause.CONNECTION, phase=Phase.MAIL)
         else:
@@ -446,6 +448,8 @@ class Transaction:
 
         What the server did refuse before that stays refused.
         """
+        if self.outcomes:
+            return  # as above
         rcpts = self._rcpts
         if self.replies and not self.mail_taken:
             self._refuse(self.mailboxes, self.replies[0], Phase.MAIL)
