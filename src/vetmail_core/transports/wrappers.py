@@ -246,6 +246,7 @@ class Retrying(_Wrapper):
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
             answers = Answers(self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves)))
+            latest = receipt
             for latest in answers:
                 receipt = _merged(receipt, latest)
             if answers.error is not None:
