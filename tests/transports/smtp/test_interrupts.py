@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from _typeshed import TraceFunction
     from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve
 
     from vetmail_core.message import Email
@@ -118,7 +119,7 @@ def _trapped(at: int, run: Callable[[], object]) -> bool:
     """Run, and raise `TimeLimit` in the so many-th line of the SMTP rooms; whether it came to that."""
     left = at
 
-    def trace(frame: FrameType, event: str, _argument: object) -> object:
+    def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
         nonlocal left
         if not ROOMS.fullmatch(frame.f_code.co_filename):
             return None
