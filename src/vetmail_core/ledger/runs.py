@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["OneByOne", "OpensRuns", "Run", "Unremembered", "keyless"]
+__all__ = ["KnowsPutOff", "OneByOne", "OpensRuns", "Run", "Unremembered", "keyless"]
 
 
 class Run(Protocol):
@@ -50,6 +50,15 @@ class Run(Protocol):
 
 
 @runtime_checkable
+class KnowsPutOff(Protocol):
+    """A run that can tell, before it claims, which emails an earlier run put off."""
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the keys whose email was put off."""
+        ...
+
+
+@runtime_checkable
 class OpensRuns(Protocol):
     """A ledger that can put down a group at a time."""
 
@@ -67,13 +76,15 @@ class OneByOne:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._asked: dict[str, LedgerState | None] = {}
 
     def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
         """Ask for the state of each, and put down those to be sent."""
         return [self._claim(email, retry_unknown=retry_unknown) for email in emails]
 
     def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
-        row = self._ledger.state(email.key)
+        key = email.key
+        row = self._asked.pop(key) if key in self._asked else self._ledger.state(key)
         state = None if row is None else LedgerState(row)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
             return Standing(Verdict.DONE, state=state)
@@ -85,6 +96,14 @@ class OneByOne:
             if mine is not None and email.key not in mine:
                 return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
         return standing
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Ask for the state of each; `claim` need not ask again about the others."""
+        self._asked = {key: self._ledger.state(key) for key in keys}
+        put_off = frozenset(key for key, state in self._asked.items() if state == LedgerState.DEFERRED)
+        for key in put_off:
+            del self._asked[key]
+        return put_off
 
     def begin(self, email: Email) -> None:
         """Nothing more to write down."""

@@ -20,7 +20,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
-from vetmail_core.transports.base import HangsUp, Transport
+from vetmail_core.transports.base import HangsUp, Transport, WindsUp
 from vetmail_core.transports.handed_on import HandedOn, announced
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class _Wrapper:
         if isinstance(self._inner, HangsUp):
             self._inner.hang_up()
 
+    def wind_up(self) -> None:
+        """End the run of the transport inside, which still answers for the emails it has taken."""
+        if isinstance(self._inner, WindsUp):
+            self._inner.wind_up()
+
     def close(self) -> None:
         """Close the transport inside. A second call does nothing."""
         self._inner.close()
@@ -60,6 +65,29 @@ class _Wrapper:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+class Answers:
+    """The receipts of a transport inside, and what it raised behind them: an interrupt, say.
+
+    Args:
+        receipts: what it delivers.
+
+    Attributes:
+        error: what ended the receipts early; None when they ended of themselves.
+    """
+
+    def __init__(self, receipts: Iterator[Receipt]) -> None:
+        self._receipts = receipts
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Receipt]:
+        try:
+            yield from self._receipts
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised by whoever walks these, when it is their turn
+            self.error = error
 
 
 class RedirectAll(_Wrapper):
@@ -184,13 +212,14 @@ class Retrying(_Wrapper):
                 yield email, email
 
         handed = HandedOn(taken(), leaves)
-        for receipt in self._inner.deliver(handed):
+        answers = Answers(self._inner.deliver(handed))
+        for receipt in answers:
             email = handed.answered()
             if held or self._worth_another_try(receipt):
                 held.append((email, receipt))
             else:
                 yield receipt
-        interrupted: BaseException | None = None
+        interrupted = answers.error
         while held:
             email, receipt = held.popleft()
             if interrupted is None:
@@ -210,12 +239,17 @@ class Retrying(_Wrapper):
             again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
             if not again:
                 break
+            # Before the wait: a server that puts a client off at first looks at its next connection kindly.
+            self.hang_up()
             try:
                 self._clock.sleep(delay)
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
-            (latest,) = self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves))
-            receipt = _merged(receipt, latest)
+            answers = Answers(self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves)))
+            for latest in answers:
+                receipt = _merged(receipt, latest)
+            if answers.error is not None:
+                return receipt, answers.error
             if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
                 break
         return receipt, None
@@ -327,8 +361,11 @@ class Spaced(_Wrapper):
         leaves = announced(emails)
         for email in emails:
             with self._spacing:
-                (receipt,) = self._inner.deliver(HandedOn([(email, email)], leaves))
-            yield receipt
+                answers = Answers(self._inner.deliver(HandedOn([(email, email)], leaves)))
+                receipts = list(answers)
+            yield from receipts
+            if answers.error is not None:
+                raise answers.error
 
     def __repr__(self) -> str:
         return f"Spaced({self._inner!r})"

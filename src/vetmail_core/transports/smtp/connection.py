@@ -54,6 +54,8 @@ class Connection:
 
     Attributes:
         sent: octets that have left this program since the line was opened.
+        sent_at_most: the same, counting those that an interrupted write may have sent.
+        torn: octets have come that are not yet answers in somebody's hands; after an interrupt they are lost.
     """
 
     def __init__(
@@ -81,7 +83,8 @@ class Connection:
         self._transcript = Transcript()
         self._opened = self._used = _monotonic()
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
-        self.sent = 0
+        self.sent = self.sent_at_most = 0
+        self.torn = False
 
     # -- facts -----------------------------------------------------------------------------------------
 
@@ -158,6 +161,7 @@ class Connection:
         if ask.phase is Phase.STARTTLS:
             self._tls_end = _monotonic() + seconds
         first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
+        self.torn = False
         return scrubbed(first, ask.secrets) if ask.secrets else first
 
     def seconds(self, phase: Phase) -> float:
@@ -200,9 +204,11 @@ class Connection:
 
     def _read(self, phase: Phase) -> bytes | None:
         """What is there now; None when nothing is."""
+        self.torn = True
         try:
             data = self._socket.recv(_READ_OCTETS)
         except (BlockingIOError, ssl.SSLWantReadError):
+            self.torn = False
             return None
         except OSError as error:
             raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
@@ -236,7 +242,7 @@ class Connection:
         self._transcript.ours(shown)
         if not isinstance(self._socket, ssl.SSLSocket):
             count = self._send(octets, phase, due)
-            self.sent += count
+            self.sent_at_most = self.sent = self.sent + count
             if count == len(octets):
                 return
             self._listen(phase, limit, due)
@@ -249,8 +255,8 @@ class Connection:
         piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
         while rest:
             count = self._send(rest[:piece], phase, due)
+            self.sent_at_most = self.sent = self.sent + count
             if count:
-                self.sent += count
                 rest = rest[count:]
                 moved = _monotonic()
                 if rest:
@@ -264,6 +270,7 @@ class Connection:
         self._used = moved
 
     def _send(self, octets: bytes | memoryview, phase: Phase, due: Callable[[int], int]) -> int:
+        self.sent_at_most = self.sent + len(octets)
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -315,6 +322,7 @@ class Connection:
             )
         if self._parser.broken or len(self._replies) > limit:
             raise self._nonsense(phase)
+        self.torn = False
         return True
 
     def hasten(self) -> None:
