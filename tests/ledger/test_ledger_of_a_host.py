@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import Ledger, Receipt, Status, deliver_once
+from vetmail_core import Cause, Ledger, Outcome, Receipt, Status, deliver_once
 from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
 
 if TYPE_CHECKING:
@@ -219,3 +219,73 @@ def test_a_host_may_keep_the_states_as_text(postbox: Make, email: Make) -> None:
     emails = [email("ann@example.com"), email("lee@example.com")]
     assert len(list(deliver_once(table, box, emails))) == 2
     assert list(deliver_once(table, box, emails)) == []
+
+
+class Knows(Table):
+    """A host's table that keeps how it ended for each, as the reference page has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: dict[str, dict[str, Status]] = {}
+
+    def known(self, key: str, /) -> dict[str, Status]:
+        """Those who need nothing more."""
+        return self.done.get(key, {})
+
+    def settle(self, receipt: Receipt, /) -> None:
+        """Open while one of its recipients is."""
+        self.rows[receipt.email.key] = LedgerState.of(receipt)
+        self.done[receipt.email.key] = {
+            outcome.mailbox.address_key: outcome.status
+            for outcome in receipt.outcomes
+            if not outcome.is_open and outcome.status is not Status.UNKNOWN
+        }
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_a_refusal_of_the_recipient_ends_an_email_in_a_table_of_ones_own(
+    postbox: Make, email: Make, cause: Cause
+) -> None:
+    """A day's allowance is no end; the next run sends, as with the ledger that comes with the library."""
+    table, second = Knows(), postbox()
+    one = email("ann@example.com")
+    list(deliver_once(table, postbox({"ann@example.com": Status.REFUSED}, cause=cause), [one]))
+    final = cause in {Cause.BAD_RECIPIENT, Cause.MAILBOX_FULL}
+    assert table.state(one.key) is (LedgerState.REFUSED if final else LedgerState.DEFERRED)
+    list(deliver_once(table, second, [one]))
+    assert second.sent == ([] if final else [("ann@example.com",)])
+
+
+def test_the_next_run_writes_to_those_alone_who_were_put_off(postbox: Make, email: Make) -> None:
+    """To was accepted, a copy refused for good, another put off: nobody gets it twice, nobody is left out."""
+    table, second = Knows(), postbox()
+    one = email("ann@example.com", cc=["lee@example.com"], bcc=["gone@example.com"])
+    fates = {"lee@example.com": Status.DEFERRED, "gone@example.com": Status.REFUSED}
+    list(deliver_once(table, postbox(fates, cause=Cause.BAD_RECIPIENT), [one]))
+    assert table.state(one.key) is LedgerState.DEFERRED
+    (receipt,) = deliver_once(table, second, [one])
+    assert second.sent == [("lee@example.com",)]
+    assert [outcome.status.value for outcome in receipt.outcomes] == ["accepted", "accepted", "refused"]
+    assert table.state(one.key) is LedgerState.ACCEPTED
+    assert list(deliver_once(table, second, [one])) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        ([Status.ACCEPTED, Status.UNKNOWN, Status.DEFERRED], LedgerState.UNKNOWN),
+        ([Status.ACCEPTED, Status.NOT_ATTEMPTED], LedgerState.DEFERRED),
+        ([Status.ACCEPTED, Status.REFUSED], LedgerState.DEFERRED),
+        ([Status.HANDED_OVER], LedgerState.HANDED_OVER),
+        ([Status.ACCEPTED, Status.HANDED_OVER], LedgerState.ACCEPTED),
+    ],
+)
+def test_the_state_of_an_email_is_that_of_whoever_needs_attention_most(
+    email: Make, statuses: list[Status], state: LedgerState
+) -> None:
+    """In doubt before open, open before done."""
+    one = email("ann@example.com", cc=[f"c{number}@example.com" for number in range(1, len(statuses))])
+    outcomes = [
+        Outcome(mailbox, status) for mailbox, status in zip(one.recipients.all, statuses, strict=True)
+    ]
+    assert LedgerState.of(Receipt(one, outcomes)) is state

@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.standing import NEW, Ledger, LedgerState, Standing, Verdict, stand
+from vetmail_core.ledger.standing import (
+    NEW,
+    KnowsRecipients,
+    Ledger,
+    LedgerState,
+    Standing,
+    Verdict,
+    named_apart,
+    stand,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +68,7 @@ class OpensRuns(Protocol):
 
 
 class OneByOne:
-    """A run through a ledger that has the three methods and no more.
+    """A run through a ledger that has the three methods, and perhaps `known`.
 
     Args:
         ledger: a host's own.
@@ -75,11 +84,13 @@ class OneByOne:
 
     def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
         key = email.key
-        known = self._asked.pop(key) if key in self._asked else self._ledger.state(key)
-        state = None if known is None else LedgerState(known)  # a host's table may give it as text
+        row = self._asked.pop(key) if key in self._asked else self._ledger.state(key)
+        state = None if row is None else LedgerState(row)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
             return Standing(Verdict.DONE, state=state)
-        standing = NEW if state is None else stand(email, state, None, 0, retry_unknown=retry_unknown)
+        known = self._ledger.known(email.key) if isinstance(self._ledger, KnowsRecipients) else {}
+        detail = named_apart(known)
+        standing = NEW if state is None else stand(email, state, detail, 0, retry_unknown=retry_unknown)
         if standing.verdict is Verdict.SEND:
             mine = self._ledger.attempting((email.key,))
             if mine is not None and email.key not in mine:

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEW",
+    "KnowsRecipients",
     "Ledger",
     "LedgerState",
     "Remembered",
     "Standing",
     "Verdict",
     "doubted",
+    "named_apart",
     "remember",
     "resolved",
     "stand",
@@ -59,13 +61,23 @@ class LedgerState(enum.StrEnum):
     UNKNOWN = "unknown"
     HANDED_OVER = "handed_over"
 
+    @classmethod
+    def of(cls, receipt: Receipt) -> LedgerState:
+        """The state of an email whose recipients ended so: open while one of them is.
+
+        Args:
+            receipt: what became of the email.
+        """
+        return _neediest({_kept(outcome) for outcome in receipt.outcomes})
+
 
 @runtime_checkable
 class Ledger(Protocol):
     """What remembers. Implement the three methods to keep it in your own database.
 
-    Such a ledger knows one state for an email, not for each recipient; so `settle` must not call an email
-    deferred when somebody has already accepted it.
+    `state` is one for the whole email. A ledger that also has ``known(key)``, address key -> `Status` of
+    those who need nothing more, is asked for it: of an email that Ann has and her employer has not, a later
+    run then sends to the employer alone. Without it, an open email goes to all its recipients again.
     """
 
     def state(self, key: str, /) -> LedgerState | None:
@@ -82,6 +94,15 @@ class Ledger(Protocol):
 
     def settle(self, receipt: Receipt, /) -> None:
         """Write down what became of one email."""
+        ...
+
+
+@runtime_checkable
+class KnowsRecipients(Protocol):
+    """A ledger of a host that knows more than one state for an email."""
+
+    def known(self, key: str, /) -> Mapping[str, Status]:
+        """Address key -> how it ended, for those who need nothing more."""
         ...
 
 
@@ -212,6 +233,15 @@ def remember(
     statuses = {Status(entry[0]) for entry in named.values()}
     neediest = _neediest(statuses)
     return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+
+
+def named_apart(known: Mapping[str, Status]) -> str | None:
+    """A detail for `stand` of those whose answers a host's ledger knows."""
+    return _dumped({address: [Status(status).value] for address, status in known.items()}) if known else None
+
+
+def _kept(outcome: Outcome) -> Status:
+    return Status.DEFERRED if outcome.is_open else outcome.status
 
 
 def _neediest(statuses: Collection[Status]) -> LedgerState:
