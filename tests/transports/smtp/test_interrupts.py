@@ -310,7 +310,7 @@ def test_whom_an_interrupt_leaves_without_an_answer_has_one_in_the_end(
     job.leaving = bool(leaving)
     for _ in range(2):  # the second time there is nothing left to do
         job.end(Stop(cause=Cause.CANCELLED, phase=None))
-    receipt = job.receipt()
+    receipt = job.receipt("mail.example.com port 25")
     assert [outcome.status for outcome in receipt.outcomes] == [Status.ACCEPTED, status, status]
     assert receipt.warnings == words
 
