@@ -21,7 +21,8 @@ import pytest
 from tests.transports.smtp.scripted import Act, Server
 
 import vetmail_core
-from vetmail_core import Cause, Login, PlainSecret, SystemClock, TlsMethod
+from vetmail_core import Cause, Login, PlainSecret, SqliteLedger, SystemClock, TlsMethod
+from vetmail_core.cli.signals import ended_politely
 from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -533,6 +534,10 @@ def _interrupted(folder: Path, text: str, begun: Callable[[], AbstractContextMan
 
 
 def _ended_by_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
+    return _ended_by(process, signal.SIGINT)
+
+
+def _ended_by(process: subprocess.Popen[str], number: int) -> tuple[str, str]:
     """Press Ctrl-C, and again where it fell into the moment before a call that waits.
 
     Python notes a signal and acts on it between two instructions, or when a waiting call ends early because
@@ -540,7 +545,7 @@ def _ended_by_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
     acted on before the next; a person presses again.
     """
     for _ in range(11):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.communicate(timeout=10)
     raise AssertionError("the command does not end when it is interrupted")
@@ -776,3 +781,70 @@ def test_every_command_says_what_it_takes(command: str, vetmail: Callable[..., S
     said = vetmail(command, "--help")
     assert said.status == 0
     assert said.out.startswith(f"usage: vetmail {command}")
+
+
+@pytest.mark.parametrize("name", [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)])
+def test_a_system_that_ends_the_program_gets_a_report(
+    folder: Path, live_server: LocalSmtpServer, change_preferences: Callable[..., None], name: str
+) -> None:
+    """Status 1, everybody accounted for and nobody in doubt, as after a Ctrl-C."""
+    change_preferences(mail_server={"wait_between_emails_ms": 600_000})
+    command = [sys.executable, "-m", "vetmail_core", "send", "--live", "--subject", "Reminder"]
+    command += ["--preferences", "email-preferences.json", "--people", "class-of-ten.csv"]
+    command += ["--text", "class-reminder.txt", "--batch", "reminder", "--ledger", "sent.ledger"]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        try:
+            for _ in range(600):
+                if live_server.emails:
+                    break
+                threading.Event().wait(0.1)
+            out, err = _ended_by(process, getattr(signal, name))
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert err.startswith("interrupted; nobody further was written to")
+    assert "1 accepted, 9 not tried" in out
+    assert live_server.verbs[-1] == "QUIT"
+    with SqliteLedger(folder / "sent.ledger") as ledger:
+        assert ledger.in_doubt() == ()
+        assert list(ledger.counts().values()) == [1]
+
+
+def test_a_signal_that_was_ignored_stays_ignored_and_the_second_ends_at_once() -> None:
+    """As under nohup; and nobody presses twice for nothing."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hangups = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    try:
+        with ended_politely():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGTERM)
+            for number in hangups:
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(number)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with ended_politely(), pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with ended_politely():
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_signals_are_the_main_threads_matter() -> None:
+    """Elsewhere the command runs all the same."""
+    seen: list[object] = []
+
+    def work() -> None:
+        with ended_politely():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from vetmail_core import (
     AuthenticationType,
     Cause,
     Content,
+    Deadlines,
     DeliveryError,
     EmailPreferences,
+    Limits,
     Mailbox,
     Mailer,
     MailServer,
@@ -30,7 +33,10 @@ from vetmail_core import (
     SmtpTransport,
     Staff,
     Status,
+    TlsMethod,
+    transport_for,
 )
+from vetmail_core.errors import TransportValueError
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -365,3 +371,54 @@ def test_the_settings_and_the_sender_can_be_read(preferences: EmailPreferences) 
     assert mailer.staff is staff
     assert mailer.last_report is None
     assert isinstance(mailer.preferences.settings, Settings)
+
+
+# -- patience ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("limits", "least", "most"), [(None, 5, 20), (Limits(reconnect_seconds=60), 20, 60)])
+def test_somebody_who_waits_for_one_email_is_not_kept_long(
+    preferences: EmailPreferences, limits: Limits | None, least: float, most: float
+) -> None:
+    """Nobody answers: twenty seconds at most, unless limits are given; a bulk run has five minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    server = MailServer(
+        host="127.0.0.1", port=port, tls=TlsMethod.NONE, authentication=AuthenticationType.NONE
+    )
+    clock = FakeClock()
+    with Mailer(attrs.evolve(preferences, mail_server=server), limits=limits, clock=clock) as mailer:
+        with pytest.raises(DeliveryError):
+            mailer.send(HELLO, to="sam@example.com")
+        paused = sum(clock.slept)
+        assert least < paused <= most
+        plan = mailer.plan_bulk(HELLO, [Person("sam@example.com", key="C1")])
+        assert mailer.send_bulk(plan).not_attempted == 1
+    assert (sum(clock.slept) - paused > 200) is (limits is None)
+
+
+def test_a_bulk_run_behind_a_single_send_has_a_connection_of_its_own_patience(smtpd: LocalSmtpServer) -> None:
+    """With limits given there is one patience, and one connection."""
+    for limits, connections in ((None, 2), (Limits(), 1)):
+        before = smtpd.verbs.count("EHLO")
+        with Mailer(smtpd.server_preferences(), limits=limits, deadlines=Deadlines(quit=1)) as mailer:
+            mailer.send(HELLO, to="sam@example.com")
+            mailer.send(HELLO, to="sam@example.com")
+            mailer.send_bulk(mailer.plan_bulk(HELLO, [Person("ann@example.com", key="C1")]))
+        assert smtpd.verbs.count("EHLO") - before == connections
+
+
+@pytest.mark.parametrize("given", [{"limits": Limits()}, {"deadlines": Deadlines()}])
+def test_limits_for_a_transport_that_was_handed_in_are_a_mistake(
+    preferences: EmailPreferences, counting: Make, given: Make
+) -> None:
+    """It has its own."""
+    with pytest.raises(TransportValueError, match=f"{next(iter(given))} came beside it"):
+        Mailer(preferences, transport=counting(), **given)
+
+
+def test_limits_are_no_matter_for_a_mail_program() -> None:
+    """It is the same transport with and without them."""
+    mailer = Mailer(EmailPreferences(use_built_in_client=False), limits=Limits(), deadlines=Deadlines())
+    assert "by the preferences" in repr(mailer)
+    assert isinstance(transport_for(mailer.preferences, limits=Limits()), MailtoTransport)

@@ -15,6 +15,7 @@ import attrs
 
 from vetmail_core.cli.planning import NothingTriedError, nobody, plan_of, staff_of, transport_of
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
+from vetmail_core.cli.signals import ended_politely
 from vetmail_core.clock import SystemClock
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
@@ -94,7 +95,7 @@ def send(arguments: argparse.Namespace) -> int:
     mailer = Mailer(preferences, staff=staff, transport=transport)
     copies: Counter[str] = Counter()
     try:
-        with closing(transport):
+        with ended_politely(), closing(transport):
             plan = plan_of(arguments, mailer)
             # Walks every person, so that a mistake at the last one stops before the first email.
             summary = plan.summary()

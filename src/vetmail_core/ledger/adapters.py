@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["LedgerRun", "OneByOne", "OpensRuns", "Unremembered", "keyless"]
+__all__ = ["KnowsPutOff", "LedgerRun", "OneByOne", "OpensRuns", "Unremembered", "keyless"]
 
 
 class LedgerRun(Protocol):
@@ -62,6 +62,15 @@ class LedgerRun(Protocol):
 
 
 @runtime_checkable
+class KnowsPutOff(Protocol):
+    """A run that can tell, before it claims, which emails an earlier run put off."""
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the keys whose email was put off."""
+        ...
+
+
+@runtime_checkable
 class OpensRuns(Protocol):
     """A ledger that knows runs: it keeps workers apart, and puts down a group at a time."""
 
@@ -84,16 +93,18 @@ class OneByOne:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._under_way: set[str] = set()
+        self._asked: dict[str, LedgerState | None] = {}
 
     def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
         """Ask for the state of each, and put down those to be sent."""
         return [self._claim(email, retry_unknown=retry_unknown) for email in emails]
 
     def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
-        if email.key in self._under_way:
+        key = email.key
+        if key in self._under_way:
             return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
-        known = self._ledger.state(email.key)
-        state = None if known is None else LedgerState(known)  # a host's table may give it as text
+        row = self._asked.pop(key) if key in self._asked else self._ledger.state(key)
+        state = None if row is None else LedgerState(row)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
             return Standing(Verdict.DONE, state=state)
         standing = NEW if state is None else stand(email, state, None, 0, retry_unknown=retry_unknown)
@@ -103,6 +114,14 @@ class OneByOne:
                 return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
             self._under_way.add(email.key)
         return standing
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Ask for the state of each; `claim` need not ask again about the others."""
+        self._asked = {key: self._ledger.state(key) for key in keys}
+        put_off = frozenset(key for key, state in self._asked.items() if state == LedgerState.DEFERRED)
+        for key in put_off:
+            del self._asked[key]
+        return put_off
 
     def begin(self, email: Email) -> bool:
         """Nothing more to write down."""

@@ -2,7 +2,9 @@
 
 What it is for: one loop that asks the ledger, hands over what is to be sent, and writes the answers down in
 order. What it refuses: to hand over an email that is not written down, or that somebody has. Its law: each
-email that is taken from the caller is answered for, once, in order: by a receipt, or by `AlreadySent`.
+email that is taken from the caller is answered for, once: by a receipt, or by `AlreadySent`. In order, but
+for those that the ledger knows as put off: they come last, for what stopped one run must not stop the next
+at the same place, before anybody else had a turn. Of these 10,000 are kept aside; more keep their place.
 
 Emails are taken in groups, so that one commit serves many. A group holds what goes out in a twentieth of a
 second: one email where the server is slow or a wait time is set, hundreds where it is quick. Where commits
@@ -20,7 +22,7 @@ import attrs
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError, TransportError, VetmailError
-from vetmail_core.ledger.adapters import OneByOne, OpensRuns, Unremembered, keyless
+from vetmail_core.ledger.adapters import KnowsPutOff, OneByOne, OpensRuns, Unremembered, keyless
 from vetmail_core.ledger.entries import (
     AlreadySent,
     Entry,
@@ -47,6 +49,7 @@ _LONGEST_GROUP_SECONDS: Final = 1.0
 _LARGEST_GROUP: Final = 1024
 _COSTS: Final = 20  # a commit may take a twentieth of the time
 _INSTANT: Final = 1e-6
+_MOST_PUT_OFF: Final = 10_000
 
 
 class Delivers(Protocol):
@@ -100,6 +103,30 @@ class Feed:
         self._delivery.answered(receipt)
 
 
+@attrs.define
+class PutOff:
+    """Emails that an earlier run put off: they come last, so that those go first who were never tried.
+
+    Attributes:
+        emails: kept for the end; as many as fit into memory whatever is in them.
+        open: it is not the end yet.
+    """
+
+    emails: deque[Email] = attrs.field(factory=deque["Email"])
+    open: bool = True
+
+    @property
+    def room(self) -> bool:
+        """Whether one more is kept."""
+        return self.open and len(self.emails) < _MOST_PUT_OFF
+
+    def taken(self) -> Iterator[Email]:
+        """Give them back, each as it is asked for."""
+        self.open = False
+        while self.emails:
+            yield self.emails.popleft()
+
+
 class Delivery:
     """A run of emails through a ledger to a transport; walk `steps` once.
 
@@ -120,8 +147,8 @@ class Delivery:
         stopped: `stop` said True, or the caller closed `steps`, before the end.
         unfinished: after an exception in the middle, or when the caller closed `steps`: the answer for each
             email that had been taken and not been answered yet; UNKNOWN where it may have left.
-        undecided: emails that had been taken from the caller when an interrupt fell, and that the ledger had
-            not been asked about; they are in no answer.
+        undecided: emails that had been taken from the caller and are in no answer: the ledger had not been
+            asked about them when an interrupt fell, or they were kept for the end of a run that stopped.
     """
 
     def __init__(
@@ -155,11 +182,18 @@ class Delivery:
         self._error: Exception | None = None  # raised when what is under way is answered
         self._broken: Exception | None = None  # why the ledger cannot be written
         self._mine: set[str] = set()  # keys that this run has put down and that are not answered
+        self._unsettled: Receipt | None = None  # being taken down
         self._feed = Feed(self)
         self._late: list[Receipt | AlreadySent] = []  # answered when the caller had gone
         self.stopped = False
+        self._group: list[Email] = []  # taken, and not decided
+        self._put_off = PutOff()
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
-        self.undecided: list[Email] = []
+
+    @property
+    def undecided(self) -> list[Email]:
+        """What was taken and is in no answer."""
+        return [*self._group, *self._put_off.emails]
 
     @property
     def broken(self) -> Exception | None:
@@ -170,7 +204,7 @@ class Delivery:
         """Walk the run.
 
         Yields:
-            What became of each email, in order.
+            What became of each email, in order; of those an earlier run put off, last.
 
         Raises:
             LedgerError: the ledger cannot be opened, or, after those before it are answered, an email has
@@ -205,12 +239,17 @@ class Delivery:
             for receipt in deliveries:
                 yield from self._answered(self._passed)
                 yield self._answer(receipt)
-        except GeneratorExit:
-            # The caller wants no more. What the transport has taken is still brought to its end.
+        except BaseException as error:
+            # Nothing more is begun. What has left gets its answer where the transport can be told so; it is
+            # brought to its end anyway where nothing has happened but that the caller wants no more.
             self.stopped = True
-            for receipt in deliveries:
-                self._late += self._answered(self._passed)
-                self._late.append(self._answer(receipt))
+            self._settle_again()
+            wind_up: Callable[[], None] | None = getattr(self._transport, "wind_up", None)
+            if wind_up is not None:
+                wind_up()
+                self._drain(deliveries)
+            elif isinstance(error, GeneratorExit):
+                self._drain(deliveries)
             raise
         finally:
             close = getattr(deliveries, "close", None)
@@ -223,6 +262,11 @@ class Delivery:
                 "The transport ended before every email was answered for; expected one receipt for each, in"
                 " order. What it had taken is in doubt."
             )
+
+    def _drain(self, deliveries: Iterator[Receipt]) -> None:
+        for receipt in deliveries:
+            self._late += self._answered(self._passed)
+            self._late.append(self._answer(receipt))
 
     def hand_over(self) -> Email | None:
         """The next email for the transport; None when there is none."""
@@ -306,7 +350,7 @@ class Delivery:
 
     def _look_ahead(self) -> bool:
         """Whether there is an email to come; takes and decides the next group when none is at hand."""
-        if not self._ahead and not self._exhausted:
+        while not self._ahead and not self._exhausted:
             now = self._clock.monotonic()
             if isinstance(self._ledger, OpensRuns):
                 # As many as go out in a group's time, which is longer where the disk is slow.
@@ -315,15 +359,15 @@ class Delivery:
                 self._size = max(1, min(fits, self._size * 2, _LARGEST_GROUP))
             self._began = now
             self._take(until=now + _GROUP_SECONDS)
-            if self.undecided:
+            if self._group:
                 before = self._clock.monotonic()
-                decided = deque(self._decide(self.undecided))
-                self._ahead, self.undecided = decided, []
+                decided = deque(self._decide(self._group))
+                self._ahead, self._group = decided, []
                 self._cost = self._clock.monotonic() - before
         return bool(self._ahead)
 
     def _take(self, *, until: float) -> None:
-        group = self.undecided
+        group = self._group
         try:
             for email in self._emails:
                 if not email.key and self._ledger is not None:
@@ -331,10 +375,26 @@ class Delivery:
                     break
                 group.append(email)
                 if len(group) >= self._size or self._clock.monotonic() > until:
+                    self._keep_aside()
                     return
         except Exception as error:  # noqa: BLE001 - raised again once the emails before it are answered
             self._error = error
-        self._exhausted = True
+        self._keep_aside()
+        if self._put_off.emails:
+            # Now those are taken that an earlier run put off.
+            self._emails = self._put_off.taken()
+        else:
+            self._exhausted = True
+
+    def _keep_aside(self) -> None:
+        """Keep those of the group for the end that an earlier run put off."""
+        known: frozenset[str] = frozenset()
+        if isinstance(self._run, KnowsPutOff) and self._put_off.room and self._broken is None:
+            with contextlib.suppress(Exception):  # a ledger that fails says so when it is asked to decide
+                known = self._run.put_off([email.key for email in self._group])
+        if known:
+            self._put_off.emails.extend(email for email in self._group if email.key in known)
+            self._group[:] = [email for email in self._group if email.key not in known]
 
     def _decide(self, group: list[Email]) -> Iterator[Entry]:
         if self._broken is None:
@@ -389,15 +449,22 @@ class Delivery:
         self._passed[0] = answer
         return self._settled(answer)
 
+    def _settle_again(self) -> None:
+        """Take down what was being taken down when an interrupt fell."""
+        if self._unsettled is not None:
+            self._settled(self._unsettled)
+
     def _settled(self, receipt: Receipt) -> Receipt:
         """Write an answer down; what could not be written stands in its receipt all the same."""
+        self._unsettled = receipt
         try:
             self._run.settle(receipt)
         except Exception as error:  # noqa: BLE001 - whatever a host's database raises: no further email goes
             self._broken = error
             if not _is_untouched(receipt):
                 said = f"the ledger could not write this answer down and may not know it: {error}"
-                return attrs.evolve(receipt, warnings=(*receipt.warnings, said))
+                receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, said))
+        self._unsettled = None
         return receipt
 
     def _not_handed_over(self) -> Iterator[Receipt | AlreadySent]:

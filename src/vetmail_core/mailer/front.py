@@ -16,7 +16,7 @@ import attrs
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError, RecipientsError
+from vetmail_core.errors import DeliveryError, RecipientsError, TransportValueError
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from vetmail_core.receipts import Report
     from vetmail_core.recipients import Expansion
     from vetmail_core.transports import Transport
+    from vetmail_core.transports.smtp.settings import Deadlines, Limits
 
 __all__ = ["Mailer", "RunInterrupted"]
 
@@ -81,6 +82,10 @@ class Mailer:
         staff: the staff member who sends; None for mail by the system.
         transport: where emails go; by default what the preferences say, made when it is first needed.
         token: gives an OAuth 2.0 access token, asked for at each connection.
+        limits: of a connection, a message and a run. Without them `send` pauses 20 seconds at most, as
+            somebody may be waiting for it, and a bulk run five minutes; messages are as large, and to as
+            many, as the provider of the server states.
+        deadlines: how long each answer of the mail server may take.
         clock: every wait goes through it.
 
     Attributes:
@@ -88,6 +93,7 @@ class Mailer:
 
     Raises:
         TypeError: the preferences are none.
+        TransportValueError: limits or deadlines for a transport that was handed in; it has its own.
     """
 
     def __init__(
@@ -97,6 +103,8 @@ class Mailer:
         staff: Staff | None = None,
         transport: Transport | None = None,
         token: Callable[[], str] | None = None,
+        limits: Limits | None = None,
+        deadlines: Deadlines | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(preferences, EmailPreferences):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
@@ -104,10 +112,19 @@ class Mailer:
                 f"A mailer sends under EmailPreferences, and here came {type(preferences).__name__}. Read "
                 "the file with load_preferences(path)."
             )
+        if transport is not None and (limits is not None or deadlines is not None):
+            given = "limits" if limits is not None else "deadlines"
+            raise TransportValueError(
+                f"A transport that is handed in has its own limits and deadlines, and {given} came beside"
+                f" it. Give {given} to the transport when it is made, or leave the transport out."
+            )
         self.preferences: Final = preferences
         self.staff: Final = staff
         self.last_report: Report | None = None
         self._token = token
+        self._limits = limits
+        self._deadlines = deadlines
+        self._patient: bool = False  # the transport of its own was made for a bulk run
         self._clock = StoppableClock(SystemClock() if clock is None else clock)
         self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport
@@ -177,7 +194,7 @@ class Mailer:
             content=content,
             headers={} if headers is None else headers,
         )
-        transport = self._opened()
+        transport = self._opened(patient=False)
         self._wait_since_the_last()
         (receipt,) = transport.deliver([email])
         if left_out:
@@ -249,7 +266,7 @@ class Mailer:
         """
         tally = Tally()
         emails = Walk(plan, tally)
-        transport = self._opened()
+        transport = self._opened(patient=True)
         stop = cancel or _never
         delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
         interrupt: KeyboardInterrupt | None = None
@@ -326,12 +343,28 @@ class Mailer:
 
         return isinstance(self._transport, MailtoTransport)
 
-    def _opened(self) -> Transport:
+    def _opened(self, *, patient: bool) -> Transport:
+        if self._own and self._limits is None and patient is not self._patient:
+            self.close()  # one that has the other patience
         if self._transport is None:
+            self._patient = patient
             self._transport = transport_for(
-                self.preferences, staff=self.staff, token=self._token, clock=self._clock
+                self.preferences,
+                staff=self.staff,
+                token=self._token,
+                limits=self._limits if patient else self._limits_while_somebody_waits(),
+                deadlines=self._deadlines,
+                clock=self._clock,
             )
         return self._transport
+
+    def _limits_while_somebody_waits(self) -> Limits | None:
+        """At most twenty seconds: the tries to connect, and the pause that a server asked for last time."""
+        if self._limits is not None or not self.preferences.use_built_in_client:
+            return self._limits
+        from vetmail_core.transports.smtp.settings import Limits  # noqa: PLC0415 - only with the built-in client
+
+        return Limits(reconnect_seconds=15, retry_seconds=5)
 
     def _wait_since_the_last(self) -> None:
         """A new connection does not know when the last one's last email went."""

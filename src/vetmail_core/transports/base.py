@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["EmailSource", "HangsUp", "SaysTrouble", "Transport"]
+__all__ = ["EmailSource", "HangsUp", "SaysTrouble", "Transport", "WindsUp"]
 
 
 @runtime_checkable
@@ -85,4 +85,17 @@ class SaysTrouble(Protocol):
     @property
     def trouble(self) -> str:
         """Why the run at hand does not get on; "" while it does."""
+        ...
+
+
+@runtime_checkable
+class WindsUp(Protocol):
+    """A transport that can end the run at hand early, without leaving it in the dark what has left."""
+
+    def wind_up(self) -> None:
+        """Begin nothing more, and hear the answers owed for some seconds at most.
+
+        The iterator of the run still gives a receipt for each email that was taken, and ends. Without a run
+        nothing happens.
+        """
         ...

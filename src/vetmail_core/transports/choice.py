@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.transports.base import Transport
+    from vetmail_core.transports.smtp.settings import Deadlines, Limits
 
 __all__ = ["transport_for"]
 
@@ -27,6 +28,8 @@ def transport_for(
     *,
     staff: Staff | None = None,
     token: Callable[[], str] | None = None,
+    limits: Limits | None = None,
+    deadlines: Deadlines | None = None,
     clock: Clock | None = None,
 ) -> Transport:
     """Make the transport the preferences ask for.
@@ -35,6 +38,8 @@ def transport_for(
         preferences: the organisation's.
         staff: who sends; with individual logins it is their login that is used.
         token: for OAuth 2: returns an access token.
+        limits: of a connection, a message and a run, as for `SmtpTransport`; a mail program has none.
+        deadlines: how long each answer of the mail server may take; likewise.
         clock: every wait of the transport goes through it; the machine's when not given.
 
     Returns:
@@ -59,4 +64,11 @@ def transport_for(
     from vetmail_core.transports.smtp import SmtpTransport  # noqa: PLC0415 - as above
 
     login = resolve_login(preferences, staff)
-    return SmtpTransport(preferences.mail_server, login=login, token=token, clock=clock)
+    return SmtpTransport(
+        preferences.mail_server,
+        login=login,
+        token=token,
+        limits=limits,
+        deadlines=deadlines,
+        clock=clock,
+    )

@@ -20,7 +20,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
-from vetmail_core.transports.base import HangsUp, Transport
+from vetmail_core.transports.base import HangsUp, Transport, WindsUp
 from vetmail_core.transports.handed_on import HandedOn, announced
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class _Wrapper:
         if isinstance(self._inner, HangsUp):
             self._inner.hang_up()
 
+    def wind_up(self) -> None:
+        """End the run of the transport inside, which still answers for the emails it has taken."""
+        if isinstance(self._inner, WindsUp):
+            self._inner.wind_up()
+
     def close(self) -> None:
         """Close the transport inside. A second call does nothing."""
         self._inner.close()
@@ -60,6 +65,29 @@ class _Wrapper:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+class Answers:
+    """The receipts of a transport inside, and what it raised behind them: an interrupt, say.
+
+    Args:
+        receipts: what it delivers.
+
+    Attributes:
+        error: what ended the receipts early; None when they ended of themselves.
+    """
+
+    def __init__(self, receipts: Iterator[Receipt]) -> None:
+        self._receipts = receipts
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Receipt]:
+        try:
+            yield from self._receipts
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised by whoever walks these, when it is their turn
+            self.error = error
 
 
 class RedirectAll(_Wrapper):
@@ -137,7 +165,8 @@ class Retrying(_Wrapper):
     Only the recipients that were deferred are tried again. While it waits, the run stands still, so that
     receipts stay in order and nothing piles up: good for a single email and a class; for thousands, send
     `Report.retry` once more when the run is over. What a quota or a block put off is left alone, because
-    repeating it makes it last longer.
+    repeating it makes it last longer. Before each wait the connection is ended, as a server that is not well,
+    or has not seen us before, may take the next one kindly.
 
     Args:
         inner: what delivers.
@@ -182,12 +211,13 @@ class Retrying(_Wrapper):
                     return
                 yield email, email
 
-        for receipt in HandedOn(taken(), leaves).receipts(self._inner):
+        answers = Answers(HandedOn(taken(), leaves).receipts(self._inner))
+        for receipt in answers:
             if held or self._worth_another_try(receipt):
                 held.append((receipt.email, receipt))
             else:
                 yield receipt
-        interrupted: BaseException | None = None
+        interrupted = answers.error
         while held:
             email, receipt = held.popleft()
             if interrupted is None:
@@ -207,12 +237,19 @@ class Retrying(_Wrapper):
             again = {outcome.mailbox.address_key for outcome in receipt.outcomes if _put_off(outcome)}
             if not again:
                 break
+            # Before the wait: a server that puts a client off at first looks at its next connection kindly.
+            self.hang_up()
             try:
                 self._clock.sleep(delay)
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
-            (latest,) = HandedOn([(email, only_for(email, again))], leaves).receipts(self._inner)
-            receipt = _merged(receipt, latest)
+            handed = HandedOn([(email, only_for(email, again))], leaves)
+            answers = Answers(handed.receipts(self._inner))
+            latest = receipt
+            for latest in answers:
+                receipt = _merged(receipt, latest)
+            if answers.error is not None:
+                return receipt, answers.error
             if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
                 break
         return receipt, None
@@ -324,8 +361,11 @@ class Spaced(_Wrapper):
         leaves = announced(emails)
         for email in emails:
             with self._spacing:
-                (receipt,) = HandedOn([(email, email)], leaves).receipts(self._inner)
-            yield receipt
+                answers = Answers(HandedOn([(email, email)], leaves).receipts(self._inner))
+                receipts = list(answers)
+            yield from receipts
+            if answers.error is not None:
+                raise answers.error
 
     def __repr__(self) -> str:
         return f"Spaced({self._inner!r})"

@@ -230,3 +230,14 @@ def test_the_transcript_holds_the_last_forty_lines_and_no_body(
     assert len(connection.transcript) == 40
     assert connection.transcript[-3:] == ("C: (5000 octets)", "S: 250-29", "S: 250 \\xff")
     assert not any("xxx" in line for line in connection.transcript)
+
+
+def test_half_an_answer_in_the_middle_of_writing_is_waited_for(
+    line: tuple[Connection, socket.socket],
+) -> None:
+    """It is neither an answer nor a reason to stop."""
+    connection, server = line
+    server.sendall(b"250 o")
+    connection.look(Phase.MAIL, 1, lambda _sent: 1)
+    server.sendall(b"k\r\n")
+    assert connection.replies(Phase.MAIL, 5) == [b"250 ok"]

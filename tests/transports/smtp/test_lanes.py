@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def came_to(transaction: Transaction) -> str:
     fates = [
         f"{outcome.status.value}@{outcome.phase.name}" for outcome in transaction.outcomes if outcome.phase
     ]
-    return " ".join([*fates, *(f"again: {mailbox}" for mailbox in transaction.left)])
+    return " ".join([*fates, *(f"again: {mailbox}" for part in transaction.left for mailbox in part)])
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_whatever_is_answered_each_message_is_finished_once(
         if one.again is not None:
             assert one.again.why is not Why.BYSTANDER or one.again.cause is Cause.CONNECTION
             continue
-        answered = [*(outcome.mailbox for outcome in one.outcomes), *one.left]
+        answered = [*(outcome.mailbox for outcome in one.outcomes), *chain(*one.left)]
         assert sorted(map(id, answered)) == sorted(map(id, one.mailboxes))
         accepted = [outcome for outcome in one.outcomes if outcome.status is Status.ACCEPTED]
         assert not accepted or yeses >= 2 + len(accepted)

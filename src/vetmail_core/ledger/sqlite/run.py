@@ -47,11 +47,29 @@ class SqliteRun:
         self._claims: dict[str, Claim] = {}
         self._unwritten: dict[str, Settled] = {}
         self._bare: set[str] = set()  # put down by their keys alone
+        self._any_put_off: bool | None = None  # known when first asked
         self.closed = False
 
     def has_settled(self, key: str) -> bool:
         """Whether an email was answered and that is not written yet."""
         return key in self._unwritten
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the emails that an earlier run put off, for some or all of their recipients.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self._store.lock:
+            if self._any_put_off is None:
+                self._any_put_off = self._store.has(LedgerState.DEFERRED)
+            if not self._any_put_off:
+                return frozenset()
+            with self._store.guard("cannot be read"):
+                rows = self._store.rows(keys)
+            return frozenset(
+                key for key, row in rows.items() if row.state is LedgerState.DEFERRED and row.run is None
+            )
 
     def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
         """Decide about a group of emails, and put down those to be sent.

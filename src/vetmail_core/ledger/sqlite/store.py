@@ -355,6 +355,16 @@ class Store:
             rows.update((row[1], Row(row[0], row[1], LedgerState(row[2]), *row[3:])) for row in found)
         return rows
 
+    def has(self, state: LedgerState) -> bool:
+        """Whether any email has ended so.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self.guard("cannot be read"):
+            found = self._db.execute("SELECT 1 FROM emails WHERE state = ? LIMIT 1", (state.value,))
+            return found.fetchone() is not None
+
     def row(self, key: str) -> Row | None:
         """What is known of one email.
 

@@ -192,6 +192,7 @@ class ChunkLane:
             transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
             return
         transaction.conclude(last, Phase.DOT)
+        self._full = self._full or transaction.parting
         if transaction.again is not None:
             self._full = True
         else:
@@ -204,13 +205,14 @@ class ChunkLane:
         said_goodbye = self.leaving
         in_doubt = False
         while self.flight:
-            assert lost is not None  # noqa: S101 - a lane given up in order has nothing on the way
             transaction = self.flight.popleft()
             replies, self._replies = self._replies, []
             transaction.replies = replies[1:]
             goodbye = next((at for at, raw in enumerate(replies) if raw.startswith(b"421")), None)
             unsent = transaction.end > sent
-            if goodbye is not None and (unsent or lost.closed or not transaction.may_arrive):
+            if lost is None:
+                transaction.interrupted(None)
+            elif goodbye is not None and (unsent or lost.closed or not transaction.may_arrive):
                 transaction.closing(replies[goodbye], _phase(goodbye, len(transaction.mailboxes) + 3))
                 said_goodbye, blame = True, None
             elif unsent:

@@ -59,6 +59,8 @@ class Connection:
 
     Attributes:
         sent: octets that have left this program since the line was opened.
+        sent_at_most: the same, counting those that an interrupted write may have sent.
+        torn: octets have come that are not yet answers in somebody's hands; after an interrupt they are lost.
     """
 
     def __init__(
@@ -92,7 +94,8 @@ class Connection:
         self._opened = self._used = _monotonic()
         self._unanswered = False  # TLS is on, and the server has not said a word over it
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
-        self.sent = 0
+        self.sent = self.sent_at_most = 0
+        self.torn = False
 
     # -- facts -----------------------------------------------------------------------------------------
 
@@ -169,6 +172,7 @@ class Connection:
         if ask.phase is Phase.STARTTLS:
             self._tls_end = _monotonic() + seconds
         first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
+        self.torn = False
         return scrubbed(first, ask.secrets) if ask.secrets else first
 
     def seconds(self, phase: Phase) -> float:
@@ -238,9 +242,11 @@ class Connection:
     def _read(self, phase: Phase) -> bytes | None:
         """What is there now; None when nothing is."""
         self._refuse_a_copy(phase)
+        self.torn = True
         try:
             data = self._socket.recv(_READ_OCTETS)
         except (BlockingIOError, ssl.SSLWantReadError):
+            self.torn = False
             return None
         except OSError as error:
             raise self._broken(error, phase) from error
@@ -283,7 +289,7 @@ class Connection:
         self._owed = limit - len(self._replies)
         if not isinstance(self._socket, ssl.SSLSocket):
             count = self._send(octets, phase, due)
-            self.sent += count
+            self.sent_at_most = self.sent = self.sent + count
             if count == len(octets):
                 return
             self._listen(phase, limit, due)
@@ -296,8 +302,8 @@ class Connection:
         piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
         while rest:
             count = self._send(rest[:piece], phase, due)
+            self.sent_at_most = self.sent = self.sent + count
             if count:
-                self.sent += count
                 rest = rest[count:]
                 moved = _monotonic()
                 if rest:
@@ -316,6 +322,7 @@ class Connection:
 
     def _send(self, octets: bytes | memoryview, phase: Phase, due: Callable[[int], int]) -> int:
         self._refuse_a_copy(phase)
+        self.sent_at_most = self.sent + len(octets)
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -367,6 +374,7 @@ class Connection:
             )
         if self._parser.broken or len(self._replies) > limit:
             raise self._nonsense(phase)
+        self.torn = False
         return True
 
     def hasten(self) -> None:

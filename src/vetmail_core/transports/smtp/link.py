@@ -65,6 +65,16 @@ class Link:
         assert self.session is not None  # noqa: S101 - asked about a connection
         return self.session.connection.sent - self._base
 
+    def sent_at_most(self) -> int:
+        """The same, where the last write was cut short by an interrupt."""
+        assert self.session is not None  # noqa: S101 - as above
+        return self.session.connection.sent_at_most - self._base
+
+    @property
+    def can_be_answered(self) -> bool:
+        """Whether enough has left for the server to owe an answer."""
+        return self.lane is not None and self.lane.due(self.sent_at_most()) > 0
+
     def due(self, sent: int) -> int:
         """How many answers the server can give, when so many octets have left the connection."""
         assert self.lane is not None  # noqa: S101 - asked while it sends

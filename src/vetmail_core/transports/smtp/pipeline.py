@@ -291,10 +291,10 @@ class DataLane:
         elif len(replies) != at:
             return False
         if sending is not None:
-            self._sending = None
             sending.accept(replies[0])
             self.flight.popleft()
             self.done.append(sending)
+            self._sending = None  # last: until then it counts as sent and not answered
         if waiting is not None:
             waiting.replies = replies[at:]
             self._open, self._waiting = waiting, None
@@ -307,8 +307,17 @@ class DataLane:
             self._give_up(f"the server answered {read_reply(raw)}", phase)
 
     def _unasked(self, raw: bytes) -> None:
-        """An answer too many; whatever comes next could be taken for the wrong answer."""
+        """An answer too many; whatever comes next could be taken for the wrong answer.
+
+        A goodbye may come unasked at any time (RFC 5321, 3.8).
+        """
         transaction, self._open = self._open, None
+        if raw.startswith(b"421") and self.flight:
+            self.over = True
+            waiting = transaction or self.flight[0]
+            waiting.closing(raw, Phase.RCPT if transaction is None else Phase.DATA)
+            self._finish(waiting)
+            return
         self._give_up("the server said more than it was asked", Phase.MAIL)
         if transaction is not None and raw[:1] in {b"4", b"5"}:
             # It invited the body and refused it before the first octet, in one breath.
@@ -320,13 +329,13 @@ class DataLane:
         self._fault = Lost(note, phase=phase, cause=Cause.PROTOCOL)
 
     def _end_of_body(self, transaction: Transaction, raw: bytes) -> None:
-        self._sending = None
         if raw.startswith(b"3"):
             transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
             self.over = True
         else:
             transaction.conclude(raw, Phase.DOT)
         self._finish(transaction)
+        self._sending = None
 
     def _answer(self, transaction: Transaction, raw: bytes, phase: Phase) -> None:
         transaction.replies.append(raw)
@@ -374,7 +383,7 @@ class DataLane:
     def _finish(self, transaction: Transaction) -> None:
         self.flight.remove(transaction)
         self.done.append(transaction)
-        if transaction.again is not None or transaction.goodbye:
+        if transaction.again is not None or transaction.parting:
             self.over = True
 
     @property

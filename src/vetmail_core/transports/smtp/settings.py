@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TypeGuard
+from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 import attrs
 
 from vetmail_core.errors import TransportValueError
 
-__all__ = ["Deadlines", "Limits", "Pipelining"]
+if TYPE_CHECKING:
+    from vetmail_core.preferences.providers import Provider
+
+__all__ = ["MOST_RECIPIENTS", "Deadlines", "Limits", "Pipelining"]
+
+MOST_RECIPIENTS: Final = 100
+"""In a message, where nobody says otherwise: every server takes as many (RFC 5321, 4.5.3.1.8)."""
 
 
 class Pipelining(enum.Enum):
@@ -95,7 +101,10 @@ class Limits:
         messages_per_connection: after so many a new connection is made.
         connection_seconds: a connection older than this is replaced before the next message.
         idle_seconds: one that was idle longer than this is replaced before the next message.
-        recipients_per_message: an email to more is sent in parts; it stays one receipt.
+        recipients_per_message: an email to more is sent in parts; it stays one receipt. None is what the
+            provider of the server states (`PROVIDERS`), else 100.
+        message_bytes: a larger email is refused with TOO_LARGE before it is sent, as one is that is larger
+            than the server says it takes. None is what the provider states.
         chunking_window: messages on the way at once in CHUNKING; as many may be in doubt.
         reconnect_seconds: how long a run may spend on making a connection again, pauses included.
         retry_seconds: the longest single pause, between two tries to connect or when the server throttles.
@@ -107,7 +116,20 @@ class Limits:
     messages_per_connection: int = attrs.field(default=100, validator=_count)
     connection_seconds: float = attrs.field(default=300.0, validator=_seconds)
     idle_seconds: float = attrs.field(default=30.0, validator=_seconds)
-    recipients_per_message: int = attrs.field(default=100, validator=_count)
+    recipients_per_message: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_count)
+    )
+    message_bytes: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
     chunking_window: int = attrs.field(default=8, validator=_count)
     reconnect_seconds: float = attrs.field(default=300.0, validator=_not_negative)
     retry_seconds: float = attrs.field(default=60.0, validator=_not_negative)
+
+    def known(self, provider: Provider | None) -> Self:
+        """The same, with what a provider states where nothing is set."""
+        if provider is None:
+            return self
+        return attrs.evolve(
+            self,
+            recipients_per_message=self.recipients_per_message or provider.recipients_per_message,
+            message_bytes=self.message_bytes or provider.message_bytes,
+        )

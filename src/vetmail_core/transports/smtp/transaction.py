@@ -24,7 +24,7 @@ from vetmail_core.transports.smtp.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from vetmail_core.transports.replies import Meaning
     from vetmail_core.transports.smtp.opening import Lost
 
-__all__ = ["Again", "Job", "Stop", "Transaction", "Why", "at_server"]
+__all__ = ["Again", "Job", "Refusal", "Stop", "Transaction", "Why", "at_server", "halves"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
+_NO: Final = frozenset({b"4", b"5"})
 _ENVELOPE: Final = frozenset({Phase.MAIL, Phase.RCPT})
 _OUT_OF_STEP: Final = frozenset({b"500", b"502", b"503"})  # the command itself, not what it carried
 _PARAMETER: Final = re.compile(rb"\bparameters?\b|\borcpt\b|\benvid\b|\bbody=|\bsize=", re.IGNORECASE)
@@ -47,13 +48,13 @@ class Stop:
 
     Attributes:
         cause: given to every email that is left.
-        phase: where the run stopped.
+        phase: where the run stopped; None when that was nowhere on the way.
         reply: the server's words, when it spoke.
         note: what happened, in words; "" when the reply says it.
     """
 
     cause: Cause
-    phase: Phase
+    phase: Phase | None
     reply: Reply | None = None
     note: str = ""
 
@@ -62,7 +63,7 @@ class Why(enum.Enum):
     """Why a message is to be sent again; nothing of it can have been delivered."""
 
     CLOSING = "closing"  # 421, or the line was lost before the last octet
-    FRESH = "fresh"  # the server wants a new connection (452 4.5.3 on MAIL)
+    FRESH = "fresh"  # the server wants a new connection (452 4.5.3 on MAIL), or is not well (X.3.x)
     SESSION = "session"  # out of step: 503 and its kin
     PLAIN = "plain"  # a parameter of ours may be what was refused
     TOKEN = "token"  # noqa: S105 - the name of a reason: the access token has run out
@@ -88,11 +89,32 @@ class Again:
     note: str = ""
 
 
+@attrs.frozen
+class Refusal:
+    """What the server has against a recipient, or against a whole message.
+
+    Attributes:
+        mailbox: whom it answered; the first recipient where it is the whole message.
+        reply: its words.
+        meant: what they mean.
+        phase: the step it answered.
+    """
+
+    mailbox: Mailbox
+    reply: Reply
+    meant: Meaning
+    phase: Phase
+
+
 class Job:
     """One email, from being pulled to its receipt. Has one transaction, or more for many recipients.
 
     Args:
         email: as it was handed over.
+
+    Attributes:
+        in_vain: how many of its parts in a row came to nothing, because the server would not listen.
+        leaving: its text may have begun to leave.
     """
 
     # Values of the class until they differ: a million emails come this way, and nearly all need few of them.
@@ -105,18 +127,37 @@ class Job:
     outcomes: list[Outcome]
     reply: Reply | None = None
     warnings: tuple[str, ...] = ()
+    in_vain: int = 0
+    leaving: bool = False
 
     def __init__(self, email: Email) -> None:
         self.email = email
 
     def settle(self, outcomes: list[Outcome], *, reply: Reply | None, attempts: int, note: str = "") -> None:
         """Take in what one of its transactions came to."""
-        self.pending -= 1
         self.outcomes = outcomes if self.parts == 1 else [*getattr(self, "outcomes", ()), *outcomes]
         self.attempts = max(self.attempts, attempts)
-        self.reply = reply or self.reply
+        if self.reply is None or (reply is not None and not self.reply.code < 300):  # noqa: PLR2004 - a yes stays
+            self.reply = reply
         if note and note not in self.warnings:
             self.warnings += (note,)
+        self.pending -= 1
+
+    def end(self, stop: Stop) -> None:
+        """Answer for those whom an interrupt has left without an answer, if there are any."""
+        if self.pending == 0:
+            return
+        answered = getattr(self, "outcomes", [])
+        known = {id(outcome.mailbox) for outcome in answered}
+        status = Status.UNKNOWN if self.leaving else Status.NOT_ATTEMPTED
+        rest = [
+            Outcome(one, status, cause=stop.cause, phase=Phase.DOT if self.leaving else stop.phase)
+            for one in self.email.recipients.all
+            if id(one) not in known
+        ]
+        self.outcomes, self.parts, self.pending = [*answered, *rest], 2, 0
+        if self.leaving:
+            self.warnings += ("the run was interrupted while an answer came in",)
 
     def receipt(self, server: str) -> Receipt:
         """The answer for the whole email; every transaction is settled.
@@ -155,8 +196,9 @@ class Transaction:
         outcomes: what it came to; empty while that is open.
         again: set when it is to be sent again instead.
         slower: the server wants less at once.
-        stop: the run is to end.
-        left: recipients for another transaction, because the server takes fewer in one.
+        refusals: what the server has against whom, of the present try.
+        left: recipients for further transactions, one for each group.
+        parting: the connection is to be left behind it; the next one may fare better.
         end: the offset behind its last octet in what the connection sends.
         note: what happened where no reply says it.
         tries: how often it was on the wire.
@@ -164,22 +206,22 @@ class Transaction:
         first: whether it is the first message of its connection.
         wait: the run's pause between messages when it was sent, seconds.
         session_error: whether it has had its second chance after a 503.
+        refreshed: whether it has had its new connection after a word about the server's state.
         renewable: whether a new token may help, once.
         plain: whether the server wants our parameters left out; None while nobody has tried.
         dressed: whether it carried one of them.
         undressed: it goes without them because one of them may be what was refused.
         left_undressed: the same for those who are ``left``.
         ours: what a reply may name of the connection's: the login, the EHLO name, our internet address.
-        refreshed: whether it has had its new connection after a word about the server's state.
-        goodbye: whether the server has said that it closes this connection.
     """
 
     # Values of the class until they differ, as above.
     again: Again | None = None
     reply: Reply | None = None
-    stop: Stop | None = None
     slower: bool = False
-    left: Sequence[Mailbox] = ()
+    refusals: Sequence[Refusal] = ()
+    left: Sequence[Sequence[Mailbox]] = ()
+    parting: bool = False
     outcomes: list[Outcome]
     note: str = ""
     end: int = 0
@@ -192,9 +234,8 @@ class Transaction:
     dressed: bool = False
     undressed: bool = False
     left_undressed: bool = False
-    ours: Parties = NOBODY
     refreshed: bool = False
-    goodbye: bool = False
+    ours: Parties = NOBODY
     _parties: Parties | None = None
 
     def __init__(
@@ -218,8 +259,10 @@ class Transaction:
             capabilities: what the server announced.
         """
         self.replies = []
+        self.refusals = ()
         self.again = None
-        self.goodbye = False
+        self.parting = False
+        self._parties = None
         email, data = self.job.email, self.data
         sender = wire_path(email.sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
@@ -305,28 +348,58 @@ class Transaction:
                 return
         elif self._again(rcpts[0], Phase.RCPT):
             return
+        others = [
+            (one, raw) for one, raw in zip(self.mailboxes, rcpts, strict=True) if not raw.startswith(b"2")
+        ]
+        apart = [pair for pair in others if self._asks_again(pair[1])]
         if taken and last.startswith(b"2"):
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
-            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if self._asks_again(raw)]
-            self.left_undressed = any(self._blames_parameters(raw, Phase.RCPT) for raw in rcpts)
-            goodbyes = [raw for raw in rcpts if raw.startswith(b"421")]
-            self.slower = any(self.meaning(raw, Phase.RCPT).slows for raw in goodbyes)
-        elif taken:
+        elif len(taken) > 1 and self.meaning(last, phase).splits:
+            self.left = halves(taken)
+        elif taken or len(apart) == len(others):
+            # Nothing is split off a message that nobody got.
             self._refuse(taken, last, phase)
-        kept = set(map(id, self.left))
-        for mailbox, raw in zip(self.mailboxes, rcpts, strict=True):
-            if not raw.startswith(b"2") and id(mailbox) not in kept:
-                self._refuse([mailbox], raw, Phase.RCPT)
+            apart = []
+        if apart:
+            self.left_undressed = any(self._blames_parameters(raw, Phase.RCPT) for _one, raw in apart)
+            self.left = (*self.left, [one for one, _raw in apart])
+            self._part(raw for _one, raw in apart)
+        self._refuse_each(pair for pair in others if pair not in apart)
         in_order(self.outcomes, self.mailboxes)
+
+    def _part(self, raws: Iterable[bytes]) -> None:
+        """Those who are asked for again are asked for on another connection where this one is the trouble."""
+        for raw in raws:
+            meant = self.meaning(raw, Phase.RCPT)
+            if raw.startswith(b"421"):
+                self.slower = self.slower or meant.slows
+            if not meant.splits:
+                self.parting = True
+                self.refreshed = self.refreshed or meant.retry is Retry.FRESH
+
+    def _asks_again(self, raw: bytes) -> bool:
+        """Whether a recipient among others deserves another message, without a word about them so far.
+
+        They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about the
+        session, the connection or the server.
+        """
+        meant = self.meaning(raw, Phase.RCPT)
+        if meant.ends_run:
+            return False
+        if raw.startswith(b"421") or meant.splits or self._blames_parameters(raw, Phase.RCPT):
+            return True
+        if raw.startswith(b"5"):
+            return meant.retry is Retry.RECONNECT
+        return meant.retry is Retry.FRESH and not self.refreshed
 
     def _again(self, raw: bytes, phase: Phase) -> bool:
         """Whether a refusal is about the connection, so that the message deserves another one."""
-        meant = self.meaning(raw, phase)
-        why: Why | None = None
         if raw.startswith(b"421"):
             self.closing(raw, phase)
             return True
+        meant = self.meaning(raw, phase)
+        why: Why | None = None
         if self._blames_parameters(raw, phase):
             why, self.undressed, self.session_error = Why.PLAIN, True, True
         elif meant.retry is Retry.RECONNECT and not self.session_error:
@@ -360,30 +433,48 @@ class Transaction:
     def closing(self, raw: bytes, phase: Phase) -> None:
         """The server answers 421: it closes the connection, and the message is as good as never sent.
 
-        Where the reason lies with us, another connection would hear it again: the run ends.
+        What it says about us ends the run all the same; another connection would hear it again.
         """
-        self.goodbye = True
         meant = self.meaning(raw, phase)
+        self.parting = True
         if meant.ends_run:
-            self._refuse(self.mailboxes, raw, phase)
+            self.keep_answers()
+            decided = {id(outcome.mailbox) for outcome in self.outcomes}
+            self._refuse([one for one in self.mailboxes if id(one) not in decided], raw, phase)
+            self.left = ()
+            in_order(self.outcomes, self.mailboxes)
             return
         self.slower = meant.slows
         self.again = Again(why=Why.CLOSING, cause=meant.cause, phase=phase, raw=raw)
 
-    def _asks_again(self, raw: bytes) -> bool:
-        """Whether a recipient among others deserves a message of their own.
+    def keep_answers(self) -> bool:
+        """The connection has ended before the message left; what was said about recipients stands.
 
-        They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about
-        the session or the connection, which says nothing about them.
+        A refusal does not take back the answers before it, nor those behind it (RFC 5321, 3.3).
+
+        Returns:
+            Whether there was any; then the others are ``left``, and there is nothing to send again.
         """
-        if raw.startswith(b"2"):
+        if self.replies[:1] and self.replies[0][:1] in _NO:
+            mail = self.replies[0]
+            if mail.startswith(b"421") or self.meaning(mail, Phase.MAIL).retry in {
+                Retry.RECONNECT,
+                Retry.FRESH,
+            }:
+                return False
+            self._refuse(self.mailboxes, self.replies[0], Phase.MAIL)
+        else:
+            asked = zip(self.mailboxes, self._rcpts, strict=False)
+            self._refuse_each(
+                (one, raw) for one, raw in asked if raw[:1] in _NO and not self._asks_again(raw)
+            )
+        decided = {id(outcome.mailbox) for outcome in self.outcomes}
+        if not decided:
             return False
-        meant = self.meaning(raw, Phase.RCPT)
-        if raw.startswith(b"421"):
-            return not meant.ends_run
-        if self._blames_parameters(raw, Phase.RCPT):
-            return True
-        return meant.splits or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
+        rest = [one for one in self.mailboxes if id(one) not in decided]
+        self.left = (rest,) if rest else ()
+        self.again = None
+        return True
 
     def interrupted(self, lost: Lost | None) -> None:
         """The connection is gone, and the last octet has not left.
@@ -391,6 +482,8 @@ class Transaction:
         Args:
             lost: what happened to this very message; None when another one was the first it happened to.
         """
+        if self.outcomes:
+            return  # an interrupt fell between its answer and what follows from that
         if lost is None:
             self.again = Again(why=Why.BYSTANDER, cause=Cause.CONNECTION, phase=Phase.MAIL)
         else:
@@ -405,6 +498,8 @@ class Transaction:
 
         What the server did refuse before that stays refused.
         """
+        if self.outcomes:
+            return  # as above
         rcpts = self._rcpts
         if self.replies and not self.mail_taken:
             self._refuse(self.mailboxes, self.replies[0], Phase.MAIL)
@@ -434,14 +529,18 @@ class Transaction:
         self.give_up(Status.NOT_ATTEMPTED, Stop(cause=Cause.HELD_ELSEWHERE, phase=Phase.DATA))
 
     def _refuse(self, mailboxes: Sequence[Mailbox], raw: bytes, phase: Phase) -> None:
+        if not mailboxes:
+            return
         reply = read_reply(raw)
         meant = self.meaning(raw, phase)
         status = Status.REFUSED if reply.code >= 500 else Status.DEFERRED  # noqa: PLR2004 - RFC 5321, 4.2.1
         self._add(mailboxes, status, cause=meant.cause, reply=reply, phase=phase)
         self.reply = self.reply or reply
-        self.slower = self.slower or meant.slows or meant.retry is Retry.FRESH
-        if meant.ends_run:
-            self.stop = Stop(cause=meant.cause, phase=phase, reply=reply)
+        self.refusals = (*self.refusals, Refusal(mailboxes[0], reply, meant, phase))
+
+    def _refuse_each(self, answers: Iterable[tuple[Mailbox, bytes]]) -> None:
+        for mailbox, raw in answers:
+            self._refuse([mailbox], raw, Phase.RCPT)
 
     def _add(
         self,
@@ -450,7 +549,7 @@ class Transaction:
         *,
         cause: Cause | None = None,
         reply: Reply | None,
-        phase: Phase,
+        phase: Phase | None,
     ) -> None:
         self.outcomes += [
             Outcome(mailbox, status, cause=cause, reply=reply, phase=phase) for mailbox in mailboxes
@@ -461,6 +560,12 @@ def in_order(outcomes: list[Outcome], mailboxes: Sequence[Mailbox]) -> None:
     """Put outcomes into the order of the mailboxes they are for."""
     place = {id(mailbox): number for number, mailbox in enumerate(mailboxes)}
     outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
+
+
+def halves(mailboxes: Sequence[Mailbox]) -> tuple[Sequence[Mailbox], Sequence[Mailbox]]:
+    """Two parts of a list that was too much at once; the first is the longer one."""
+    middle = (len(mailboxes) + 1) // 2
+    return mailboxes[:middle], mailboxes[middle:]
 
 
 def wire_path(mailbox: Mailbox) -> str:

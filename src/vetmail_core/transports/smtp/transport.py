@@ -7,12 +7,12 @@ to send a message again that may have arrived. Its law: exactly one receipt for 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences.host_names import spoken_name
+from vetmail_core.preferences.providers import provider_for
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
@@ -89,7 +89,7 @@ class SmtpTransport:
                 f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}."
             )
         self._clock = SystemClock() if clock is None else clock
-        self._limits = Limits() if limits is None else limits
+        self._limits = (Limits() if limits is None else limits).known(provider_for(server.host))
         self._opener = Opener(
             server,
             login=login,
@@ -104,6 +104,7 @@ class SmtpTransport:
             mode=pipelining, pace=Pace(wait, limit=self._limits.retry_seconds, clock=self._clock)
         )
         self._one_thread = OneThread("SmtpTransport")
+        self._at_hand: Run | None = None
 
     def __repr__(self) -> str:
         server = self._opener.server
@@ -122,7 +123,12 @@ class SmtpTransport:
 
         Emails are pulled when there is a place for them: one ahead in AUTO, up to the window in CHUNKING,
         none ahead in the other modes and with a wait time. An email is never sent before the pull that
-        gave it has returned. When the iterable raises, the receipts of what was on the way come first.
+        gave it has returned. When four emails in a row came to nothing, twenty are pulled at once, and
+        one from further on tells whether the server takes any.
+
+        When the iterable raises, the receipts of what was on the way come first. So they do when the run is
+        interrupted, by Ctrl-C or any other exception: no further email begins, the answers owed are heard for
+        at most ``Deadlines.quit``, and the exception goes on behind the receipts.
 
         A caller that walks away in the middle leaves nothing half sent: what had left entirely is heard
         out for some seconds, a body that had not begun is not begun.
@@ -147,15 +153,11 @@ class SmtpTransport:
             if self._host.session is None:
                 self._opener.reveal()
             run = Run(emails, host=self._host, opener=self._opener, limits=self._limits, clock=self._clock)
-            process = os.getpid()
-            for receipt in run.receipts():
-                yield receipt
-                if os.getpid() != process:
-                    # The process that began it goes on with the same emails; here they would leave twice.
-                    raise TransportError(
-                        "This run was begun by another process, which goes on with it; expected a run of "
-                        "this process's own. Call deliver() with the emails that this process is to send."
-                    )
+            self._at_hand = run
+            try:
+                yield from run.receipts()
+            finally:
+                self._at_hand = None
 
     def check(
         self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
@@ -191,6 +193,14 @@ class SmtpTransport:
         session, host.session = host.session, None
         if session is not None:
             session.connection.quit()
+
+    def wind_up(self) -> None:
+        """End the run at hand: nothing more is begun, and answers owed are heard for a farewell's time.
+
+        Its iterator still gives the receipts of the emails it has taken, and ends.
+        """
+        if self._at_hand is not None:
+            self._at_hand.wind_up()
 
     @property
     def trouble(self) -> str:
