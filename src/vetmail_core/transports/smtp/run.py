@@ -264,6 +264,7 @@ class Run:
             if transaction is None:
                 return
             if transaction.job.may_leave is False:
+                self._backlog.popleft()
                 transaction.hold_back()  # a further part of an email that was held back
                 transaction.job.settle(transaction.outcomes, reply=None, attempts=0)
                 return
