@@ -88,8 +88,7 @@ class OneByOne:
         state = None if row is None else LedgerState(row)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
             return Standing(Verdict.DONE, state=state)
-        known = self._ledger.known(email.key) if isinstance(self._ledger, KnowsRecipients) else {}
-        detail = named_apart(known)
+        detail = named_apart(self._ledger.known(key)) if isinstance(self._ledger, KnowsRecipients) else None
         standing = NEW if state is None else stand(email, state, detail, 0, retry_unknown=retry_unknown)
         if standing.verdict is Verdict.SEND:
             mine = self._ledger.attempting((email.key,))
