@@ -815,10 +815,15 @@ def test_a_system_that_ends_the_program_gets_a_report(
 def test_a_signal_that_was_ignored_stays_ignored_and_the_second_ends_at_once() -> None:
     """As under nohup; and nobody presses twice for nothing."""
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hangups = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
     try:
         with ended_politely():
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
             signal.raise_signal(signal.SIGTERM)
+            for number in hangups:
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(number)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with ended_politely(), pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)

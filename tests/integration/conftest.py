@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def free_port() -> int:
@@ -114,6 +114,13 @@ class Postfix:
                 return filed
             time.sleep(0.05)
 
+    def write(self, name: str, text: str) -> None:
+        """Give it a table, and have it read that."""
+        (self.folder / "etc" / name).write_text(text, encoding="utf-8")
+        command = ["/usr/sbin/postfix", "-c", str(self.folder / "etc"), "reload"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        time.sleep(0.5)  # a reload says nothing when it is done
+
     def forget(self) -> None:
         """Empty the mailboxes."""
         shutil.rmtree(self.folder / "mail")
@@ -143,7 +150,9 @@ def postfix_server(authority: trustme.CA) -> Iterator[Postfix]:
 
 
 @contextlib.contextmanager
-def _running_postfix(folder: Path, authority: trustme.CA) -> Iterator[Postfix]:
+def _running_postfix(
+    folder: Path, authority: trustme.CA, *, settings: str = "", screened: bool = False
+) -> Iterator[Postfix]:
     port = free_port()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     chain = folder / "chain.pem"
@@ -186,16 +195,17 @@ smtpd_client_connection_rate_limit = 0
 smtputf8_enable = yes
 maillog_file = {folder}/maillog
 maillog_file_prefixes = {folder}
+{settings.replace("FOLDER", str(config))}
 """,
         encoding="utf-8",
     )
     master = Path("/etc/postfix/master.cf").read_text(encoding="utf-8").splitlines()
     kept = [line for line in master if not line.startswith(("smtp      inet", "#"))]
+    doors = [f"127.0.0.1:{port} inet n - n - - smtpd"]
+    if screened:
+        doors = [f"127.0.0.1:{port} inet n - n - 1 postscreen", "smtpd pass - - n - - smtpd"]
     (config / "master.cf").write_text(
-        "\n".join([f"127.0.0.1:{port} inet n - n - - smtpd", *kept]).replace(
-            " y       -       -       ", " n       -       -       "
-        )
-        + "\n",
+        "\n".join([*doors, *kept]).replace(" y       -       -       ", " n       -       -       ") + "\n",
         encoding="utf-8",
     )
     command = ["/usr/sbin/postfix", "-c", str(config)]
@@ -205,6 +215,19 @@ maillog_file_prefixes = {folder}
         yield Postfix(port=port, folder=folder)
     finally:
         subprocess.run([*command, "stop"], check=False, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def postfix_with(authority: trustme.CA) -> Iterator[Callable[..., Postfix]]:
+    """Start a Postfix with settings of its own; FOLDER in them is where its tables lie."""
+    with contextlib.ExitStack() as servers:
+
+        def start(settings: str, *, screened: bool = False) -> Postfix:
+            folder = servers.enter_context(open_folder())
+            running = _running_postfix(folder, authority, settings=settings, screened=screened)
+            return servers.enter_context(running)
+
+        yield start
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from vetmail_core.ledger import Delivery, LedgerState, delivery
 from vetmail_core.transports import RedirectAll
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
 Make = Any  # the conftest's classes and factories; a test folder is no package to import them from
@@ -30,8 +30,9 @@ class Table:
         self.asked.append(key)
         return self.rows.get(key)
 
-    def attempting(self, keys: Sequence[str], /) -> None:
+    def attempting(self, keys: Iterable[str], /) -> Collection[str] | None:
         """All of them."""
+        return list(keys)
 
     def settle(self, receipt: Receipt, /) -> None:
         """Write down."""

@@ -327,6 +327,9 @@ def sending(loaded: v.EmailPreferences, made: v.BulkPlan, transport: v.Transport
     ledger: v.Ledger = OwnLedger()
     ledger = v.SqliteLedger("sent.sqlite")
     assert_type(ledger.state("key"), v.LedgerState | None)
+    assert_type(v.Limits().recipients_per_message, int | None)
+    v.Mailer(loaded, limits=v.Limits(message_bytes=1_000_000), deadlines=v.Deadlines(quit=1)).close()
+    v.transport_for(loaded, limits=None, deadlines=None).close()
     with v.Mailer(loaded, transport=transport, token=lambda: "token", clock=OwnClock()) as mailer:
         assert_type(mailer, v.Mailer)
         one = v.Person("a@example.com")

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import FrameType
 
 __all__ = ["ended_politely"]
@@ -30,7 +30,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def ended_politely() -> Iterator[None]:
+def ended_politely() -> Generator[None]:
     """Take SIGTERM and SIGHUP as the first Ctrl-C, while this lasts; only the main thread can."""
     before = {}
     if threading.current_thread() is threading.main_thread():

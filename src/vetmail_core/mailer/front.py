@@ -124,7 +124,7 @@ class Mailer:
         self._token = token
         self._limits = limits
         self._deadlines = deadlines
-        self._patient = False  # the transport of its own was made for a bulk run
+        self._patient: bool = False  # the transport of its own was made for a bulk run
         self._clock = StoppableClock(SystemClock() if clock is None else clock)
         self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport

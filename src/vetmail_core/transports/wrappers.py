@@ -166,7 +166,8 @@ class Retrying(_Wrapper):
     Only the recipients that were deferred are tried again. While it waits, the run stands still, so that
     receipts stay in order and nothing piles up: good for a single email and a class; for thousands, send
     `Report.retry` once more when the run is over. What a quota or a block put off is left alone, because
-    repeating it makes it last longer.
+    repeating it makes it last longer. Before each wait the connection is ended, as a server that is not well,
+    or has not seen us before, may take the next one kindly.
 
     Args:
         inner: what delivers.
@@ -246,6 +247,7 @@ class Retrying(_Wrapper):
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
             answers = Answers(self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves)))
+            latest = receipt
             for latest in answers:
                 receipt = _merged(receipt, latest)
             if answers.error is not None:

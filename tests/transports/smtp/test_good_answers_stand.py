@@ -322,3 +322,15 @@ def test_an_address_that_the_server_cannot_take_is_its_own_outcome(
     assert " ".join(status for _, status, _ in said(receipt)) == expected
     assert {one.cause for one in receipt.outcomes if one.status is Status.REFUSED} == {Cause.BAD_RECIPIENT}
     assert len(_copies(server)) == expected.count("accepted")
+
+
+def test_each_part_of_an_email_to_many_is_looked_at_for_itself(serve: Serve, connect: Connect) -> None:
+    """A blind copy that the server cannot take is in one of them."""
+    server = serve(extensions=("PIPELINING",))
+    email = Email(
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients(to="ada@x.com", bcc=["grace@x.com", "alan@x.com", "jørgen@x.com"]),
+        content=Content("s", "t"),
+    )
+    (receipt,) = connect(server, limits=Limits(recipients_per_message=2)).deliver([email])
+    assert [status for _, status, _ in said(receipt)] == ["accepted"] * 3 + ["refused"]

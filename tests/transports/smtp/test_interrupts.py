@@ -16,16 +16,19 @@ from tests.transports.smtp.outcomes import said, statuses
 from tests.transports.smtp.scripted import Line, Server, an_email, hurry
 
 from vetmail_core.ledger import LedgerState, SqliteLedger, deliver_once
-from vetmail_core.receipts import Cause, Receipt, Status
+from vetmail_core.receipts import Cause, Outcome, Receipt, Status
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports import RedirectAll, Retrying, Spaced, Spacing
 from vetmail_core.transports.smtp import Pipelining, SmtpTransport
+from vetmail_core.transports.smtp.pipeline import DataLane
+from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import FrameType
 
+    from _typeshed import TraceFunction
     from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve
 
     from vetmail_core.message import Email
@@ -116,7 +119,7 @@ def _trapped(at: int, run: Callable[[], object]) -> bool:
     """Run, and raise `TimeLimit` in the so many-th line of the SMTP rooms; whether it came to that."""
     left = at
 
-    def trace(frame: FrameType, event: str, _argument: object) -> object:
+    def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
         nonlocal left
         if not ROOMS.fullmatch(frame.f_code.co_filename):
             return None
@@ -287,3 +290,88 @@ def test_a_run_without_end_is_ended_from_outside(serve: Serve, connect: Connect,
     assert statuses(found)[0] == "accepted"
     assert len(found) < 9
     assert len(server.received) == statuses(found).count("accepted")
+
+
+@pytest.mark.parametrize(
+    ("leaving", "status", "words"),
+    [
+        (False, Status.NOT_ATTEMPTED, ()),
+        (True, Status.UNKNOWN, ("the run was interrupted while an answer came in",)),
+    ],
+)
+def test_whom_an_interrupt_leaves_without_an_answer_has_one_in_the_end(
+    leaving: object, status: Status, words: tuple[str, ...]
+) -> None:
+    """In doubt where the text had begun to leave; those who were answered keep their answers."""
+    job = Job(an_email("a@x.com b@x.com c@x.com"))
+    first, *_ = job.email.recipients.all
+    job.pending = job.parts = 2
+    job.settle([Outcome(first, Status.ACCEPTED)], reply=None, attempts=1)
+    job.leaving = bool(leaving)
+    for _ in range(2):  # the second time there is nothing left to do
+        job.end(Stop(cause=Cause.CANCELLED, phase=None))
+    receipt = job.receipt("mail.example.com port 25")
+    assert [outcome.status for outcome in receipt.outcomes] == [Status.ACCEPTED, status, status]
+    assert receipt.warnings == words
+
+
+def test_an_answer_that_is_there_is_not_taken_back() -> None:
+    """The interrupt fell between the answer and what follows from it."""
+    email = an_email()
+    transaction = Transaction(Job(email), email.recipients.all, b"x")
+    transaction.accept(b"250 2.0.0 ok")
+    transaction.doubt("an answer was lost", Cause.CONNECTION)
+    transaction.interrupted(None)
+    assert transaction.again is None
+    assert [outcome.status for outcome in transaction.outcomes] == [Status.ACCEPTED]
+
+
+def test_answers_that_had_come_when_the_interrupt_fell_are_nobodys(
+    serve: Serve, connect: Connect, emails: MakeSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them belongs to what is not known any more: the message that had left is in doubt."""
+    receive = DataLane.receive
+
+    def interrupted(lane: DataLane, replies: list[bytes]) -> None:
+        if lane.in_doubt:
+            monkeypatch.setattr(DataLane, "receive", receive)
+            raise TimeLimit
+        receive(lane, replies)
+
+    monkeypatch.setattr(DataLane, "receive", interrupted)
+    found: list[Receipt] = []
+    server = serve()
+    with pytest.raises(TimeLimit):
+        found.extend(connect(server, pipelining=OFF).deliver(emails(3)))
+    assert statuses(found) == ["unknown"]
+    assert found[0].warnings == ("an answer was lost in an interrupt",)
+    assert len(server.received) == 1
+
+
+class Interrupted:
+    """A transport that puts off at first, and is interrupted behind its second receipt."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """One receipt for each."""
+        for email in emails:
+            self.tries += 1
+            (mailbox,) = email.recipients.all
+            yield Receipt(email, [Outcome(mailbox, Status.DEFERRED if self.tries == 1 else Status.ACCEPTED)])
+            if self.tries == 2:
+                raise TimeLimit
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def test_an_interrupt_of_another_try_comes_behind_its_answer() -> None:
+    """`Retrying` hands on what it knows, and then the exception."""
+    transport = Retrying(Interrupted(), delays=[1, 1], clock=FakeClock())
+    transport.wind_up()  # what is inside cannot be told; nothing to do
+    found: list[Receipt] = []
+    with pytest.raises(TimeLimit):
+        found.extend(transport.deliver(_keyed(2)))
+    assert statuses(found) == ["accepted"]

@@ -6,7 +6,7 @@ or output; the socket knows no rules.
 The rooms, from the inside out: `protocol` (replies and commands), `auth` (logins), `opening` (from the
 greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all
 without a socket; `connection`, `handshake`, `transcript` and `dialling` (socket, TLS, deadlines), `session`,
-`pace`, `link` (from one connection to the next), `run`, `transport`.
+`pace`, `course` (what ends a run or slows it), `link` (from one connection to the next), `run`, `transport`.
 """
 
 from __future__ import annotations
