@@ -271,7 +271,7 @@ def test_half_a_message_is_no_message(
 
     class Pressing(Line):
         def perform(self, act: Act) -> None:
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
             super().perform(act)
 
     server.line = Pressing
