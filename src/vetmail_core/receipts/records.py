@@ -6,7 +6,7 @@ attachment, a header or a login. It does name blind copies: who may see it is th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import attrs
 
@@ -33,6 +33,7 @@ WORDS: Final = {
     Status.UNKNOWN: "in doubt",
     Status.NOT_ATTEMPTED: "not tried",
 }
+_KINDS: Final = {"str": "text", "int": "a whole number", "bool": "True or False"}
 _Choice = TypeVar("_Choice", bound="enum.Enum")
 _Value = TypeVar("_Value")
 
@@ -220,7 +221,7 @@ class _Place:
         if not isinstance(value, dict):
             where = f"{path} of a receipt" if path else "A receipt"
             raise RecipientsError(f"{where} needs a dictionary, got {type(value).__name__}. {_ADVICE}")
-        return cls(value, f"{path}." if path else "")
+        return cls(cast("dict[str, object]", value), f"{path}." if path else "")
 
     def wrong(self, key: str, needed: str, got: object) -> RecipientsError:
         shown = f"{got!r:.80}" if isinstance(got, str | int | None) else type(got).__name__
@@ -234,14 +235,14 @@ class _Place:
     def get(self, key: str, kind: type[_Value]) -> _Value:
         value = self._found(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.wrong(key, {str: "text", int: "a whole number"}.get(kind, "True or False"), value)
+            raise self.wrong(key, _KINDS[kind.__name__], value)
         return value
 
     def _list(self, key: str) -> list[object]:
         value = self._found(key)
         if not isinstance(value, list | tuple):
             raise self.wrong(key, "a list", value)
-        return list(value)
+        return list(cast("list[object]", value))
 
     def texts(self, key: str) -> list[str]:
         found: list[str] = []

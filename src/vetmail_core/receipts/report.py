@@ -102,8 +102,12 @@ class Report:
     already_sent: int = 0
     cancelled: bool = False
     unlisted: int = 0
-    _rest: tuple[Receipt, ...] = attrs.field(default=(), converter=tuple[Receipt, ...], repr=False)
-    _untried: tuple[Untried, ...] = attrs.field(default=(), converter=tuple[Untried, ...], repr=False)
+    _rest: tuple[Receipt, ...] = attrs.field(
+        default=(), alias="rest", converter=tuple[Receipt, ...], repr=False
+    )
+    _untried: tuple[Untried, ...] = attrs.field(
+        default=(), alias="untried", converter=tuple[Untried, ...], repr=False
+    )
 
     @classmethod
     def join(cls, reports: Iterable[Report]) -> Report:

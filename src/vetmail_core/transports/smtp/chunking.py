@@ -53,6 +53,7 @@ class ChunkLane:
         self.over = False
         self.leaving = False
         self.trying: Pipelining | None = None if proved else Pipelining.CHUNKING
+        self._alone = not proved  # a window of messages goes where one was taken: all may hear the same no
         self.outstanding = 0
         self.count = 0
         self.writing = Phase.BODY
@@ -64,8 +65,8 @@ class ChunkLane:
         if self.over or self._full or self.leaving:
             return 0
         if not self.flight:
-            return 1 if self.trying else self._window
-        if self.trying or self._given + self._waiting - self._answered > _WINDOW_OCTETS:
+            return 1 if self.trying or self._alone else self._window
+        if self.trying or self._alone or self._given + self._waiting - self._answered > _WINDOW_OCTETS:
             return 0
         return self._window - len(self.flight)
 
@@ -167,7 +168,7 @@ class ChunkLane:
                         break
                 else:
                     transaction.accept(last)
-                    self.trying = None
+                    self.trying, self._alone = None, False
                     if not self._envelope_words:
                         self._envelope_words = frozenset(group[:-1]) - {last}
             self.done.append(flight.popleft())

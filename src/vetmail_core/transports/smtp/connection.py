@@ -193,15 +193,17 @@ class Connection:
         Raises:
             Lost: none came.
         """
-        found, self._replies = self._replies, []
         deadline = _monotonic() + seconds
-        while not found:
+        while not self._replies:
             if self._parser.broken:
                 raise self._nonsense(phase)
-            found = self._fed(self._receive(phase, deadline, seconds))
-            if found:
-                self._transcript.theirs(found, secrets)
+            self._replies = self._fed(self._receive(phase, deadline, seconds))
+            self.torn = False
+            if self._replies:
+                self._transcript.theirs(self._replies, secrets)
         self._used = _monotonic()
+        self.torn = True  # from here on they are in nobody's hands until the caller has taken them in
+        found, self._replies = self._replies, []
         return found
 
     def _fed(self, data: bytes) -> list[bytes]:

@@ -189,7 +189,7 @@ class Run:
         if lane is not None and lane.in_doubt and self._link.can_be_answered:
             self._hear_out(lane)
             return
-        if lane is not None and lane.flight:
+        if lane is not None and (lane.flight or lane.done):
             self._abandon(lane, None)
         for transaction in self._backlog:
             self._give_up(transaction, stop)
@@ -289,9 +289,10 @@ class Run:
     def _up_next(self) -> Transaction | None:
         """The transaction whose turn it is, at the head of the backlog; None when there is none."""
         backlog = self._backlog
-        if self._course.doubtful and not self._probed:
+        doubtful = self._course.doubtful
+        if doubtful and not self._probed:
             self._look_further_on()
-        self._probed = self._course.doubtful
+        self._probed = doubtful
         if not backlog:
             self._pull()
         return backlog[0] if backlog else None
@@ -316,8 +317,11 @@ class Run:
         most = self._limits.recipients_per_message or MOST_RECIPIENTS
         renewable = self._opener.renewable
         job = Job(email)
-        job.parts = job.pending = -(-len(mailboxes) // most)
         self._jobs.append(job)
+        if len(mailboxes) <= most:
+            self._backlog.append(Transaction(job, mailboxes, b"", renewable=renewable))
+            return True
+        job.parts = job.pending = -(-len(mailboxes) // most)
         for start in range(0, len(mailboxes), most):
             part = mailboxes[start : start + most]
             self._backlog.append(Transaction(job, part, b"", renewable=renewable))
@@ -427,12 +431,14 @@ class Run:
         back: list[Transaction] = []
         pace, done = self._host.pace, lane.done
         while done:
-            transaction = done.popleft()
+            transaction = done[0]  # it stays until it is settled: an interrupt may fall in between
             again = transaction.again
             if again is not None and self._goes_again(transaction, again, lane, back):
+                done.popleft()
                 continue
             job = transaction.job
-            back += [self._another(transaction, mailboxes) for mailboxes in transaction.left]
+            if transaction.left:
+                back += [self._another(transaction, mailboxes) for mailboxes in transaction.left]
             if transaction.left_undressed:
                 self._host.plain = True
             job.settle(
@@ -441,6 +447,7 @@ class Run:
                 attempts=transaction.tries,
                 note=transaction.note,
             )
+            done.popleft()
             if transaction.undressed:
                 self._host.tried_plain(transaction.outcomes)
             if self._slows(transaction):
@@ -466,6 +473,15 @@ class Run:
     def _slows(self, transaction: Transaction) -> bool:
         """Take in what a finished message says about the run; whether the run is to slow down."""
         course, job = self._course, transaction.job
+        if transaction.again is None and not transaction.refusals:
+            # As nearly always: everybody was accepted, or all are in doubt.
+            if job.in_vain:
+                job.in_vain = 0
+            if transaction.outcomes and transaction.outcomes[0].status is Status.ACCEPTED:
+                course.went_well()
+            else:
+                course.decided()
+            return transaction.slower
         slower = transaction.slower
         for refusal in transaction.refusals:
             slower = course.refused(refusal) or slower
