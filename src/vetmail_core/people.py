@@ -21,7 +21,7 @@ from vetmail_core.address.lists import as_mailbox
 from vetmail_core.credentials import Login
 from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
 
-__all__ = ["Person", "Staff", "as_people", "by_role", "merge_fields", "no_person"]
+__all__ = ["Person", "Staff", "as_people", "by_role", "merge_fields", "no_person", "who"]
 
 _People = TypeVar("_People")
 
@@ -170,6 +170,11 @@ class Person:
             marketing=self.marketing,
         )
         return plain, ()
+
+
+def who(person: Person) -> str:
+    """Name a person in a sentence, "Ann Lee (key C1001)"."""
+    return f"{person.name} (key {person.key})" if person.name else person.key
 
 
 def _no_yes_or_no(person: Person) -> RecipientsError:

@@ -99,6 +99,7 @@ def test_exclusions_are_counted_by_reason() -> None:
         "1 person left out: marketing opt out",
         "1 person left out: no address",
         "1 person left out: bad address",
+        *summary.warnings,
     ]
 
 

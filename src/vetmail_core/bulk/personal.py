@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.errors import MergeError, MessageError
 from vetmail_core.message import Content
-from vetmail_core.people import merge_fields
+from vetmail_core.people import merge_fields, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,11 +51,11 @@ def _given(content: Callable[[Person], Content], person: Person) -> Content:
     try:
         given = content(person)
     except Exception as error:
-        error.add_note(f"This happened while the e-mail for {_who(person)} was made.")
+        error.add_note(f"This happened while the e-mail for {who(person)} was made.")
         raise
     if not isinstance(given, Content):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise MessageError(
-            f"the e-mail for {_who(person)} cannot be made: a Content was expected of the function that gives"
+            f"the e-mail for {who(person)} cannot be made: a Content was expected of the function that gives"
             f" it, but {type(given).__name__} came; whoever shall get no email is not among the people"
         )
     return given
@@ -66,9 +66,5 @@ def _merged(content: Content, person: Person) -> Content:
         return content.merge(merge_fields(person))
     except MergeError as error:
         raise MergeError(
-            f"the e-mail for {_who(person)} cannot be made: {error}", field=error.field, place=error.place
+            f"the e-mail for {who(person)} cannot be made: {error}", field=error.field, place=error.place
         ) from error
-
-
-def _who(person: Person) -> str:
-    return f"{person.name} (key {person.key})" if person.name else person.key

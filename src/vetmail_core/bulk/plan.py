@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.bulk.headers import PlanHeaders
 from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["BulkPlan", "plan_bulk"]
 
 _NOBODY: Final = Recipients()
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_ROLES: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
@@ -99,6 +101,7 @@ class BulkPlan:
         context_copies: which emails carry the shared people.
         marketing: whether those who opted out of marketing are left out.
         batch: the mailing's name, "" for none.
+        headers: further headers of each email, and the link to unsubscribe.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -111,6 +114,7 @@ class BulkPlan:
     context_copies: BulkCopies
     marketing: bool
     batch: str
+    headers: PlanHeaders = attrs.field(factory=PlanHeaders)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -139,7 +143,12 @@ class BulkPlan:
             tally.add(step)
         # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
-        return tally.summary(wanted=copied, filled=self.shared.filled)
+        return tally.summary(
+            wanted=copied,
+            filled=self.shared.filled,
+            marketing=self.marketing,
+            unsubscribe=bool(self.headers.unsubscribe),
+        )
 
     def copy_exclusions(self) -> Iterator[Exclusion]:
         """Who holds a role that is copied, and cannot be written to; a guardian without an address.
@@ -170,6 +179,7 @@ class BulkPlan:
     def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
         marketing, content_for = self.marketing, personal(self.content)
+        headers_for = self.headers.for_everybody()
         prefix = self._prefix()
         first, every = self._copies()
         copies, seen = first, SeenKeys()
@@ -196,6 +206,7 @@ class BulkPlan:
                 reply_to=reply_to,
                 # Without a batch there is no telling this mailing from the next one: so no key.
                 key=prefix + person.key if self.batch else "",
+                headers=headers_for(person),
             )
             copies = every
 
@@ -229,6 +240,8 @@ def plan_bulk(
     context_copies: BulkCopies | None = None,
     marketing: bool = False,
     batch: str | int | None = "",
+    headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
+    unsubscribe: str | Callable[[Person], str] = "",
 ) -> BulkPlan:
     """Plan one email for each person.
 
@@ -256,14 +269,22 @@ def plan_bulk(
         batch: the mailing's name, "2026-T1 results"; a number is taken by its digits. With it, an email has
             the same key and Message-ID in every run and on every machine; without it ("" or None), none, as
             the next mailing would have the same.
+        headers: further headers, name -> value, or a function that gives them for a person. Merge fields go
+            in: {"X-Course": "${course}"}.
+        unsubscribe: where a person leaves the mailing, an https or mailto URI, or a function that gives a
+            person's, "" for none: "https://example.com/leave?who=${address}". Merge fields go in,
+            percent-encoded. Written as List-Unsubscribe (RFC 2369), and for https with List-Unsubscribe-Post
+            (RFC 8058): mail programs then show a button that calls it.
 
     Raises:
         AddressError: the sender or a typed copy is no mailbox.
-        MessageError: the content is neither a `Content` nor a function.
+        MergeError: a ``${`` in a header is never closed.
+        MessageError: the content is neither a `Content` nor a function; a header that the email writes
+            itself, or that holds a line break; a link to unsubscribe that is no https or mailto URI.
         RecipientsError: typed copies of a private context; shared roles without a context, or of the very
             role that the context's mail is addressed to; people who are none; a choice of copies that is no
             `BulkCopies`.
-        TypeError: the sender is neither a `Sender` nor a mailbox.
+        TypeError: the sender is neither a `Sender` nor a mailbox; headers or unsubscribe are of another kind.
     """
     if not (isinstance(content, Content) or callable(content)):
         raise MessageError(
@@ -291,6 +312,7 @@ def plan_bulk(
         marketing=marketing,
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
+        headers=PlanHeaders(headers, unsubscribe),
     )
 
 

@@ -48,6 +48,7 @@ class PlanSummary:
         first: the first email in full; None when there is none.
         copy_exclusions: reason -> how often somebody who should be copied cannot be.
         empty_roles: roles that the preferences want copied and that came to nobody.
+        warnings: what deserves a second look before it is sent, as sentences.
     """
 
     emails: int
@@ -58,6 +59,7 @@ class PlanSummary:
         factory=Counter[ExclusionReason], converter=_counter, hash=False
     )
     empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+    warnings: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
 
     def __reduce__(self) -> tuple[functools.partial[PlanSummary], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
@@ -69,6 +71,7 @@ class PlanSummary:
             first=self.first,
             copy_exclusions=self.copy_exclusions,
             empty_roles=self.empty_roles,
+            warnings=self.warnings,
         )
         return plain, ()
 
@@ -84,6 +87,7 @@ class PlanSummary:
             for reason, number in self.copy_exclusions.items()
         ]
         lines += [f"nobody gets a copy as {ROLE_LABELS.get(role, role)}" for role in self.empty_roles]
+        lines += self.warnings
         return "\n".join(lines)
 
 
@@ -134,13 +138,28 @@ class Tally:
         self._filled.update(related.filled)
         self._lost.update(exclusion.reason for exclusion in related.exclusions)
 
-    def summary(self, *, wanted: Iterable[str], filled: Collection[str]) -> PlanSummary:
+    def summary(
+        self, *, wanted: Iterable[str], filled: Collection[str], marketing: bool, unsubscribe: bool
+    ) -> PlanSummary:
         """What has been counted.
 
         Args:
             wanted: the roles that the context copies.
             filled: the shared roles that came to somebody.
+            marketing: it is marketing.
+            unsubscribe: the emails carry a link to unsubscribe.
         """
+        warnings: list[str] = []
+        if marketing and not unsubscribe:
+            warnings.append(
+                "This is marketing, and nobody can leave it by a button: give plan_bulk unsubscribe=, an "
+                "https or mailto link."
+            )
+        if unsubscribe and self._copies:
+            warnings.append(
+                "Copies carry the link to unsubscribe too, so whoever gets a copy can unsubscribe the person "
+                "it is about: send without copies, or without unsubscribe=."
+            )
         return PlanSummary(
             emails=self._emails,
             copies=dict(self._copies.most_common()),
@@ -148,4 +167,5 @@ class Tally:
             first=self._first,
             copy_exclusions=self._lost,
             empty_roles=[role for role in wanted if role not in filled and role not in self._filled],
+            warnings=warnings,
         )

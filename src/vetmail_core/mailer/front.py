@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from vetmail_core.bulk import BulkPlan, plan_bulk
+from vetmail_core.bulk.headers import merged_headers
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError, RecipientsError
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Mailer", "RunInterrupted"]
 
 _MOST_UNTRIED_LISTED: Final = 10_000  # of a stopped run; a million merged emails would fill the memory
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOBODY: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
@@ -127,6 +129,9 @@ class Mailer:
         context: EmailContext | str | None = None,
         people: Mapping[str, Iterable[Person] | Person] | None = None,
         headers: Mapping[str, str] | None = None,
+        fields: Mapping[str, object] | None = None,
+        reply_to: Iterable[Mailbox | str] | Mailbox | str | None = None,
+        key: str = "",
     ) -> Receipt:
         """Send one email.
 
@@ -138,6 +143,10 @@ class Mailer:
             context: an email context or its key; its roles are added to the recipients.
             people: role -> the people who hold it; needs a context.
             headers: further headers.
+            fields: merge field -> value, for the content and the values of headers.
+            reply_to: where answers go, instead of what the preferences say; a string is split as `to` is, and
+                () lets them return to the sender.
+            key: names this email, whatever its text: its Message-ID is made from it.
 
         Returns:
             What became of it; at least one recipient was accepted or handed over. Its warnings name people of
@@ -148,8 +157,10 @@ class Mailer:
             RecipientsError: there is nobody to send to, the context is private and more than one address
                 would read the email, or there are people without a context.
             AddressError: a mailbox that is none.
+            MergeError: the content or a header asks for a field that is not given.
             PreferencesError: no sender or no login can be worked out.
         """
+        content = content.merge({} if fields is None else fields)
         separator = self.preferences.settings.address_separator
         recipients = Recipients(typed(to, separator), typed(cc, separator), typed(bcc, separator))
         left_out: tuple[str, ...] = ()
@@ -172,10 +183,11 @@ class Mailer:
         sender = self._sender()
         email = Email(
             sender=sender.mailbox,
-            reply_to=sender.reply_to,
+            reply_to=sender.reply_to if reply_to is None else typed(reply_to, separator) or (),
             recipients=recipients,
             content=content,
-            headers={} if headers is None else headers,
+            headers=merged_headers(headers or {}, fields or {}),
+            key=key,
         )
         transport = self._opened()
         self._wait_since_the_last()
@@ -197,12 +209,15 @@ class Mailer:
         shared: Mapping[str, Iterable[Person] | Person] = _NOBODY,
         marketing: bool = False,
         batch: str | int | None = "",
+        headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
+        unsubscribe: str | Callable[[Person], str] = "",
     ) -> BulkPlan:
-        """Plan one email for each person; nothing is sent.
+        """Plan one email for each person; nothing is sent. The arguments are those of `plan_bulk`.
 
         Raises:
             PreferencesError: no sender can be worked out.
             AddressError: a typed copy that is no mailbox.
+            MessageError: a header or a link to unsubscribe that no email may carry.
         """
         return plan_bulk(
             content,
@@ -216,6 +231,8 @@ class Mailer:
             preferences=self.preferences,
             marketing=marketing,
             batch=batch,
+            headers=headers,
+            unsubscribe=unsubscribe,
         )
 
     def send_bulk(

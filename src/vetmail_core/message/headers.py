@@ -23,7 +23,15 @@ from vetmail_core.errors import MessageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SOFT_LIMIT", "HeaderFields", "character_name", "check_text", "fold_words", "text_header"]
+__all__ = [
+    "SOFT_LIMIT",
+    "HeaderFields",
+    "character_name",
+    "check_field",
+    "check_text",
+    "fold_words",
+    "text_header",
+]
 
 SOFT_LIMIT: Final = 78
 """Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
@@ -181,7 +189,7 @@ def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
     kept = dict(fields)
     seen: set[str] = set()
     for name, value in kept.items():
-        _check_field(name, value)
+        check_field(name, value)
         if name.lower() in seen:
             raise MessageError(f"the header {name} is given twice; give it once")
         seen.add(name.lower())
@@ -190,6 +198,28 @@ def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
 
 def _written(fields: HeaderFields) -> str:
     return "".join([_custom_header(name, value) for name, value in fields.items()])
+
+
+def header_line(name: str, value: str) -> str:
+    """Check one of a caller's headers, whose name has been checked, and write it.
+
+    Returns:
+        One or more lines with their CRLF.
+
+    Raises:
+        MessageError: the value holds a line break or another control character, or cannot stand here.
+    """
+    if (
+        value.isascii()
+        and value.isprintable()
+        and "=?" not in value
+        and len(name) + len(value) < SOFT_LIMIT - 1
+    ):
+        if value[:1] not in {" ", ""} and value[-1:] != " ":
+            return f"{name}: {value}\r\n"
+    else:
+        check_text(value, place=f"the header {name}")
+    return _custom_header(name, value)
 
 
 @final
@@ -214,6 +244,20 @@ class HeaderFields(Mapping[str, str]):
     _fields: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_checked_fields)
     lines: str = attrs.field(init=False, default=attrs.Factory(_written, takes_self=True))
 
+    @classmethod
+    def of_lines(cls, fields: dict[str, str], lines: str) -> HeaderFields:
+        """Join headers that are checked and written already, each by `header_line`.
+
+        Args:
+            fields: name -> value; no longer the caller's.
+            lines: the same as they go on the wire.
+        """
+        made = object.__new__(cls)
+        put = object.__setattr__
+        put(made, "_fields", fields)
+        put(made, "lines", lines)
+        return made
+
     def __getitem__(self, name: str) -> str:
         return self._fields[name]
 
@@ -230,7 +274,13 @@ class HeaderFields(Mapping[str, str]):
         return repr(dict(self._fields))
 
 
-def _check_field(name: object, value: object) -> None:
+def check_field(name: object, value: object) -> None:
+    """Refuse a header that no caller may set.
+
+    Raises:
+        MessageError: the name is no header name, or is one the email writes itself; the value is no text, or
+            holds a line break or another control character.
+    """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None or len(name) > _NAME_LIMIT:
         raise MessageError(
             f"{name!a} is no header name: letters, digits and hyphens were expected, {_NAME_LIMIT} at most"
