@@ -192,6 +192,10 @@ def _written(fields: HeaderFields) -> str:
     return "".join([_custom_header(name, value) for name, value in fields.items()])
 
 
+def _has_no_field(fields: HeaderFields) -> bool:
+    return not any("${" in value for value in fields.values())
+
+
 @final
 @attrs.frozen(eq=False, repr=False)
 class HeaderFields(Mapping[str, str]):
@@ -213,6 +217,35 @@ class HeaderFields(Mapping[str, str]):
 
     _fields: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_checked_fields)
     lines: str = attrs.field(init=False, default=attrs.Factory(_written, takes_self=True))
+    _finished: bool = attrs.field(init=False, default=attrs.Factory(_has_no_field, takes_self=True))
+
+    def merge(self, fields: Mapping[str, object]) -> HeaderFields:
+        """Put a person's values in the place of ``${name}`` in each value, as `Content.merge` does.
+
+        Returns:
+            The headers with their values; finished, whatever the values hold.
+
+        Raises:
+            MergeError: a field is unknown, or its value cannot stand in a header.
+            MessageError: the merged value cannot stand in its header.
+        """
+        if self._finished:
+            return self
+        from vetmail_core.message.merge import Template  # noqa: PLC0415 - which itself needs this file
+
+        values = {
+            name: Template.compile(value, place=f"header {name}").fill(fields)
+            for name, value in self._fields.items()
+        }
+        return HeaderFields(values).finished()
+
+    def finished(self) -> HeaderFields:
+        """Give the same headers with every ``${`` in them as text, for what was merged before."""
+        if self._finished:
+            return self
+        made = HeaderFields(self._fields)
+        object.__setattr__(made, "_finished", True)
+        return made
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name]
