@@ -21,7 +21,7 @@ from vetmail_core.people import merge_fields, who
 if TYPE_CHECKING:
     from vetmail_core.people import Person
 
-__all__ = ["PlanHeaders", "merged_headers"]
+__all__ = ["PlanHeaders"]
 
 _Made = TypeVar("_Made")
 _LIST_UNSUBSCRIBE: Final = "List-Unsubscribe"
@@ -90,19 +90,6 @@ class PlanHeaders:
             return _joined(own, link, merge_fields(person) if own.asks or link.slots else _NO_FIELDS)
 
         return lambda person: _naming(person, of)
-
-
-def merged_headers(headers: Mapping[str, str], fields: Mapping[str, object]) -> HeaderFields:
-    """Put values in the place of ``${name}`` in the values of headers.
-
-    Raises:
-        MergeError: a field is unknown.
-        MessageError: a header or its value cannot stand.
-    """
-    checked = HeaderFields(headers)
-    if not any("${" in value for value in checked.values()):
-        return checked
-    return HeaderFields.of_lines(*_Headers.of(checked, beside=False).filled(fields))
 
 
 def _own_headers(
@@ -246,7 +233,8 @@ class _Link:
         pieces = list(self.pieces)
         for index, name, default in self.slots:
             value = fields.get(name)
-            if value is None or value == "":
+            text = "" if value is None else str(value)
+            if not text or text.isspace():
                 if name not in fields and default is None:
                     raise MergeError(
                         f'the header {_LIST_UNSUBSCRIBE} asks for the field "{name}", which was not given; '
@@ -254,8 +242,7 @@ class _Link:
                         field=name,
                         place=f"header {_LIST_UNSUBSCRIBE}",
                     )
-                value = default or ""
-            text = str(value)
+                text = text if default is None else default
             if not text.isprintable():
                 check_text(text, place=f"the field {name} in the header {_LIST_UNSUBSCRIBE}")
             pieces[index] = text.translate(_PERCENT) if text.isascii() else quote(text, safe="")

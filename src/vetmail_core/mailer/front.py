@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from vetmail_core.bulk import BulkPlan, plan_bulk
-from vetmail_core.bulk.headers import merged_headers
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError, RecipientsError
@@ -23,6 +22,7 @@ from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.mailer.walk import Walk
 from vetmail_core.message import Email
+from vetmail_core.message.headers import HeaderFields
 from vetmail_core.people import Person, by_role
 from vetmail_core.preferences import EmailPreferences
 from vetmail_core.receipts import Receipt, Tally
@@ -186,7 +186,7 @@ class Mailer:
             reply_to=sender.reply_to if reply_to is None else typed(reply_to, separator) or (),
             recipients=recipients,
             content=content,
-            headers=merged_headers(headers or {}, fields or {}),
+            headers=HeaderFields(headers or {}).merge(fields or {}),
             key=key,
         )
         transport = self._opened()

@@ -8,6 +8,7 @@ the same for many emails is encoded once, and that encoded form belongs to the v
 from __future__ import annotations
 
 from binascii import crc32
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -16,10 +17,11 @@ from vetmail_core.errors import MessageError
 from vetmail_core.message.attachment import Attachment
 from vetmail_core.message.bodies import text_part
 from vetmail_core.message.headers import check_text
-from vetmail_core.message.merge import Template
+from vetmail_core.message.marks import folded
+from vetmail_core.message.merge import STANDARD_FIELDS, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = ["Content"]
 
@@ -90,13 +92,15 @@ class Content:
         init=False, default=None, eq=False, repr=False
     )
     _parts: tuple[bytes, ...] | None = attrs.field(init=False, default=None, eq=False, repr=False)
+    _marked: bool = attrs.field(init=False, default=False, eq=False, repr=False)
     _merged: bool = attrs.field(init=False, default=False, eq=False, repr=False)
 
     def merge(self, fields: Mapping[str, object]) -> Content:
         """Put a person's values in the place of ``${name}`` in subject, text and HTML.
 
-        Values are text, or are made text by ``str``; None is nothing. In HTML they are escaped. A merged
-        content is finished: merging it again gives it back as it is, whatever its values hold.
+        Values are text, or are made text by ``str``; None is nothing. In HTML they are escaped, in a link
+        percent-encoded. ``${name|default}`` becomes the default where the field is unknown, None or blank.
+        A merged content is finished: merging it again gives it back as it is, whatever its values hold.
 
         Args:
             fields: name -> value.
@@ -105,11 +109,76 @@ class Content:
             The content with its values; the attachments are shared.
 
         Raises:
-            MergeError: a field is unknown (the error names it and its place), or a value cannot stand
-                where it shall go, such as a line break in the subject.
+            MergeError: a field is unknown (the error names it and its place), a value cannot stand where it
+                shall go, such as a line break in the subject, or a reader would see the mark of a field:
+                ``{{first_name}}``, or ``${first_name}`` with a tag within it.
         """
         if self._merged:
             return self
+        templates = self._compiled()
+        if self._marked:
+            known = _known(fields)
+            for template in templates:
+                template.refuse_marks(known)
+        subject, text, html = templates
+        if subject.untouched and text.untouched and html.untouched:
+            return self
+        # The template's own text has been checked, and each value is: nothing is left to check again.
+        return self._made(subject.fill(fields), text.fill(fields), html.fill(fields))
+
+    def finished(self) -> Content:
+        """Give the same content with every ``${`` in it as text, for what was merged before it came here."""
+        if self._merged:
+            return self
+        made = self._made(self.subject, self.text, self.html)
+        object.__setattr__(made, "_templates", None)  # they would write the text as merged
+        return made
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The fields that are asked for without a default, at least once; none of a merged content.
+
+        Raises:
+            MergeError: a ``${`` is never closed.
+        """
+        return self._slots(with_default=False)
+
+    @property
+    def defaulted(self) -> frozenset[str]:
+        """The fields that are asked for with a default, at least once; none of a merged content.
+
+        Raises:
+            MergeError: a ``${`` is never closed.
+        """
+        return self._slots(with_default=True)
+
+    def place_of(self, field: str) -> str:
+        """Say where a field is asked for first: "the text, in line 1, character 6"."""
+        template = next(one for one in self._compiled() if any(field == slot[1] for slot in one.slots))
+        return f"the {template.place} {template.place_of(field)}"
+
+    def doubtful_marks(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Say what may have been meant as a merge field and may be ordinary text: ``[name]``, ``%name%``.
+
+        Args:
+            fields: the names of those that are given; the standard ones count as given.
+        """
+        if self._merged:
+            return ()
+        known = _known(dict.fromkeys(fields))
+        return tuple(said for template in self._compiled() for said in template.doubtful_marks(known))
+
+    def _slots(self, *, with_default: bool) -> frozenset[str]:
+        if self._merged:
+            return frozenset()
+        return frozenset(
+            name
+            for template in self._compiled()
+            for _, name, default, _ in template.slots
+            if (default is not None) is with_default
+        )
+
+    def _compiled(self) -> tuple[Template, Template, Template]:
         templates = self._templates
         if templates is None:
             templates = (
@@ -118,20 +187,23 @@ class Content:
                 Template.compile(self.html, place="html"),
             )
             object.__setattr__(self, "_templates", templates)
-        subject, text, html = templates
-        if subject.untouched and text.untouched and html.untouched:
-            return self
-        # The template's own text has been checked, and each value is: nothing is left to check again.
-        merged = object.__new__(Content)
+            marked = any(mark.certain for template in templates for mark in template.marks)
+            object.__setattr__(self, "_marked", marked)
+        return templates
+
+    def _made(self, subject: str, text: str, html: str) -> Content:
+        """Make a finished content of texts that need no second look."""
+        made = object.__new__(Content)
         put = object.__setattr__
-        put(merged, "subject", subject.fill(fields))
-        put(merged, "text", text.fill(fields))
-        put(merged, "html", html.fill(fields))
-        put(merged, "attachments", self.attachments)
-        put(merged, "_templates", templates)
-        put(merged, "_parts", None)
-        put(merged, "_merged", _FINISHED)
-        return merged
+        put(made, "subject", subject)
+        put(made, "text", text)
+        put(made, "html", html)
+        put(made, "attachments", self.attachments)
+        put(made, "_templates", self._templates)
+        put(made, "_parts", None)
+        put(made, "_marked", False)  # noqa: FBT003 - a field's value
+        put(made, "_merged", _FINISHED)
+        return made
 
     def mime_parts(self) -> tuple[bytes, ...]:
         """The content as a MIME entity, in pieces to be joined: its headers, an empty line, its body.
@@ -182,6 +254,12 @@ class Content:
             pieces += (between, attachment.mime_part())
         pieces.append(b"\r\n--" + mark + b"--\r\n")
         return tuple(pieces)
+
+
+def _known(fields: Mapping[str, object]) -> dict[str, str]:
+    """The names of the fields as marks are compared with them; of no mapping, the standard ones."""
+    given = fields if isinstance(fields, Mapping) else ()  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+    return {folded(str(name)): str(name) for name in (*given, *STANDARD_FIELDS)}
 
 
 def _boundary(level: str, *parts: bytes) -> bytes:

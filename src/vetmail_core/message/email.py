@@ -62,8 +62,8 @@ def _given(value: str | None) -> str:
 
 def _headers(value: Mapping[str, str]) -> HeaderFields:
     if type(value) is HeaderFields:
-        return value
-    return HeaderFields(value) if value else _NO_HEADERS
+        return value.merge({})
+    return HeaderFields(value).merge({}) if value else _NO_HEADERS
 
 
 def _date(value: datetime | None) -> datetime | None:
@@ -118,7 +118,7 @@ class Email:
     Args:
         sender: From.
         recipients: To, CC and BCC; at least one.
-        content: what is read.
+        content: what is read. A ``$${`` in it becomes ``${``, and a field with a default takes it.
         reply_to: where answers go; none means the sender.
         key: the email's identity in a run, from which its Message-ID is made: the same key and sender
             give the same Message-ID on every machine; "" and None are none.
@@ -130,6 +130,7 @@ class Email:
     Raises:
         RecipientsError: nobody would receive it.
         MessageError: a header, Message-ID or date that cannot stand.
+        MergeError: the content or a header still holds a merge field; merge it first.
         AddressError: a mailbox given as text that is none.
     """
 
@@ -145,6 +146,8 @@ class Email:
     def __attrs_post_init__(self) -> None:
         if type(self.content) is not Content:
             raise MessageError(f"an email needs a Content, but {type(self.content).__name__} came")
+        # Nothing unmerged leaves: whatever an email carries is finished, whoever made the email.
+        object.__setattr__(self, "content", self.content.merge({}))
         if type(self.recipients) is not Recipients:
             raise RecipientsError(
                 f"an email needs Recipients, but {type(self.recipients).__name__} came; "

@@ -38,6 +38,7 @@ SOFT_LIMIT: Final = 78
 _HARD_LIMIT: Final = 998
 _NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
 
+_FINISHED: Final = True
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BLANKS: Final = re.compile(r"(?<![ \t])(?=[ \t])")  # before each run of blanks: a place to fold
 
@@ -222,6 +223,10 @@ def header_line(name: str, value: str) -> str:
     return _custom_header(name, value)
 
 
+def _has_no_field(fields: HeaderFields) -> bool:
+    return not any("${" in value for value in fields.values())
+
+
 @final
 @attrs.frozen(eq=False, repr=False)
 class HeaderFields(Mapping[str, str]):
@@ -243,6 +248,35 @@ class HeaderFields(Mapping[str, str]):
 
     _fields: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_checked_fields)
     lines: str = attrs.field(init=False, default=attrs.Factory(_written, takes_self=True))
+    _finished: bool = attrs.field(init=False, default=attrs.Factory(_has_no_field, takes_self=True))
+
+    def merge(self, fields: Mapping[str, object]) -> HeaderFields:
+        """Put a person's values in the place of ``${name}`` in each value, as `Content.merge` does.
+
+        Returns:
+            The headers with their values; finished, whatever the values hold.
+
+        Raises:
+            MergeError: a field is unknown, or its value cannot stand in a header.
+            MessageError: the merged value cannot stand in its header.
+        """
+        if self._finished:
+            return self
+        from vetmail_core.message.merge import Template  # noqa: PLC0415 - which itself needs this file
+
+        values = {
+            name: Template.compile(value, place=f"header {name}").fill(fields)
+            for name, value in self._fields.items()
+        }
+        return HeaderFields(values).finished()
+
+    def finished(self) -> HeaderFields:
+        """Give the same headers with every ``${`` in them as text, for what was merged before."""
+        if self._finished:
+            return self
+        made = HeaderFields(self._fields)
+        object.__setattr__(made, "_finished", True)
+        return made
 
     @classmethod
     def of_lines(cls, fields: dict[str, str], lines: str) -> HeaderFields:
@@ -256,6 +290,7 @@ class HeaderFields(Mapping[str, str]):
         put = object.__setattr__
         put(made, "_fields", fields)
         put(made, "lines", lines)
+        put(made, "_finished", _FINISHED)
         return made
 
     def __getitem__(self, name: str) -> str:

@@ -18,6 +18,7 @@ import attrs
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.message import HeaderFields
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport
@@ -116,8 +117,9 @@ class RedirectAll(_Wrapper):
         first = shown[0].addr_spec if shown else "blind copies"
         more = len(recipients.all) - 1 if shown else 0
         meant = f"{first} and {more} more" if more else first
-        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}")
-        return attrs.evolve(email, recipients=self._recipients, content=content, headers=headers)
+        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}").finished()
+        kept = HeaderFields(headers).finished()
+        return attrs.evolve(email, recipients=self._recipients, content=content, headers=kept)
 
     def _answer(self, email: Email, receipt: Receipt) -> Receipt:
         (outcome,) = receipt.outcomes

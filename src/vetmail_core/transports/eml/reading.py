@@ -152,7 +152,7 @@ def _content(data: bytes, facts: _Facts) -> Content:
         _read_as_given(text, added="text" in added),
         html=_read_as_given(html, added="html" in added),
         attachments=attachments,
-    )
+    ).finished()
 
 
 def _read_as_given(body: str, *, added: bool) -> str:
