@@ -452,3 +452,15 @@ def test_a_key_without_a_ledger_fixes_the_message_id(preferences: EmailPreferenc
     assert first.email.key == "reset-17"
     assert first.email.message_id == second.email.message_id != ""
     assert without.email.key == without.email.message_id == ""
+
+
+def test_an_email_to_nobody_says_why_also_when_every_role_is_set_to_none(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """No sentence ends in an empty reason."""
+    off = attrs.evolve(preferences, contexts={"client": {"client": RecipientType.NONE}})
+    with (
+        Mailer(off, transport=counting()) as mailer,
+        pytest.raises(RecipientsError, match="comes to nobody: every role of the context is set to None"),
+    ):
+        mailer.send(HELLO, context="client", people={"client": Person("ann@example.com")})

@@ -56,7 +56,7 @@ CASES = (
     ),
     Case(
         promise="a role without a rule receives nothing",
-        people={"client": [ANN], "class_staff": [JO], "guardian": [MUM], "dean": [BOB]},
+        people={"client": [ANN], "class_staff": [JO], "guardian": [MUM], "event_staff": [BOB]},
         boxes=("ann", "jo", ""),
     ),
     Case(
@@ -209,7 +209,7 @@ people = st.builds(
     key=st.sampled_from(["", "1", "2"]),
     active=st.booleans(),
 )
-roles = st.sampled_from(["client", "class_staff", "guardian", "employer_contact", "dean"])
+roles = st.sampled_from(["client", "class_staff", "guardian", "employer_contact", "event_staff"])
 
 
 @settings(deadline=None)  # a busy machine is not slow code

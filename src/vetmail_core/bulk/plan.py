@@ -8,7 +8,7 @@ each walk gives the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -18,10 +18,17 @@ from vetmail_core.bulk.headers import PlanHeaders
 from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
-from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
+from vetmail_core.contexts import (
+    ROLE_LABELS,
+    RecipientType,
+    find_context,
+    known_roles,
+    refuse_unknown_context,
+    refuse_unknown_roles,
+)
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import Person, no_person
+from vetmail_core.people import Person, no_person, who
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -102,6 +109,8 @@ class BulkPlan:
         marketing: whether those who opted out of marketing are left out.
         batch: the mailing's name, "" for none.
         headers: further headers of each email, and the link to unsubscribe.
+        known_roles: what the related people of a person may hold; None without a context, where related
+            people get nothing.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -115,6 +124,7 @@ class BulkPlan:
     marketing: bool
     batch: str
     headers: PlanHeaders = attrs.field(factory=PlanHeaders)
+    known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -194,6 +204,8 @@ class BulkPlan:
                 yield exclusion
                 continue
             recipients = copies
+            if person.related and self.known_roles is not None:
+                _check_related(person, self.known_roles)
             if person.related and self.roles:
                 related = place_roles(person.related, self.roles, marketing=marketing)
                 recipients = related.recipients | copies
@@ -281,9 +293,10 @@ def plan_bulk(
         MergeError: a ``${`` in a header is never closed.
         MessageError: the content is neither a `Content` nor a function; a header that the email writes
             itself, or that holds a line break; a link to unsubscribe that is no https or mailto URI.
-        RecipientsError: typed copies of a private context; shared roles without a context, or of the very
-            role that the context's mail is addressed to; people who are none; a choice of copies that is no
-            `BulkCopies`.
+        RecipientsError: the preferences set nobody whom the context's mail is addressed to to To; nothing
+            knows the context or a role; typed copies of a private context; shared roles without a context, or
+            of the very role that the context's mail is addressed to; people who are none; a choice of copies
+            that is no `BulkCopies`.
         TypeError: the sender is neither a `Sender` nor a mailbox; headers or unsubscribe are of another kind.
     """
     if not (isinstance(content, Content) or callable(content)):
@@ -300,6 +313,12 @@ def plan_bulk(
     copied = Recipients(cc=typed(cc, separator), bcc=typed(bcc, separator))
     refuse_private_copies(context, copied)
     roles = _copied_roles(context, shared, preferences)
+    known = None if context is None else known_roles(context, preferences.contexts)
+    if known is not None and isinstance(people, Collection):
+        # Known before anything is sent. Of people who are read as they come, when their turn comes.
+        for person in people:
+            if isinstance(person, Person) and person.related:  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+                _check_related(person, known)
     return BulkPlan(
         content=content,
         people=people,
@@ -313,7 +332,12 @@ def plan_bulk(
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
         headers=PlanHeaders(headers, unsubscribe),
+        known_roles=known,
     )
+
+
+def _check_related(person: Person, known: frozenset[str]) -> None:
+    refuse_unknown_roles(person.related, known, given=f"Person(related=...) of {who(person)}")
 
 
 def _check_choice(name: str, choice: object) -> None:
@@ -321,6 +345,21 @@ def _check_choice(name: str, choice: object) -> None:
         raise RecipientsError(
             f"{name} is BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT, and here came {choice!r}"
         )
+
+
+def _check_written_to(context: EmailContext, types: Mapping[str, RecipientType]) -> None:
+    """Refuse a mailing whose own people the preferences do not write to."""
+    if any(types[role] is RecipientType.TO for role in context.to_roles):
+        return
+    settings = " and ".join(
+        f'contexts.{context.key}.{role} to "{types[role].value}"' for role in context.to_roles
+    )
+    first = context.to_roles[0]
+    raise RecipientsError(
+        f'A mailing by the context "{context.label}" writes to {ROLE_LABELS.get(first, first)}, and the '
+        f"preferences set {settings}. Set contexts.{context.key}.{first} to To (Email preferences > Email "
+        "Context), or leave the context out."
+    )
 
 
 def _copied_roles(
@@ -334,10 +373,13 @@ def _copied_roles(
                 'BCC. Name one, such as context="occurrence_class", or use cc and bcc.'
             )
         return {}
+    refuse_unknown_context(context, preferences.contexts)
+    refuse_unknown_roles(shared, known_roles(context, preferences.contexts), given="shared=")
     types = preferences.recipient_types(context)
     known = find_context(context)
     addressed: set[str] = set()
     if known is not None:
+        _check_written_to(known, types)
         if known.private:
             return {}
         addressed = {role for role in known.to_roles if types[role] is RecipientType.TO}

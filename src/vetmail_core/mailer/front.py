@@ -155,7 +155,8 @@ class Mailer:
         Raises:
             DeliveryError: nobody was accepted; its `receipt` says why.
             RecipientsError: there is nobody to send to, the context is private and more than one address
-                would read the email, or there are people without a context.
+                would read the email, nothing knows the context or a role, or there are people without a
+                context.
             AddressError: a mailbox that is none.
             MergeError: the content or a header asks for a field that is not given.
             PreferencesError: no sender or no login can be worked out.
@@ -175,8 +176,9 @@ class Mailer:
             left_out = _left_out(expansion, context, self.preferences, addressed=bool(recipients.to))
             recipients |= expansion.recipients
             if not recipients:
+                why = "; ".join(left_out) or "every role of the context is set to None"
                 raise RecipientsError(
-                    f'The email "{content.subject}" comes to nobody: {"; ".join(left_out)}. Give it people'
+                    f'The email "{content.subject}" comes to nobody: {why}. Give it people'
                     " with an address, or to, cc or bcc."
                 )
             refuse_private_copies(context, recipients)
