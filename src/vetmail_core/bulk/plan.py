@@ -28,7 +28,7 @@ from vetmail_core.contexts import (
 )
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import Person, no_person, who
+from vetmail_core.people import Person, by_role, no_person, who
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -374,7 +374,7 @@ def _copied_roles(
             )
         return {}
     refuse_unknown_context(context, preferences.contexts)
-    refuse_unknown_roles(shared, known_roles(context, preferences.contexts), given="shared=")
+    refuse_unknown_roles(by_role(shared), known_roles(context, preferences.contexts), given="shared=")
     types = preferences.recipient_types(context)
     known = find_context(context)
     addressed: set[str] = set()

@@ -7,7 +7,6 @@ the same for many emails is encoded once, and that encoded form belongs to the v
 
 from __future__ import annotations
 
-from binascii import crc32
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
@@ -19,6 +18,14 @@ from vetmail_core.message.bodies import text_part
 from vetmail_core.message.headers import check_text
 from vetmail_core.message.marks import folded
 from vetmail_core.message.merge import STANDARD_FIELDS, Template
+from vetmail_core.message.structure import (
+    boundary,
+    calendar_part,
+    check_inline,
+    check_invitation,
+    joined,
+    multipart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +72,11 @@ def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
     return kept
 
 
+def _checked_invitation(_instance: object, _attribute: attrs.Attribute[bytes | None], value: object) -> None:
+    if value is not None:
+        check_invitation(value)
+
+
 @final
 @attrs.frozen
 class Content:
@@ -74,10 +86,14 @@ class Content:
         subject: one line, any language.
         text: the plain text.
         html: the HTML form of the same; with both, the reader's program chooses.
-        attachments: files to go with it.
+        attachments: files to go with it; those with an ``inline`` id are shown by the html.
+        invitation: a calendar, the octets of an .ics file with a METHOD, which the reader's program shows as
+            an invitation, an update or a cancellation (RFC 5546).
 
     Raises:
-        MessageError: a line break or control character in the subject, or a lone surrogate anywhere.
+        MessageError: a line break or control character in the subject, or a lone surrogate anywhere; an
+            inline attachment without its ``cid:`` in the html, or the other way round; an invitation that
+            is not a calendar.
     """
 
     subject: str = attrs.field(validator=_checked_subject)
@@ -88,12 +104,25 @@ class Content:
         default="", kw_only=True, validator=_checked_body, repr=lambda html: f"<{len(html)} characters>"
     )
     attachments: tuple[Attachment, ...] = attrs.field(default=(), kw_only=True, converter=_attachments)
+    invitation: bytes | None = attrs.field(
+        default=None, kw_only=True, validator=_checked_invitation, repr=False
+    )
     _templates: tuple[Template, Template, Template] | None = attrs.field(
         init=False, default=None, eq=False, repr=False
     )
     _parts: tuple[bytes, ...] | None = attrs.field(init=False, default=None, eq=False, repr=False)
     _marked: bool = attrs.field(init=False, default=False, eq=False, repr=False)
     _merged: bool = attrs.field(init=False, default=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Merge fields may stand in a link, so an html that has some is looked at once they are filled.
+        if "${" not in self.html:
+            self._check_inline()
+
+    def _check_inline(self) -> None:
+        html, attachments = self.html, self.attachments
+        if "cid:" in html or "CID:" in html or (attachments and any(one.inline for one in attachments)):
+            check_inline(html, attachments)
 
     def merge(self, fields: Mapping[str, object]) -> Content:
         """Put a person's values in the place of ``${name}`` in subject, text and HTML.
@@ -199,10 +228,12 @@ class Content:
         put(made, "text", text)
         put(made, "html", html)
         put(made, "attachments", self.attachments)
+        put(made, "invitation", self.invitation)
         put(made, "_templates", self._templates)
         put(made, "_parts", None)
         put(made, "_marked", False)  # noqa: FBT003 - a field's value
         put(made, "_merged", _FINISHED)
+        made._check_inline()
         return made
 
     def mime_parts(self) -> tuple[bytes, ...]:
@@ -218,6 +249,20 @@ class Content:
                 object.__setattr__(self, "_parts", parts)
         return parts
 
+    def attached(self) -> tuple[Attachment, ...]:
+        """The attachments that are files of their own, as they are written.
+
+        Beside an invitation an attached calendar is ``application/ics``, as Google and Exchange write it: a
+        second ``text/calendar`` would be taken for a second invitation.
+        """
+        return tuple(
+            attrs.evolve(one, media_type="application/ics")
+            if self.invitation is not None and one.media_type.lower() == "text/calendar"
+            else one
+            for one in self.attachments
+            if not one.inline
+        )
+
     def _part(self, place: int) -> bytes:
         text, subtype = (self.text, "plain") if place == _TEXT else (self.html, "html")
         if self._templates is None or not self._merged:
@@ -225,32 +270,24 @@ class Content:
         return self._templates[place].part(text)  # what everybody gets is written once
 
     def _rendered(self) -> tuple[bytes, ...]:
-        if not self.html:
-            body = self._part(_TEXT)
-        elif not self.text:
-            body = self._part(_HTML)
-        else:
-            plain, html = self._part(_TEXT), self._part(_HTML)
-            mark = _boundary("alternative", plain, html)
-            body = b"".join(
-                (
-                    _multipart("alternative", mark),
-                    plain,
-                    b"\r\n--",
-                    mark,
-                    b"\r\n",
-                    html,
-                    b"\r\n--",
-                    mark,
-                    b"--\r\n",
-                )
-            )
-        if not self.attachments:
+        attachments = self.attachments
+        inline = [one for one in attachments if one.inline] if attachments else []
+        parts: list[bytes] = []
+        if self.text or not (self.html or self.invitation):
+            parts.append(self._part(_TEXT))
+        if self.html:
+            parts.append(joined("related", [self._part(_HTML), *(one.mime_part() for one in inline)]))
+        if self.invitation is not None:
+            parts.append(calendar_part(self.invitation))
+        body = joined("alternative", parts)
+        if len(inline) == len(attachments):
             return (body,)
-        mark = _boundary("mixed", body)
+        attached = self.attached()
+        # An attached email is not encoded, so a boundary could stand in it.
+        mark = boundary("mixed", body, *(one.mime_part() for one in attached if one.is_message))
         between = b"\r\n--" + mark + b"\r\n"
-        pieces = [_multipart("mixed", mark), body]
-        for attachment in self.attachments:
+        pieces = [multipart("mixed", mark), body]
+        for attachment in attached:
             pieces += (between, attachment.mime_part())
         pieces.append(b"\r\n--" + mark + b"--\r\n")
         return tuple(pieces)
@@ -260,23 +297,3 @@ def _known(fields: Mapping[str, object]) -> dict[str, str]:
     """The names of the fields as marks are compared with them; of no mapping, the standard ones."""
     given = fields if isinstance(fields, Mapping) else ()  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
     return {folded(str(name)): str(name) for name in (*given, *STANDARD_FIELDS)}
-
-
-def _boundary(level: str, *parts: bytes) -> bytes:
-    """Make a boundary that stands in none of the parts.
-
-    ``=_`` cannot come up in quoted-printable or base64; a 7bit text may quote a whole message, so all are
-    looked at.
-    """
-    digest = 0
-    for part in parts:
-        digest = crc32(part, digest)
-    mark = b"=_%s_%08x" % (level.encode(), digest)
-    while any(mark in part for part in parts):
-        mark += b"_"
-    return mark
-
-
-def _multipart(subtype: str, mark: bytes) -> bytes:
-    head = b'Content-Type: multipart/%s;\r\n boundary="%s"\r\n\r\n--%s\r\n'
-    return head % (subtype.encode(), mark, mark)

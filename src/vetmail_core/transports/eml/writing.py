@@ -56,7 +56,7 @@ def _bodies(email: Email) -> list[tuple[str, str]]:
 def _record(email: Email, written: datetime) -> bytes:
     """What stands beside the message."""
     recipients = email.recipients
-    facts = {
+    facts: dict[str, object] = {
         "schema": SCHEMA,
         "status": Status.HANDED_OVER.value,
         "written": written.isoformat(),
@@ -72,6 +72,8 @@ def _record(email: Email, written: datetime) -> bytes:
         "subject": email.content.subject,
         "added_line_end": [name for name, body in _bodies(email) if not body.endswith(("\n", "\r"))],
     }
+    if email.bounce_to is not None:
+        facts["bounce_to"] = str(email.bounce_to)
     # A member a line, for people; the standard library's own indentation takes ten times as long.
     members = [f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in facts.items()]
     return ("{\n " + ",\n ".join(members) + "\n}\n").encode()

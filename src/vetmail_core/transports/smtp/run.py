@@ -215,7 +215,7 @@ class Run:
         job = transaction.job
         email = job.email
         if "SMTPUTF8" not in capabilities and email.needs_smtputf8:
-            sender = email.sender.needs_smtputf8
+            sender = email.sender.needs_smtputf8 or email.envelope_sender.needs_smtputf8
             self._refuse(
                 transaction,
                 Cause.SENDER_NOT_ALLOWED if sender else Cause.BAD_RECIPIENT,

@@ -181,7 +181,7 @@ class Transaction:
         self.replies = []
         self.again = None
         email, data = self.job.email, self.data
-        sender = wire_path(email.sender)
+        sender = wire_path(email.envelope_sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
         ascii_data = data.isascii()
         parameters = f" SIZE={len(data)}" if "SIZE" in capabilities else ""
