@@ -38,6 +38,7 @@ __all__ = [
     "PlacedRoles",
     "Recipients",
     "expand_context",
+    "name_of",
     "place_roles",
     "refuse_private_copies",
     "typed",
@@ -241,7 +242,12 @@ def why_excluded(person: Person, *, marketing: bool = False) -> Exclusion | None
 
 
 def _left_out(person: Person, reason: ExclusionReason, why: str) -> Exclusion:
-    return Exclusion(person, reason, f"{person.name or person.key or 'A person without a name'} {why}")
+    return Exclusion(person, reason, f"{name_of(person)} {why}")
+
+
+def name_of(person: Person) -> str:
+    """How to call a person in a sentence: their name, else key, else what stands in place of an address."""
+    return person.name or person.key or str(person.address or "").strip() or "A person without a name"
 
 
 @attrs.frozen

@@ -44,7 +44,7 @@ shared = st.dictionaries(st.sampled_from(["class_staff", "event_staff"]), st.lis
 def plans(draw: st.DrawFn) -> BulkPlan:
     """Any plan over a list of people."""
     return plan_bulk(
-        Content("Hello ${first_name}", "Dear ${name}"),
+        Content("Hello ${first_name|}", "Dear ${name|student}"),
         draw(people),
         sender="office@example.com",
         cc=draw(typed),

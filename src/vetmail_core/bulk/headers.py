@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 import attrs
 
+from vetmail_core.bulk.personal import who
 from vetmail_core.errors import MergeError, MessageError
 from vetmail_core.message.headers import HeaderFields, check_field, check_text, header_line
 from vetmail_core.message.merge import Template
-from vetmail_core.people import merge_fields, who
+from vetmail_core.people import merge_fields
 
 if TYPE_CHECKING:
     from vetmail_core.people import Person

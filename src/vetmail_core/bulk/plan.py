@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.bulk.headers import PlanHeaders
-from vetmail_core.bulk.personal import personal
+from vetmail_core.bulk.personal import Letters, refuse_ungiven, who
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
 from vetmail_core.contexts import (
@@ -28,7 +28,7 @@ from vetmail_core.contexts import (
 )
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import Person, by_role, no_person, who
+from vetmail_core.people import Person, by_role, no_person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -135,7 +135,8 @@ class BulkPlan:
         """Walk the people. Each gives one step: their email, or an exclusion that says why there is none.
 
         Raises:
-            MergeError: a merge field is unknown, or its value cannot stand in its place; names the person.
+            MergeError: a merge field's value cannot stand in its place, or the field is unknown; names the
+                person. Of people who can be walked again, before the first email: nobody has the field.
             MessageError: the function that gives the content gave something else; names the person.
             RecipientsError: the people came from an iterator, and it has been read; or one is no `Person`.
         """
@@ -145,12 +146,15 @@ class BulkPlan:
         """Count what a run would do, by walking the plan as a run would.
 
         Raises:
-            MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made.
+            MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made, and a
+                field that is empty for everybody.
             RecipientsError: as `steps`.
         """
         tally = Tally(self.shared.exclusions)
-        for step in self._walk(tally.add_related):
+        for step in self._walk(tally.add_related, tally.add_letter):
             tally.add(step)
+        tally.refuse_ungiven()
+        tally.add_mailboxes(self.sender.mailbox, self.typed)
         # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
         return tally.summary(
@@ -186,9 +190,17 @@ class BulkPlan:
         # The batch is escaped, so that no batch and key can come to the email key of another pair.
         return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
 
-    def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
+    def _walk(
+        self,
+        note: Callable[[PlacedRoles], None] | None,
+        note_letter: Callable[[Person, Content, Mapping[str, object]], None] | None = None,
+    ) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
-        marketing, content_for = self.marketing, personal(self.content)
+        marketing = self.marketing
+        again = not isinstance(self.people, _ReadOnce)
+        if again and isinstance(self.content, Content):
+            refuse_ungiven(self.content, self.people, marketing=marketing)
+        letters = Letters(self.content, looked_over=again)
         headers_for = self.headers.for_everybody()
         prefix = self._prefix()
         first, every = self._copies()
@@ -211,10 +223,13 @@ class BulkPlan:
                 recipients = related.recipients | copies
                 if note is not None:
                     note(related)
+            content, template, fields = letters.of(person)
+            if note_letter is not None:
+                note_letter(person, template, fields)
             yield Email(
                 sender=sender,
                 recipients=recipients.addressed_to(person.mailbox()),
-                content=content_for(person),
+                content=content,
                 reply_to=reply_to,
                 # Without a batch there is no telling this mailing from the next one: so no key.
                 key=prefix + person.key if self.batch else "",

@@ -146,9 +146,7 @@ class Content:
             return self
         templates = self._compiled()
         if self._marked:
-            known = _known(fields)
-            for template in templates:
-                template.refuse_marks(known)
+            self.refuse_marks(fields if isinstance(fields, Mapping) else ())  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         subject, text, html = templates
         if subject.untouched and text.untouched and html.untouched:
             return self
@@ -181,6 +179,38 @@ class Content:
         """
         return self._slots(with_default=True)
 
+    @property
+    def plain(self) -> bool:
+        """True if a merge gives it back as it is, whatever the fields: there is no field, and no mark of one.
+
+        Raises:
+            MergeError: a ``${`` is never closed.
+        """
+        return self._merged or (all(one.untouched for one in self._compiled()) and not self._marked)
+
+    @property
+    def marked(self) -> bool:
+        """True if it holds marks that are an error where a field has their name."""
+        return not self._merged and any(mark.certain for one in self._compiled() for mark in one.marks)
+
+    @property
+    def marks_something(self) -> bool:
+        """True if it holds anything that looks like a field and is not one, ordinary text or not."""
+        return not self._merged and any(one.marks for one in self._compiled())
+
+    def refuse_marks(self, fields: Iterable[str]) -> None:
+        """Look for marks that would be read as an unfilled field; `merge` does so for its own fields.
+
+        Args:
+            fields: the names of those that are given.
+
+        Raises:
+            MergeError: there is one.
+        """
+        known = _known(fields)
+        for template in self._compiled():
+            template.refuse_marks(known)
+
     def place_of(self, field: str) -> str:
         """Say where a field is asked for first: "the text, in line 1, character 6"."""
         template = next(one for one in self._compiled() if any(field == slot[1] for slot in one.slots))
@@ -194,7 +224,7 @@ class Content:
         """
         if self._merged:
             return ()
-        known = _known(dict.fromkeys(fields))
+        known = _known(fields)
         return tuple(said for template in self._compiled() for said in template.doubtful_marks(known))
 
     def _slots(self, *, with_default: bool) -> frozenset[str]:
@@ -293,7 +323,6 @@ class Content:
         return tuple(pieces)
 
 
-def _known(fields: Mapping[str, object]) -> dict[str, str]:
-    """The names of the fields as marks are compared with them; of no mapping, the standard ones."""
-    given = fields if isinstance(fields, Mapping) else ()  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-    return {folded(str(name)): str(name) for name in (*given, *STANDARD_FIELDS)}
+def _known(fields: Iterable[str]) -> dict[str, str]:
+    """The names of the fields, by what marks are compared with."""
+    return {folded(str(name)): str(name) for name in (*fields, *STANDARD_FIELDS)}
