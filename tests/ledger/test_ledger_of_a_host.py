@@ -221,6 +221,15 @@ def test_without_any_ledger_a_broken_transport_is_still_answered_for(email: Make
     assert receipt.unknown
 
 
+def test_an_email_that_comes_twice_goes_once(postbox: Make, email: Make) -> None:
+    """While the first is under way the table says "attempting", and that is this very run."""
+    box = postbox(ahead=2)
+    one = email("ann@example.com")
+    receipts = list(deliver_once(Table(), box, [one, email("bob@example.com"), one]))
+    assert [receipt.ok for receipt in receipts] == [True, True]
+    assert box.to("ann@example.com") == 1
+
+
 def test_a_host_may_keep_the_states_as_text(postbox: Make, email: Make) -> None:
     """As a column of a table does; every end state is still an end."""
 

@@ -11,6 +11,8 @@ import pytest
 
 from vetmail_core import LedgerError, SqliteLedger, deliver_once
 from vetmail_core.ledger import LedgerState
+from vetmail_core.ledger.sqlite.ledger import _clear_away
+from vetmail_core.ledger.sqlite.marks import DeadRun, RunMarks, forget_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +124,36 @@ def test_a_key_that_no_database_can_keep_is_named(path: Path) -> None:
         ledger.attempting(["class/\ud83d"])
     with SqliteLedger(path) as ledger:
         assert ledger.counts() == {}
+
+
+def test_in_another_process_a_ledger_is_neither_used_nor_closed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says what to do; what its owner holds stays held."""
+    owner = os.getpid()
+    with SqliteLedger(path) as ledger, SqliteLedger(":memory:") as temporary:
+        run = ledger.open_run()
+        monkeypatch.setattr(os, "getpid", lambda: owner + 1)
+        for ask in (ledger.counts, ledger.open_run, lambda: ledger.state("ann")):
+            with pytest.raises(LedgerError, match="opened before this process was forked off"):
+                ask()
+        run.close()
+        ledger.close()
+        _clear_away(temporary.path.parent, owner)
+        assert temporary.path.exists()
+        monkeypatch.undo()
+        assert ledger.counts() == {}
+
+
+def test_a_child_lets_go_of_its_copy_of_the_lock_of_a_run(path: Path) -> None:
+    """Or the run would outlive the process it is of."""
+    SqliteLedger(path).close()
+    marks = RunMarks(path)
+    with DeadRun(path, marks.run) as run:
+        assert run.alive
+    forget_all()
+    with DeadRun(path, marks.run) as run:
+        assert not run.alive
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -8,6 +8,7 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
+import attrs
 import pytest
 
 from vetmail_core import (
@@ -232,3 +233,26 @@ def test_whichever_begins_is_told_as_the_caller_s_own() -> None:
     begins(sent[2])
     begins(stranger)
     assert [id(email) for email in source.told] == [id(own[2])]
+
+
+def test_an_answer_that_is_known_before_its_turn_is_passed_on_as_the_caller_s_own() -> None:
+    """Redirected, it is for the caller's email; a stranger's tells nothing, and not everybody asks."""
+    (own,), (sent,), (stranger,) = letters(1), letters(1), letters(1)
+    told: list[Receipt] = []
+
+    class Told(Asking):
+        def answered(self, receipt: Receipt) -> None:
+            """Keep it."""
+            told.append(receipt)
+
+    def answer(email: Email, receipt: Receipt) -> Receipt:
+        return attrs.evolve(receipt, email=email)
+
+    for source in (Told([own]), Asking([own])):
+        handed = HandedOn(zip(source, [sent], strict=False), None, source=source, answer=answer)
+        handed.announce()
+        assert next(handed) is sent
+        for one in (sent, stranger):
+            handed.answered(Receipt(one, [Outcome(m, Status.ACCEPTED) for m in one.recipients.all]))
+    assert [receipt.email for receipt in told] == [own]
+    assert told[0].email is own

@@ -111,6 +111,7 @@ class BulkPlan:
         headers: further headers of each email, and the link to unsubscribe.
         known_roles: what the related people of a person may hold; None without a context, where related
             people get nothing.
+        private: whether its context is private, so that it is not to be kept longer than sending takes.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -125,6 +126,7 @@ class BulkPlan:
     batch: str
     headers: PlanHeaders = attrs.field(factory=PlanHeaders)
     known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
+    private: bool = False
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -328,12 +330,13 @@ def plan_bulk(
     copied = Recipients(cc=typed(cc, separator), bcc=typed(bcc, separator))
     refuse_private_copies(context, copied)
     roles = _copied_roles(context, shared, preferences)
-    known = None if context is None else known_roles(context, preferences.contexts)
-    if known is not None and isinstance(people, Collection):
+    roles_known = None if context is None else known_roles(context, preferences.contexts)
+    if roles_known is not None and isinstance(people, Collection):
         # Known before anything is sent. Of people who are read as they come, when their turn comes.
         for person in people:
             if isinstance(person, Person) and person.related:  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-                _check_related(person, known)
+                _check_related(person, roles_known)
+    known = None if context is None else find_context(context)
     return BulkPlan(
         content=content,
         people=people,
@@ -347,7 +350,8 @@ def plan_bulk(
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
         headers=PlanHeaders(headers, unsubscribe),
-        known_roles=known,
+        known_roles=roles_known,
+        private=known is not None and known.private,
     )
 
 

@@ -110,6 +110,8 @@ class Delivery:
         retry_unknown: send again to those in doubt.
         stop: asked before each email is handed over; once it says True no more are.
         to_the_end: after a stop, answer for the emails not yet taken as well.
+        forbidden: asked once more at the last moment before an email leaves: between being handed over and
+            that it may have waited for a slow server. True costs a transport its connection.
 
     Raises:
         LedgerError: the ledger is none.
@@ -131,6 +133,7 @@ class Delivery:
         retry_unknown: bool = False,
         stop: Callable[[], bool] = lambda: False,
         to_the_end: bool = False,
+        forbidden: Callable[[], bool] = lambda: False,
     ) -> None:
         if ledger is not None:
             _check_ledger(ledger)
@@ -141,6 +144,7 @@ class Delivery:
         self._retry_unknown = retry_unknown
         self._stop = stop
         self._to_the_end = to_the_end
+        self._forbidden = forbidden
         self._exhausted = False
         self._clock = SystemClock()
         self._size = 1
@@ -156,6 +160,11 @@ class Delivery:
         self.stopped = False
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
         self.undecided: list[Email] = []
+
+    @property
+    def broken(self) -> Exception | None:
+        """What the ledger raised that ended sending; None while it is well."""
+        return self._broken
 
     def steps(self) -> Generator[Receipt | AlreadySent]:
         """Walk the run.
@@ -231,9 +240,12 @@ class Delivery:
         return None
 
     def may_begin(self, entry: Sending) -> bool:
-        """Ask the ledger whether an email may leave; once, because what has begun has begun."""
+        """Ask whether an email may leave; the ledger once, because what has begun has begun."""
         if entry.begun:
             return True
+        if self._forbidden():
+            self.stopped = True
+            return False
         if self._broken is None and not entry.held:
             try:
                 entry.begun = bool(self._run.begin(entry.email))
@@ -359,7 +371,12 @@ class Delivery:
             answer = entry.written
         elif not entry.begun and self._ledger is not None and _is_untouched(receipt):
             # Held back at the last moment, or never come to: the ledger knows why, the transport need not.
-            answer = self._withheld(entry) if entry.held or self._broken else self._taken_down(entry, receipt)
+            if entry.held or self._broken is not None:
+                answer = self._withheld(entry)
+            else:
+                held_back = self.stopped and receipt.outcomes[0].cause is Cause.HELD_ELSEWHERE
+                cancelled = not_attempted(entry.sent, Cause.CANCELLED)
+                answer = self._taken_down(entry, cancelled if held_back else receipt)
         else:
             answer = self._taken_down(entry, receipt)
         self._passed.popleft()

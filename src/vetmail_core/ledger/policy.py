@@ -22,7 +22,7 @@ import attrs
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
@@ -35,7 +35,9 @@ __all__ = [
     "Standing",
     "Verdict",
     "doubted",
+    "forgotten",
     "identity",
+    "recalled",
     "remember",
     "resolved",
     "stand",
@@ -172,6 +174,18 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     return Standing(verdict, known, state, at)
 
 
+def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Remembered]:
+    """What is known of each recipient of an email that was tried, those who were put off too.
+
+    Args:
+        state: of the whole email.
+        detail: what `remember` made of it.
+    """
+    named = _read(detail) if detail else {}
+    unnamed = named.get(_EVERYBODY_ELSE, _UNNAMED[state]) or Remembered(Status.DEFERRED)
+    return lambda mailbox: named.get(mailbox.address_key, unnamed)
+
+
 def remember(
     receipt: Receipt, state: LedgerState | None = None, detail: str | None = None
 ) -> tuple[LedgerState | None, str | None]:
@@ -208,7 +222,22 @@ def remember(
             named[address] = [untried.value]
     statuses = {Status(entry[0]) for entry in named.values()}
     neediest = _neediest(statuses)
-    return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+    # Why somebody was put off is asked for later; that of the others who ended alike is in their state.
+    alike = neediest is not LedgerState.DEFERRED and statuses == _ALIKE.get(neediest)
+    return neediest, None if alike else _dumped(named)
+
+
+def forgotten(state: LedgerState, detail: str | None) -> str | None:
+    """The detail without addresses and words of servers; it decides about a later run as before.
+
+    Args:
+        state: of the whole email, which has ended: nobody of it is open or in doubt.
+        detail: as it was.
+    """
+    if detail is None:
+        return None
+    ended: list[object] = [state.value]
+    return _dumped({_EVERYBODY_ELSE: ended})
 
 
 def identity(email: Email) -> tuple[str, str]:
@@ -273,10 +302,9 @@ def doubted(detail: str | None) -> str | None:
 
 
 def _write(outcome: Outcome) -> list[object]:
-    if outcome.is_open:
-        # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
-        return [Status.DEFERRED.value]
-    entry: list[object] = [outcome.status.value, None if outcome.cause is None else outcome.cause.value]
+    # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+    status = Status.DEFERRED if outcome.is_open else outcome.status
+    entry: list[object] = [status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:
         reply = outcome.reply
         entry += [reply.code, reply.enhanced, reply.text[:_LONGEST_REPLY]]

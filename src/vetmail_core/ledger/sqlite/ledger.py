@@ -30,6 +30,7 @@ from vetmail_core.ledger.sqlite.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vetmail_core.ledger.tables import Tables
     from vetmail_core.receipts import Receipt
 
 __all__ = ["SqliteLedger"]
@@ -72,6 +73,11 @@ class SqliteLedger:
     def path(self) -> Path:
         """The file."""
         return self._store.path
+
+    @property
+    def tables(self) -> Tables:
+        """The file's statements, for what a `Mailings` and a `SharedSpacing` keep in it."""
+        return self._store
 
     def state(self, key: str, /) -> LedgerState | None:
         """What is known of an email; None when it was never seen or nothing was tried.

@@ -24,6 +24,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import weakref
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -31,7 +32,7 @@ from typing import BinaryIO, Final, Self
 from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import SystemClock
 
-__all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "stray_runs"]
+__all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "forget_all", "stray_runs"]
 
 SLOTS: Final = 4096
 _NAME_BYTES: Final = 8
@@ -123,6 +124,7 @@ class RunMarks:
 
     def forget(self) -> None:
         """In a child of a fork: let go of the copy of the lock, or the run would outlive its process."""
+        self._map.close()  # it holds the lock as well
         self._let_go()
 
     def set(self, slot: int, mark: Mark) -> None:
@@ -149,13 +151,14 @@ class RunMarks:
 _HELD: Final[weakref.WeakSet[RunMarks]] = weakref.WeakSet()
 
 
-def _forget_all() -> None:
+def forget_all() -> None:
+    """In a child of a fork: let go of every run."""
     for marks in _HELD:
         marks.forget()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=forget_all)
 
 
 class DeadRun:

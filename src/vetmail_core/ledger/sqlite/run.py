@@ -14,6 +14,7 @@ from vetmail_core.ledger.adapters import keyless
 from vetmail_core.ledger.policy import NEW, LedgerState, Standing, Verdict, identity, remember, stand
 from vetmail_core.ledger.sqlite.marks import SLOTS, Mark, RunMarks
 from vetmail_core.ledger.sqlite.store import Settled
+from vetmail_core.receipts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,14 +27,9 @@ __all__ = ["SqliteRun"]
 
 _UNTOLD: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 _MARKS: Final[Mapping[LedgerState | None, Mark]] = MappingProxyType(
-    {
-        LedgerState.ACCEPTED: Mark.ACCEPTED,
-        LedgerState.HANDED_OVER: Mark.HANDED_OVER,
-        LedgerState.REFUSED: Mark.NOBODY,
-        LedgerState.DEFERRED: Mark.NOBODY,
-        None: Mark.NOBODY,
-    }
+    {LedgerState.ACCEPTED: Mark.ACCEPTED, LedgerState.HANDED_OVER: Mark.HANDED_OVER}
 )
+_MAY_HAVE_IT: Final = frozenset({Status.ACCEPTED, Status.HANDED_OVER, Status.UNKNOWN})
 
 
 class SqliteRun:
@@ -195,7 +191,9 @@ class SqliteRun:
             self._unwritten[key] = Settled(state, detail, queue_id or None, known)
             if claim is None:
                 return
-            if state is LedgerState.REFUSED or (detail is None and state is not LedgerState.UNKNOWN):
+            if not any(outcome.status in _MAY_HAVE_IT for outcome in receipt.outcomes):
+                self._mark(claim.slot, Mark.NOBODY)  # a kill takes the email back to what it was before
+            elif detail is None and state in _MARKS:
                 self._mark(claim.slot, _MARKS[state])
             else:
                 self.flush()

@@ -12,18 +12,20 @@ import os
 import sqlite3
 import threading
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.policy import LedgerState, doubted, resolved
 from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
+from vetmail_core.ledger.tables import table_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from vetmail_core.clock import Clock
+    from vetmail_core.ledger.tables import Statements
 
 __all__ = ["Claim", "Row", "Settled", "Store"]
 
@@ -54,6 +56,12 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE emails ADD COLUMN message_id TEXT",
         "ALTER TABLE emails ADD COLUMN queue_id TEXT",
         "ALTER TABLE emails ADD COLUMN recipients TEXT",
+    ),
+    tuple(
+        statement.replace("@", "")
+        for statement in table_statements(
+            prefix="", identity="INTEGER PRIMARY KEY", real="REAL", octets="BLOB"
+        )
     ),
 )
 _SCHEMA: Final = len(_STEPS)
@@ -149,6 +157,34 @@ def _make_private(path: Path) -> None:
     # What cannot be made here cannot be opened either, and SQLite then says why.
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+class _Statements:
+    """A transaction of the file; see `vetmail_core.ledger.tables.Statements`."""
+
+    def __init__(self, database: sqlite3.Connection, now: float) -> None:
+        self._db = database
+        self.now = now
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows."""
+        return self._db.execute(statement.replace("@", ""), values).fetchall()
+
+    def many(self, statement: str, values: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of values."""
+        self._db.executemany(statement.replace("@", ""), values)
+
+    def lock(self, what: str) -> None:
+        """Nobody else writes to the file meanwhile, whatever it is."""
+
+    def add(self, table: str, **values: object) -> int:
+        """Put a row in; the number that the database gave it."""
+        holes = ",".join("?" * len(values))
+        cursor = self._db.execute(
+            f"INSERT INTO {table} ({','.join(values)}) VALUES ({holes})",  # noqa: S608 - our own names
+            tuple(values.values()),
+        )
+        return cursor.lastrowid or 0
 
 
 class Store:
@@ -255,14 +291,20 @@ class Store:
                 ) from None
 
     @contextlib.contextmanager
-    def writing(self) -> Generator[None]:
-        """One transaction.
+    def reading(self) -> Generator[Statements]:
+        """Statements that read; see `Tables`."""
+        with self.guard("cannot be read"):
+            yield _Statements(self._db, self._clock.now().timestamp())
+
+    @contextlib.contextmanager
+    def writing(self) -> Generator[Statements]:
+        """Statements in one transaction; see `Tables`.
 
         Raises:
             LedgerError: it could not be committed; nothing of it stands.
         """
         with self.guard("cannot be written"), self._transaction():
-            yield
+            yield _Statements(self._db, self._clock.now().timestamp())
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
