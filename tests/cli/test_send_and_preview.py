@@ -462,7 +462,7 @@ def test_whoever_waits_for_a_server_is_told_why(
     monkeypatch.setattr(sys, "stderr", err)
     said = reminder("send", "--live")
     assert said.status == 2
-    assert f"127.0.0.1 port {port} did not answer (Connection refused); next try in 1 s" in err.getvalue()
+    assert f"onnection refused by 127.0.0.1 port {port}; next try in 1 s" in err.getvalue()
     assert (
         err.getvalue().splitlines()[-1].endswith(f"vetmail send: nothing was sent. {Cause.CANCELLED.advice}")
     )

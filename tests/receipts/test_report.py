@@ -111,7 +111,7 @@ RETRIED = [  # status, unknown included, sent again
     (Status.NOT_ATTEMPTED, False, True),
     (Status.UNKNOWN, False, False),
     (Status.UNKNOWN, True, True),
-    (Status.REFUSED, True, False),
+    (Status.REFUSED, True, True),
     (Status.HANDED_OVER, True, False),
 ]
 
@@ -135,26 +135,20 @@ def test_of_a_great_many_sent_to_before_the_first_are_listed_and_all_are_counted
 def test_retry_holds_what_may_go_again(
     answered: Callable[..., Receipt], *, status: Status, unknown: bool, again: bool
 ) -> None:
-    """Deferred and untried always, those in doubt by choice, the others never."""
+    """Deferred, untried and refused without a word about the recipient always; those in doubt by choice."""
     receipt = answered(status)
     assert tallied(receipt).retry(unknown=unknown) == ((receipt.email,) if again else ())
 
 
 @pytest.mark.parametrize("cause", list(Cause))
-def test_retry_holds_whoever_was_refused_because_of_us(
+def test_retry_holds_whoever_was_refused_for_a_reason_of_ours(
     answered: Callable[..., Receipt], cause: Cause
 ) -> None:
-    """A login or an allowance can be mended; an address that nobody has cannot."""
+    """A login, an allowance or a text can be mended; an address that nobody has cannot."""
     receipt = answered(Status.REFUSED, cause=cause)
-    mended = cause in {
-        Cause.AUTHENTICATION,
-        Cause.BASIC_AUTH_RETIRED,
-        Cause.APP_PASSWORD_NEEDED,
-        Cause.TLS,
-        Cause.DAILY_QUOTA,
-        Cause.BLOCKED,
-    }
-    assert tallied(receipt).retry() == ((receipt.email,) if mended else ())
+    final = cause in {Cause.BAD_RECIPIENT, Cause.MAILBOX_FULL}
+    assert receipt.outcomes[0].is_open is not final
+    assert tallied(receipt).retry() == (() if final else (receipt.email,))
 
 
 def test_retry_goes_only_to_those_who_still_need_it(email: Email) -> None:
@@ -279,7 +273,7 @@ def test_a_csv_cell_never_begins_like_a_formula(answered: Callable[..., Receipt]
 
 
 def test_the_json_holds_counts_failures_and_exclusions(email: Email) -> None:
-    """Everything another program needs, and not a word of the email itself."""
+    """Everything another program needs, and not a word of the email's text."""
     reply = Reply(250, "2.0.0", "Ok: queued as 4ABC")
     refused = Reply(550, "5.1.1", "No such user")
     outcomes = [Outcome(mailbox, Status.ACCEPTED) for mailbox in email.recipients.all]
@@ -301,6 +295,7 @@ def test_the_json_holds_counts_failures_and_exclusions(email: Email) -> None:
     assert failure["recipients"][0] == {
         "address": "ann@example.com",
         "name": "",
+        "kind": "to",
         "status": "refused",
         "cause": "bad_recipient",
         "advice": Cause.BAD_RECIPIENT.advice,
@@ -308,9 +303,9 @@ def test_the_json_holds_counts_failures_and_exclusions(email: Email) -> None:
         "reply": {"code": 550, "enhanced": "5.1.1", "text": "No such user"},
     }
     assert failure["recipients"][1]["reply"] is None
+    assert failure["reason"].startswith("The server answered 550 5.1.1 No such user: ask the person")
     assert [exclusion["address"] for exclusion in data["exclusions"]] == [None, "a@example.com"]
     assert "room 4" not in text
-    assert "Your class moved" not in text
 
 
 def test_a_report_can_be_made_by_hand(answered: Callable[..., Receipt]) -> None:

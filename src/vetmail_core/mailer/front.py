@@ -132,8 +132,10 @@ class Mailer:
         fields: Mapping[str, object] | None = None,
         reply_to: Iterable[Mailbox | str] | Mailbox | str | None = None,
         key: str = "",
+        ledger: Ledger | None = None,
+        retry_unknown: bool = False,
     ) -> Receipt:
-        """Send one email.
+        """Send one email; with a key and a ledger, once.
 
         Args:
             content: what is read.
@@ -147,13 +149,17 @@ class Mailer:
             reply_to: where answers go, instead of what the preferences say; a string is split as `to` is, and
                 () lets them return to the sender.
             key: names this email, whatever its text: its Message-ID is made from it.
+            ledger: what has been sent. The same key a second time sends nothing and gives the remembered
+                receipt, also to another process and after a kill; whoever is still open is tried again.
+            retry_unknown: send again when it is in doubt. They may get a second copy.
 
         Returns:
             What became of it; at least one recipient was accepted or handed over. Its warnings name people of
             the context who cannot be written to, and roles that nobody holds.
 
         Raises:
-            DeliveryError: nobody was accepted; its `receipt` says why.
+            DeliveryError: nobody was accepted, or nobody is known to have been; its `receipt` says why.
+            LedgerError: there is a ledger and no key, or the ledger cannot be opened.
             RecipientsError: there is nobody to send to, the context is private and more than one address
                 would read the email, nothing knows the context or a role, or there are people without a
                 context.
@@ -191,9 +197,7 @@ class Mailer:
             headers=HeaderFields(headers or {}).merge(fields or {}),
             key=key,
         )
-        transport = self._opened()
-        self._wait_since_the_last()
-        (receipt,) = transport.deliver([email])
+        receipt = self._deliver(email, ledger, retry_unknown=retry_unknown)
         if left_out:
             receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, *left_out))
         if not receipt.accepted and not receipt.handed_over:
@@ -345,6 +349,18 @@ class Mailer:
 
         return isinstance(self._transport, MailtoTransport)
 
+    def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
+        transport = self._opened()
+        if ledger is None:
+            self._wait_since_the_last()
+            (receipt,) = transport.deliver([email])
+            return receipt
+        delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
+        self._wait_since_the_last()
+        with contextlib.closing(delivery.steps()) as steps:
+            (step,) = steps
+        return step if isinstance(step, Receipt) else step.receipt()
+
     def _opened(self) -> Transport:
         if self._transport is None:
             self._transport = transport_for(
@@ -402,8 +418,9 @@ def _nobody(receipt: Receipt) -> str:
     for outcome in receipt.outcomes:
         reply = f" ({outcome.said})" if outcome.said else ""
         said.append(f"{outcome.mailbox.addr_spec}: {outcome.status.value.replace('_', ' ')}{reply}")
-    advice = dict.fromkeys(outcome.advice for outcome in receipt.outcomes if outcome.advice)
-    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *advice))
+    advice = (outcome.advice for outcome in receipt.outcomes)
+    told = filter(None, dict.fromkeys((receipt.reason, *advice)))
+    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *told))
 
 
 def _exclusion(sent: AlreadySent, plan: BulkPlan | Iterable[Email]) -> Exclusion:

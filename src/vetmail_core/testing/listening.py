@@ -56,6 +56,8 @@ class ListeningMailer(Mailer):
         fields: Mapping[str, object] | None = None,
         reply_to: Iterable[Mailbox | str] | Mailbox | str | None = None,
         key: str = "",
+        ledger: Ledger | None = None,
+        retry_unknown: bool = False,
     ) -> Receipt:
         """Send, and tell the outbox who was left out; see `Mailer.send`."""
         held = {role: as_people(some) for role, some in by_role(people or {}).items()}
@@ -72,6 +74,8 @@ class ListeningMailer(Mailer):
             fields=fields,
             reply_to=reply_to,
             key=key,
+            ledger=ledger,
+            retry_unknown=retry_unknown,
         )
         # The mailer may have written its own warnings on a copy, which nobody watches.
         return self._outbox.watched(receipt)

@@ -60,7 +60,7 @@ def connect(
         try:
             sock = _reached(family, place, max(0.001, share))
         except OSError as error:
-            note = f"{server.host} port {server.port} did not answer ({reason(error)})"
+            note = _named(error, f"{server.host} port {server.port}")
             continue
         connection = Connection(sock, host=server.host, deadlines=deadlines, context=context)
         if server.tls is TlsMethod.IMPLICIT:
@@ -71,6 +71,12 @@ def connect(
                 raise
         return connection
     raise Failure(note, phase=Phase.CONNECT, cause=Cause.CONNECTION, tries=MANY)
+
+
+def _named(error: OSError, there: str) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"connection refused by {there}"
+    return f"{there} did not answer ({reason(error)})"
 
 
 def _reached(family: int, place: tuple[str | int | bytes, ...], seconds: float) -> socket.socket:

@@ -15,7 +15,7 @@ import attrs
 
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase, Reply
-from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.replies import Parties, Retry, Scope, meaning
 from vetmail_core.transports.smtp.auth import Hidden, fits_in_command, oauth_status, refusal_answer, scrubbed
 from vetmail_core.transports.smtp.protocol import Capabilities, command, read_reply
 
@@ -112,10 +112,10 @@ if TYPE_CHECKING:
     Flow = Generator[Ask | Upgrade, bytes, _T]
 
 
-def _refused(raw: bytes, phase: Phase, note: str) -> Failure:
-    """What a refusal before the first message means."""
+def _refused(raw: bytes, phase: Phase, note: str, *, hello: str = "") -> Failure:
+    """What a refusal before the first message means; hello is the name where EHLO was refused."""
     reply = read_reply(raw)
-    meant = meaning(reply, phase)
+    meant = meaning(reply, phase, Parties(ehlo_name=hello), hello=bool(hello))
     tries = 1
     if meant.retry is not Retry.NEVER:
         # A login that fails in passing is repeated a few times only: it may be counted against us.
@@ -144,7 +144,7 @@ def _hello(ehlo_name: str) -> Flow[Capabilities]:
         # A server from before extensions (RFC 5321, 3.2): plain mail goes through all the same.
         raw = yield Ask(command(f"HELO {ehlo_name}"), Phase.GREETING, quick=True)
     if not raw.startswith(b"2"):
-        raise _refused(raw, Phase.GREETING, "the server did not take EHLO")
+        raise _refused(raw, Phase.GREETING, "the server did not take EHLO", hello=ehlo_name)
     return Capabilities.read(raw)
 
 

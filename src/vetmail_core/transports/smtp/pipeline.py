@@ -376,7 +376,7 @@ class DataLane:
     def _finish(self, transaction: Transaction) -> None:
         self.flight.remove(transaction)
         self.done.append(transaction)
-        if transaction.again is not None:
+        if transaction.again is not None or transaction.goodbye:
             self.over = True
 
     @property

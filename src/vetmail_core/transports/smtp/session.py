@@ -15,6 +15,7 @@ import attrs
 from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
 from vetmail_core.transports.smtp.ends import is_loopback
@@ -42,6 +43,7 @@ class Session:
         capabilities: what the server announced last.
         greeting: the server's first words.
         mechanism: how the login was made, "" without one.
+        ours: what a reply may name of ours.
         messages: how many went over it.
         opened: when, by the run's clock.
         used: when it was last used, by the run's clock.
@@ -53,6 +55,7 @@ class Session:
     capabilities: Capabilities
     greeting: str = ""
     mechanism: str = ""
+    ours: Parties = NOBODY
     messages: int = 0
     opened: float = 0.0
     used: float = 0.0
@@ -135,6 +138,11 @@ class Opener:
             )
 
     @property
+    def place(self) -> str:
+        """Where to, for people: "mail.example.com port 587"."""
+        return f"{self.server.host} port {self.server.port}"
+
+    @property
     def username(self) -> str:
         """Who logs in; "" for nobody."""
         return "" if self.server.authentication is AuthenticationType.NONE else self._username
@@ -176,7 +184,11 @@ class Opener:
                 error.note += "; a server that expects Implicit says nothing before TLS"
             raise
         return Session(
-            connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
+            connection=connection,
+            capabilities=capabilities,
+            greeting=greeting,
+            mechanism=mechanism,
+            ours=Parties(login=self.username, ehlo_name=name, address=address_in(connection.own_literal)),
         )
 
     def _may_wait_for_tls(self, lost: Lost, connection: Connection) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
-from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.replies import NOBODY, Parties, Retry, meaning
 from vetmail_core.transports.smtp.protocol import (
     Capabilities,
     mail_command,
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.receipts import Reply
+    from vetmail_core.transports.replies import Meaning
     from vetmail_core.transports.smtp.opening import Lost
 
-__all__ = ["Again", "Job", "Stop", "Transaction", "Why"]
+__all__ = ["Again", "Job", "Stop", "Transaction", "Why", "at_server"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
@@ -112,12 +113,28 @@ class Job:
         if note and note not in self.warnings:
             self.warnings += (note,)
 
-    def receipt(self) -> Receipt:
-        """The answer for the whole email; every transaction is settled."""
+    def receipt(self, server: str) -> Receipt:
+        """The answer for the whole email; every transaction is settled.
+
+        Args:
+            server: host and port, to say in its reason whom it was sent through.
+        """
         outcomes = self.outcomes
         if self.parts > 1:
             in_order(outcomes, self.email.recipients.all)
-        return Receipt(self.email, outcomes, attempts=self.attempts, reply=self.reply, warnings=self.warnings)
+        return Receipt(
+            self.email,
+            outcomes,
+            attempts=self.attempts,
+            reply=self.reply,
+            warnings=self.warnings,
+            happened=at_server(self.warnings[-1], server) if self.warnings else "",
+        )
+
+
+def at_server(note: str, server: str) -> str:
+    """What happened, with the server's host and port where the note does not name them."""
+    return note if not note or server in note else f"{note} ({server})"
 
 
 class Transaction:
@@ -143,6 +160,9 @@ class Transaction:
         wait: the run's pause between messages when it was sent, seconds.
         session_error: whether it has had its second chance after a 503.
         renewable: whether a new token may help, once.
+        ours: what a reply may name of the connection's: the login, the EHLO name, our internet address.
+        refreshed: whether it has had its new connection after a word about the server's state.
+        goodbye: whether the server has said that it closes this connection.
     """
 
     # Values of the class until they differ, as above.
@@ -159,6 +179,10 @@ class Transaction:
     first: bool = False
     wait: float = 0.0
     session_error: bool = False
+    ours: Parties = NOBODY
+    refreshed: bool = False
+    goodbye: bool = False
+    _parties: Parties | None = None
 
     def __init__(
         self, job: Job, mailboxes: Sequence[Mailbox], data: bytes, *, renewable: bool = False
@@ -181,6 +205,7 @@ class Transaction:
         """
         self.replies = []
         self.again = None
+        self.goodbye = False
         email, data = self.job.email, self.data
         sender = wire_path(email.envelope_sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
@@ -204,6 +229,14 @@ class Transaction:
         return commands
 
     # -- what it comes to ------------------------------------------------------------------------------
+
+    def meaning(self, raw: bytes, phase: Phase) -> Meaning:
+        """What a refusal of it means, given whom it may name."""
+        if self._parties is None:
+            recipients = [*map(wire_path, self.mailboxes), *(mailbox.addr_spec for mailbox in self.mailboxes)]
+            sender = wire_path(self.job.email.sender)
+            self._parties = attrs.evolve(self.ours, sender=sender, recipients=recipients)
+        return meaning(read_reply(raw), phase, self._parties)
 
     def accept(self, raw: bytes) -> None:
         """Every recipient was taken, and the message too."""
@@ -258,8 +291,9 @@ class Transaction:
         if taken and last.startswith(b"2"):
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
-            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _asks_again(raw)]
-            self.slower = any(raw.startswith(b"421") and _wants_less(raw) for raw in rcpts)
+            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if self._asks_again(raw)]
+            goodbyes = [raw for raw in rcpts if raw.startswith(b"421")]
+            self.slower = any(self.meaning(raw, Phase.RCPT).slows for raw in goodbyes)
         elif taken:
             self._refuse(taken, last, phase)
         kept = set(map(id, self.left))
@@ -270,29 +304,51 @@ class Transaction:
 
     def _again(self, raw: bytes, phase: Phase) -> bool:
         """Whether a refusal is about the connection, so that the message deserves another one."""
-        meant = meaning(read_reply(raw), phase)
+        meant = self.meaning(raw, phase)
         why: Why | None = None
         if raw.startswith(b"421"):
             self.closing(raw, phase)
             return True
         if meant.retry is Retry.RECONNECT and not self.session_error:
             why, self.session_error = Why.SESSION, True
+        elif meant.retry is Retry.FRESH and not self.refreshed:
+            why, self.refreshed = Why.FRESH, True
         elif meant.cause is Cause.AUTHENTICATION and self.renewable:
             why, self.renewable = Why.TOKEN, False
-        elif phase is Phase.MAIL and meant.cause is Cause.TOO_MANY_RECIPIENTS and not self.first:
+        elif phase is Phase.MAIL and meant.splits and not self.first:
             # This ends: of those sent again in their order, the first is the first of its connection.
             why = Why.FRESH
         if why is None:
             return False
-        self.slower = meant.retry is Retry.SLOWER
+        self.slower = meant.slows
         self.again = Again(why=why, cause=meant.cause, phase=phase, raw=raw)
         return True
 
     def closing(self, raw: bytes, phase: Phase) -> None:
-        """The server answers 421: it closes the connection, and the message is as good as never sent."""
-        meant = meaning(read_reply(raw), phase)
-        self.slower = meant.retry is Retry.SLOWER
+        """The server answers 421: it closes the connection, and the message is as good as never sent.
+
+        Where the reason lies with us, another connection would hear it again: the run ends.
+        """
+        self.goodbye = True
+        meant = self.meaning(raw, phase)
+        if meant.ends_run:
+            self._refuse(self.mailboxes, raw, phase)
+            return
+        self.slower = meant.slows
         self.again = Again(why=Why.CLOSING, cause=meant.cause, phase=phase, raw=raw)
+
+    def _asks_again(self, raw: bytes) -> bool:
+        """Whether a recipient among others deserves a message of their own.
+
+        They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about
+        the session or the connection, which says nothing about them.
+        """
+        if raw.startswith(b"2"):
+            return False
+        meant = self.meaning(raw, Phase.RCPT)
+        if raw.startswith(b"421"):
+            return not meant.ends_run
+        return meant.splits or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
 
     def interrupted(self, lost: Lost | None) -> None:
         """The connection is gone, and the last octet has not left.
@@ -344,12 +400,12 @@ class Transaction:
 
     def _refuse(self, mailboxes: Sequence[Mailbox], raw: bytes, phase: Phase) -> None:
         reply = read_reply(raw)
-        meant = meaning(reply, phase)
+        meant = self.meaning(raw, phase)
         status = Status.REFUSED if reply.code >= 500 else Status.DEFERRED  # noqa: PLR2004 - RFC 5321, 4.2.1
         self._add(mailboxes, status, cause=meant.cause, reply=reply, phase=phase)
         self.reply = self.reply or reply
-        self.slower = self.slower or meant.retry is Retry.SLOWER
-        if meant.scope is Scope.RUN:
+        self.slower = self.slower or meant.slows or meant.retry is Retry.FRESH
+        if meant.ends_run:
             self.stop = Stop(cause=meant.cause, phase=phase, reply=reply)
 
     def _add(
@@ -370,26 +426,6 @@ def in_order(outcomes: list[Outcome], mailboxes: Sequence[Mailbox]) -> None:
     """Put outcomes into the order of the mailboxes they are for."""
     place = {id(mailbox): number for number, mailbox in enumerate(mailboxes)}
     outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
-
-
-def _asks_again(raw: bytes) -> bool:
-    """Whether a recipient among others deserves a message of their own.
-
-    They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about the
-    session or the connection, which says nothing about them.
-    """
-    if raw.startswith(b"2"):
-        return False
-    if raw.startswith(b"421"):
-        return True
-    meant = meaning(read_reply(raw), Phase.RCPT)
-    fewer = raw.startswith((b"452", b"552")) and meant.cause is Cause.TOO_MANY_RECIPIENTS
-    return fewer or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
-
-
-def _wants_less(raw: bytes) -> bool:
-    """Whether a refused recipient is a word about our speed."""
-    return meaning(read_reply(raw), Phase.RCPT).retry is Retry.SLOWER
 
 
 def wire_path(mailbox: Mailbox) -> str:
