@@ -51,8 +51,8 @@ NAMES = {
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (
-        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
-        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
+        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
 }
 HEAVY = (

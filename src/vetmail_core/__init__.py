@@ -128,6 +128,7 @@ if TYPE_CHECKING:
         resolve_sender,
     )
     from vetmail_core.transports import (
+        Archived,
         ConnectionCheck,
         Deadlines,
         EmailSource,
@@ -154,6 +155,7 @@ __all__ = [
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
+    "Archived",
     "Attachment",
     "AuthenticationType",
     "BulkCopies",
@@ -261,8 +263,8 @@ _HOMES: Final = {
     ".message": "Attachment Content Email",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
-        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
+        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",
