@@ -62,7 +62,10 @@ class Mailbox:
         try:
             address, key = checked_address(addr_spec)
         except Fault as fault:
-            raise fault.as_error(addr_spec) from None
+            error = fault.as_error(addr_spec)
+            if addr_spec.rstrip().endswith(">"):
+                error.args = (f"{error}; a name and an address in one text are read by parse_mailbox(text)",)
+            raise error from None
         if display_name:
             try:
                 display_name = checked_name(display_name)

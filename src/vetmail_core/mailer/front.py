@@ -16,7 +16,7 @@ import attrs
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError, RecipientsError
+from vetmail_core.errors import DeliveryError, PreferencesError, Problem, RecipientsError, Severity
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
@@ -266,10 +266,13 @@ class Mailer:
 
         Raises:
             LedgerError: the ledger cannot be opened, or an email has no key.
+            TypeError: progress or cancel is not a function, or the plan is one email.
             MessageError: something else than emails came; those before it are sent.
             RunInterrupted: from the keyboard; holds the report, which is complete as after a cancel.
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
+        _check_function("progress", progress)
+        _check_function("cancel", cancel)
         tally = Tally()
         emails = Walk(plan, tally)
         transport = self._opened()
@@ -338,7 +341,19 @@ class Mailer:
             # A Reply-To cannot go into a link, and what the mail program has set up is not ours to overrule.
             own = None if self.staff is None else self.staff.mailbox()
             return Sender(own or self.preferences.settings.default_from or UNKNOWN_SENDER)
-        return resolve_sender(self.preferences, self.staff)
+        try:
+            return resolve_sender(self.preferences, self.staff)
+        except PreferencesError as error:
+            if self.preferences.mail_server.host or not self._own:
+                raise
+            # Nothing could be sent for this either: both are told, so that one visit to the screen is enough.
+            no_host = Problem(
+                severity=Severity.ERROR,
+                setting="mail_server.host",
+                message="There is no mail server to send through.",
+                advice='Enter "Mail server address (SMTP)" in Email preferences > Mail server.',
+            )
+            raise PreferencesError.of((no_host, *error.problems)) from None
 
     def _leaves_it_to_a_mail_program(self) -> bool:
         if self.preferences.use_built_in_client:
@@ -374,6 +389,12 @@ class Mailer:
             wait = self.preferences.mail_server.wait_between_emails_ms / 1000
             self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
         self._ended = None
+
+
+def _check_function(name: str, value: object) -> None:
+    if value is not None and not callable(value):
+        example = "progress=Progress(total)" if name == "progress" else "cancel=stopped.is_set"
+        raise TypeError(f"{name}= needs a function, got {type(value).__name__}. Write {example}.")
 
 
 def _never() -> bool:

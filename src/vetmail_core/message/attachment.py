@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Self, final
 from urllib.parse import quote
 
 import attrs
@@ -156,6 +156,19 @@ def _guessed(instance: Attachment) -> str:
     return _MEDIA_TYPES.get(instance.filename.rpartition(".")[2].lower(), "application/octet-stream")
 
 
+class _UnreadableFileError(MessageError, OSError):
+    """A file that cannot be attached: a bad message for one caller, a bad file for another."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> Self:
+        """Make the error of the system's own."""
+        made = cls(f"the file {path} cannot be attached: {error.strerror}; check its name and its rights")
+        made.errno, made.strerror, made.filename = error.errno, error.strerror, str(path)
+        return made
+
+    __str__ = MessageError.__str__
+
+
 @final
 @attrs.frozen
 class Attachment:
@@ -189,10 +202,14 @@ class Attachment:
         """Read a file; its own name is the attachment's.
 
         Raises:
-            OSError: the file cannot be read.
+            MessageError: the file cannot be read; this one is an OSError too.
         """
         path = Path(path)
-        return cls(path.name, path.read_bytes())
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _UnreadableFileError.of(path, error) from error
+        return cls(path.name, data)
 
     @property
     def is_message(self) -> bool:

@@ -2,8 +2,8 @@
 
 What it is for: four habits that any transport can be given: everything to one address, another try for
 what was put off, a pause between emails, and a copy of what left. What it refuses: to know the transport
-inside. Its law: what goes out of a wrapper is answered for as what came in: the caller's own emails, in order,
-recipient by recipient.
+inside. Its law: what goes out of a wrapper is answered for as what came in: the caller's own emails, in
+order, recipient by recipient.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vetmail_core.message import HeaderFields
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport
+from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.handed_on import HandedOn, announced
 from vetmail_core.transports.stamping import stamp
@@ -91,6 +92,7 @@ class RedirectAll(_Wrapper):
         self._to = as_mailbox(to)
         self._recipients = Recipients(to=(self._to,))
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, each to the one address.
 
@@ -161,6 +163,7 @@ class Retrying(_Wrapper):
         for delay in self._delays:
             _check_delay(delay)
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, trying again those that were deferred.
 
@@ -318,6 +321,7 @@ class Spaced(_Wrapper):
             )
         self._spacing = spacing
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, with a pause from the end of one to the beginning of the next.
 
@@ -371,6 +375,7 @@ class Archived(_Wrapper):
         self._folder = NumberedFolder(keep) if isinstance(keep, Path) else None
         self._clock = SystemClock() if clock is None else clock
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, and keep what left.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Status
+from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.one_thread import OneThread
@@ -116,6 +117,7 @@ class EmlTransport:
         """End. A second call does nothing; every file is complete already."""
         self._closed = True
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Write emails, one after the other.
 
