@@ -57,7 +57,7 @@ class PlanHeaders:
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.headers, Mapping):
-            _Headers.of(self.headers, beside=bool(self.unsubscribe))
+            _Headers.of(self.headers, beside=bool(self.unsubscribe))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - a function might be a mapping too
         elif not callable(self.headers):
             raise TypeError(
                 f"headers= needs a mapping of names to values, got {type(self.headers).__name__}. Write "
@@ -79,14 +79,14 @@ class PlanHeaders:
             that cannot stand; both name the person.
         """
         headers, unsubscribe, beside = self.headers, self.unsubscribe, bool(self.unsubscribe)
-        for_all = _Headers.of(headers, beside=beside) if isinstance(headers, Mapping) else None
+        for_all = _Headers.of(headers, beside=beside) if isinstance(headers, Mapping) else None  # pyright: ignore[reportUnknownArgumentType] - a function might be a mapping too
         link_for_all = _Link.of(unsubscribe) if isinstance(unsubscribe, str) else None
         if for_all is not None and link_for_all is not None and not (for_all.asks or link_for_all.slots):
             same = _joined(for_all, link_for_all, _NO_FIELDS)
             return lambda _: same
 
         def of(person: Person) -> HeaderFields:
-            own = for_all or _Headers.of(_own_headers(headers, person), beside=beside)
+            own = for_all or _Headers.of(_own_headers(headers, person), beside=beside)  # pyright: ignore[reportUnknownArgumentType] - a function might be a mapping too
             link = link_for_all or _Link.of(_own_link(unsubscribe, person))
             return _joined(own, link, merge_fields(person) if own.asks or link.slots else _NO_FIELDS)
 
@@ -96,13 +96,13 @@ class PlanHeaders:
 def _own_headers(
     headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]], person: Person
 ) -> Mapping[str, str]:
-    given = headers if isinstance(headers, Mapping) else headers(person)
+    given = headers if isinstance(headers, Mapping) else headers(person)  # pyright: ignore[reportUnknownVariableType] - a function might be a mapping too
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise TypeError(
             f"The function headers= must give a mapping of names to values, got {type(given).__name__}. "
             "Return {} for a person who has none."
         )
-    return given
+    return given  # pyright: ignore[reportUnknownVariableType] - a function might be a mapping too
 
 
 def _own_link(unsubscribe: str | Callable[[Person], str], person: Person) -> str:

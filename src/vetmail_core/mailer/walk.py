@@ -40,7 +40,7 @@ class Walk:
     """
 
     def __init__(self, plan: BulkPlan | Iterable[Email], tally: Tally) -> None:
-        if isinstance(plan, Email):
+        if isinstance(plan, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise one_email("send_bulk()")
         self.can_go_on = isinstance(plan, BulkPlan | Collection)
         self._plan = plan

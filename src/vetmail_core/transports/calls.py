@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from vetmail_core.message import Email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from vetmail_core.receipts import Receipt
 
@@ -39,7 +39,7 @@ def checked_call(
 
     @functools.wraps(deliver)
     def checked(transport: _Transport, emails: Iterable[Email], /) -> Iterator[Receipt]:
-        if isinstance(emails, Email):
+        if isinstance(emails, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise one_email("deliver()")
         return _Receipts(deliver(transport, emails))
 
@@ -54,7 +54,7 @@ class _Receipts:
     def __init__(self, receipts: Iterator[Receipt]) -> None:
         self._receipts = receipts
         self._asked = False
-        frame = sys._getframe(1)  # noqa: SLF001 - the one way to the line of the call
+        frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the line of the call
         while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vetmail_core"):
             frame = frame.f_back
         self._where = (frame.f_code.co_filename, frame.f_lineno)
@@ -69,9 +69,7 @@ class _Receipts:
     def close(self) -> None:
         """Walk away; what has left is heard out."""
         self._asked = True
-        close: Callable[[], None] | None = getattr(self._receipts, "close", None)
-        if close is not None:
-            close()
+        cast("Generator[Receipt]", self._receipts).close()  # as every `deliver` of this library gives
 
     def __del__(self) -> None:
         if not self._asked:
