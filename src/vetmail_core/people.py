@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from vetmail_core._arguments import naming_the_nearest
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.address.names import cleaned_name
@@ -80,6 +81,7 @@ def _read(address: object) -> Mailbox:
     )
 
 
+@naming_the_nearest(email="address", mail="address", id="key")
 @attrs.frozen
 class Person:
     """Someone who can be written to: a student, an employer, a contact, a guardian.

@@ -22,6 +22,7 @@ from vetmail_core import (
     MailServer,
     MailtoTransport,
     MessageError,
+    Person,
     PreferencesError,
     Recipients,
     RedirectAll,
@@ -134,3 +135,24 @@ def test_no_server_and_no_sender_are_told_together() -> None:
     with Mailer(empty, transport=FOLDER) as mailer, pytest.raises(PreferencesError) as caught:
         mailer.send(Content("s"), to="ann@example.com")
     assert [one.setting for one in caught.value.problems] == ["settings.default_from"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "note"),
+    [
+        (Settings, "reply_to", "Settings() has no argument reply_to. Did you mean default_reply_to?"),
+        (Person, "email", "Person() has no argument email. Did you mean address?"),
+        (MailServer, "user_name", "MailServer() has no argument user_name. Did you mean username?"),
+        (Settings, "zzzz", "Settings() has no argument zzzz. It has: default_from, default_reply_to,"),
+    ],
+)
+def test_an_argument_that_does_not_exist_is_noted_with_the_nearest(
+    kind: type[object], wrong: str, note: str
+) -> None:
+    """Python's own sentence stands, and the note says what to write."""
+    with pytest.raises(TypeError, match=wrong) as caught:
+        kind(**{wrong: "a@example.com"})
+    assert caught.value.__notes__[0].startswith(note)
+    with pytest.raises(TypeError) as caught:
+        kind(1, 2, 3, 4)  # type: ignore[call-arg]
+    assert not hasattr(caught.value, "__notes__")

@@ -19,6 +19,7 @@ from typing import Final, TypeVar, cast
 
 import attrs
 
+from vetmail_core._arguments import naming_the_nearest
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import EmailContext, RecipientType, find_context
 from vetmail_core.credentials import Secret, shown_secret, unless_bare
@@ -88,6 +89,7 @@ def _mailbox(value: Mailbox | str | None) -> Mailbox | None:
         return cast("Mailbox", value)
 
 
+@naming_the_nearest(security="tls", encryption="tls", server="host")
 @attrs.frozen(kw_only=True, init=False)
 class MailServer:
     """The **Mail server** tab.
@@ -162,6 +164,7 @@ class MailServer:
         )
 
 
+@naming_the_nearest()
 @attrs.frozen(kw_only=True)
 class Settings:
     """The **Settings** tab.
