@@ -326,8 +326,9 @@ def transports(server: v.MailServer, token: Callable[[], str], context: ssl.SSLC
     clock: v.Clock = v.SystemClock()
     assert_type(clock.now(), datetime)
     assert_type(clock.monotonic(), float)
+    kept: list[tuple[v.Receipt, bytes]] = []
     transport = v.Archived(transport, Path("sent"))
-    transport = v.Archived(transport, lambda receipt, octets: print(receipt, len(octets)))
+    transport = v.Archived(transport, lambda receipt, octets: kept.append((receipt, octets)))
     transport = v.Retrying(v.RedirectAll(transport, "staging@example.com"), delays=[60.0], clock=clock)
     pause = v.Spacing(2.0, clock=clock)
     transport = v.Spaced(transport, pause)
