@@ -85,6 +85,9 @@ def test_receipts_that_were_asked_for_or_put_away_are_no_warning() -> None:
         assert len(list(outbox.line().deliver([EMAIL]))) == 1
         receipts = RedirectAll(FOLDER, "me@example.com").deliver([EMAIL])
         cast("Generator[Receipt]", receipts).close()
+        receipts = RedirectAll(FOLDER, "me@example.com").deliver([EMAIL])
+        with pytest.raises(KeyError):
+            cast("Generator[Receipt]", receipts).throw(KeyError("x"))
         outbox.assert_sent(1)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from vetmail_core.message import Email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.receipts import Receipt
 
@@ -46,30 +47,33 @@ def checked_call(
     return checked
 
 
-class _Receipts:
+class _Receipts(Generator["Receipt", None, None]):
     """The receipts of one call."""
 
     __slots__ = ("_asked", "_receipts", "_where")
 
     def __init__(self, receipts: Iterator[Receipt]) -> None:
-        self._receipts = receipts
+        self._receipts = cast("Generator[Receipt, None, None]", receipts)  # as each `deliver` here gives
         self._asked = False
         frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the line of the call
         while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vetmail_core"):
             frame = frame.f_back
         self._where = (frame.f_code.co_filename, frame.f_lineno)
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Receipt:
+    def send(self, value: None, /) -> Receipt:
+        """The next receipt."""
         self._asked = True
-        return next(self._receipts)
+        return self._receipts.send(value)
+
+    def throw(self, *error: Any) -> Receipt:  # noqa: ANN401 - as the standard library has it
+        """Raise an error in the middle of the run."""
+        self._asked = True
+        return self._receipts.throw(*error)
 
     def close(self) -> None:
         """Walk away; what has left is heard out."""
         self._asked = True
-        cast("Generator[Receipt]", self._receipts).close()  # as every `deliver` of this library gives
+        self._receipts.close()
 
     def __del__(self) -> None:
         if not self._asked:
