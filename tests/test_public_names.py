@@ -45,15 +45,15 @@ NAMES = {
         "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer PreferencesError "
         "Problem Provider StalePreferencesError SettingDescription Settings Severity "
         "StaffDisplayName TlsMethod check_preferences default_preferences_path "
-        "describe_preferences load_preferences preferences_from_dict preferences_to_dict "
-        "provider_for save_preferences"
+        "describe_preferences form_values load_preferences preferences_from_dict preferences_from_form "
+        "preferences_to_dict provider_for save_preferences"
     ),
     "receipts": "Cause Outcome Phase Receipt Reply Report Status receipt_from_dict",
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (
-        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
-        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
+        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
 }
 HEAVY = (

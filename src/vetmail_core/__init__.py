@@ -106,8 +106,10 @@ if TYPE_CHECKING:
         check_preferences,
         default_preferences_path,
         describe_preferences,
+        form_values,
         load_preferences,
         preferences_from_dict,
+        preferences_from_form,
         preferences_to_dict,
         provider_for,
         save_preferences,
@@ -134,6 +136,7 @@ if TYPE_CHECKING:
         resolve_sender,
     )
     from vetmail_core.transports import (
+        Archived,
         ConnectionCheck,
         Deadlines,
         EmailSource,
@@ -161,6 +164,7 @@ __all__ = [
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
+    "Archived",
     "Attachment",
     "AuthenticationType",
     "Bounce",
@@ -240,6 +244,7 @@ __all__ = [
     "deliver_once",
     "describe_preferences",
     "expand_context",
+    "form_values",
     "format_mailbox_list",
     "load_preferences",
     "mailto_uri",
@@ -247,6 +252,7 @@ __all__ = [
     "parse_mailbox_list",
     "plan_bulk",
     "preferences_from_dict",
+    "preferences_from_form",
     "preferences_to_dict",
     "provider_for",
     "read_bounce",
@@ -261,8 +267,8 @@ _HOMES: Final = {
     ".preferences": (
         "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer Provider SettingDescription "
         "Settings StaffDisplayName TlsMethod check_preferences default_preferences_path "
-        "describe_preferences load_preferences preferences_from_dict preferences_to_dict provider_for "
-        "save_preferences"
+        "describe_preferences form_values load_preferences preferences_from_dict preferences_from_form "
+        "preferences_to_dict provider_for save_preferences"
     ),
     ".contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
     ".people": "Person Staff",
@@ -272,8 +278,8 @@ _HOMES: Final = {
     ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
-        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
+        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",

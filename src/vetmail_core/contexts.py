@@ -1,9 +1,8 @@
 """E-mail contexts: from where in the product a mail leaves, and who is written to or copied there.
 
-What it is for: naming the places mail is sent from (an occurrence class, an invoice, ...), the roles
-people have there, and which recipient type a role has until the preferences say otherwise. What it
-refuses: nothing that is merely unknown, as the list of contexts and roles is the product's data and
-grows. Its law: a private context (passwords, personal results) is never copied to anybody.
+The list is the product's data and grows: preferences keep rules for any context and role, and a host gives an
+`EmailContext` of its own. A key that none of these knows is refused where mail is sent, as a slip in it would
+drop the copies in silence. A private context (passwords, personal results) is never copied to anybody.
 
 The names are VETtrak's where its pages show one: "Occurrence Class", "Class Staff", CC
 (https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences). The reference,
@@ -14,17 +13,28 @@ from __future__ import annotations
 
 import enum
 import functools
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.errors import PreferencesError, Problem, RecipientsError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ROLE_LABELS", "STANDARD_CONTEXTS", "EmailContext", "RecipientType", "find_context"]
+__all__ = [
+    "ROLE_LABELS",
+    "STANDARD_CONTEXTS",
+    "EmailContext",
+    "RecipientType",
+    "find_context",
+    "known_roles",
+    "nearest_name",
+    "refuse_unknown_context",
+    "refuse_unknown_roles",
+]
 
 
 class RecipientType(enum.Enum):
@@ -163,7 +173,7 @@ ROLE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "sender": "Sender",
     }
 )
-"""Role key -> what a person reads. Other roles are accepted everywhere; they have no label here."""
+"""Role key -> what a person reads. A role that only the preferences or a host's context name has no label."""
 
 
 def _catalogue(*contexts: EmailContext) -> Mapping[str, EmailContext]:
@@ -236,6 +246,11 @@ STANDARD_CONTEXTS: Final[Mapping[str, EmailContext]] = _catalogue(
 )
 """The contexts known here, by key. The product may have more; preferences keep rules for those too."""
 
+_STANDARD_ROLES: Final = frozenset(ROLE_LABELS).union(
+    *((*context.to_roles, *context.roles) for context in STANDARD_CONTEXTS.values())
+)
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
+
 
 def find_context(context: EmailContext | str) -> EmailContext | None:
     """Find a context by its key; a host's own is itself.
@@ -244,3 +259,76 @@ def find_context(context: EmailContext | str) -> EmailContext | None:
         The context, or None for a key that is not in the catalogue.
     """
     return context if isinstance(context, EmailContext) else STANDARD_CONTEXTS.get(context)
+
+
+def known_roles(
+    context: EmailContext | str | None, rules: Mapping[str, Mapping[str, RecipientType]]
+) -> frozenset[str]:
+    """The roles that somebody may hold: the standard ones, those of the context and those of any rule.
+
+    Args:
+        context: a context's key, or a host's own context.
+        rules: the preferences' contexts.
+    """
+    own = (*context.to_roles, *context.roles) if isinstance(context, EmailContext) else ()
+    return _STANDARD_ROLES.union(own, *rules.values())
+
+
+def refuse_unknown_context(
+    context: EmailContext | str, rules: Mapping[str, Mapping[str, RecipientType]]
+) -> None:
+    """Make sure that a context is known, so that a slip in its key does not drop the copies in silence.
+
+    Args:
+        context: a context's key, or a host's own context, which is always known.
+        rules: the preferences' contexts; a key they have a rule for is known.
+
+    Raises:
+        RecipientsError: nothing knows the key; the sentence has the nearest one.
+        TypeError: it is neither a context nor a key.
+    """
+    if isinstance(context, EmailContext):
+        return
+    if not isinstance(context, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"context= needs a context's key or an EmailContext, got {type(context).__name__}. Write "
+            'context="occurrence_class".'
+        )
+    if context not in STANDARD_CONTEXTS and context not in rules:
+        meant = _meant(context, (*STANDARD_CONTEXTS, *rules))
+        raise RecipientsError(
+            f'There is no email context "{context}". {meant} A context of your own is an '
+            "EmailContext(key, label, to_roles=...)."
+        )
+
+
+def refuse_unknown_roles(roles: Iterable[str], known: frozenset[str], *, given: str) -> None:
+    """Make sure that every role is known, so that a slip in one does not leave its people out in silence.
+
+    Args:
+        roles: role keys.
+        known: from `known_roles`.
+        given: where they were given, for the sentence: "people=".
+
+    Raises:
+        RecipientsError: nothing knows one of them; the sentence has the nearest one.
+    """
+    for role in roles:
+        if role not in known:
+            raise RecipientsError(
+                f'{given} has people in a role "{role}", which is not known. {_meant(role, known)}'
+            )
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str:
+    """Find the name that was probably meant, without case, spaces, hyphens and underscores; "" for none."""
+    import difflib  # noqa: PLC0415 - needed for a sentence only
+
+    folded = {_BETWEEN_WORDS.sub("", one).casefold(): one for one in names}
+    near = difflib.get_close_matches(_BETWEEN_WORDS.sub("", name).casefold(), folded, n=1)
+    return folded[near[0]] if near else ""
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    near = nearest_name(str(name), names)
+    return f'Did you mean "{near}"?' if near else f"Known are: {', '.join(sorted(names))}."

@@ -16,15 +16,18 @@ from typing import Final, TypeVar
 
 import attrs
 
+from vetmail_core._arguments import naming_the_nearest
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.lists import as_mailbox
+from vetmail_core.address.names import cleaned_name
 from vetmail_core.credentials import Login
 from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
 
-__all__ = ["Person", "Staff", "as_people", "by_role", "merge_fields", "no_person"]
+__all__ = ["Person", "Staff", "as_people", "by_role", "is_given", "merge_fields", "no_person"]
 
 _People = TypeVar("_People")
 
+_NAMES: Final = ("name", "first_name", "last_name")
 _NO_FIELDS: Final[MappingProxyType[str, object]] = MappingProxyType({})
 _NO_RELATED: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
@@ -78,6 +81,7 @@ def _read(address: object) -> Mailbox:
     )
 
 
+@naming_the_nearest(email="address", mail="address", id="key")
 @attrs.frozen
 class Person:
     """Someone who can be written to: a student, an employer, a contact, a guardian.
@@ -86,15 +90,17 @@ class Person:
 
     Attributes:
         address: as the record holds it: a mailbox, a text, or None. "" and None both mean "has none".
-        key: the host's identifier, VETtrak's client code. "" takes it from the address, so two people
-            without a key and with one address are one person: give each their own key. A number is
-            taken by its digits.
-        name: "Ann Lee" or "Lee, Ann"; None means "".
+        key: the host's identifier, VETtrak's client code. "" takes it from the address, if that is one, so
+            two people without a key and with one address are one person: give each their own key. A
+            number is taken by its digits.
+        name: "Ann Lee" or "Lee, Ann"; None means "". What no header can carry is cleaned out of it where it
+            is shown, and told in `warnings`.
         fields: merge field -> value, over those of `merge_fields`.
         related: role -> people ("guardian", "employer_contact", ...), one or several, who may get copies
             of their mail.
         active: False for an archived person or an ended relationship: nothing is sent.
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
+        notes: what the source of the record has to say about it, a sentence each; among `warnings`.
 
     Raises:
         RecipientsError: somebody related is no `Person`, `related` says no roles, or `active` or `marketing`
@@ -112,27 +118,38 @@ class Person:
     )
     active: bool = attrs.field(default=True, kw_only=True)
     marketing: bool = attrs.field(default=True, kw_only=True)
+    notes: tuple[str, ...] = attrs.field(
+        default=(), converter=tuple[str, ...], kw_only=True, eq=False, repr=False
+    )
     # Read once: a list of a million people is planned twice, for the preview and for the run.
     _mailbox: Mailbox | None = attrs.field(init=False, eq=False, repr=False, default=None)
+    _said: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False, default=())
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.active, str) or isinstance(self.marketing, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise _no_yes_or_no(self)
+        name, said = cleaned_name(self.name) if self.name else ("", ())
         address = self.address
-        if address is None or address == "":
-            return
-        own = ""
-        try:
-            mailbox = _read(address)
-            own = mailbox.address_key
-            if self.name and not mailbox.display_name:
-                mailbox = Mailbox(mailbox.addr_spec, self.name)
-        except AddressError:
-            own = own or (address.strip() if isinstance(address, str) else "")
-        else:
-            object.__setattr__(self, "_mailbox", mailbox)
-        if not self.key:
-            object.__setattr__(self, "key", _FromAddress(own))
+        if address is not None and address != "":
+            try:
+                mailbox = _read(address)
+            except AddressError:
+                pass  # the record stays as it is; `mailbox` says what is wrong
+            else:
+                if mailbox.note:
+                    said = (*said, f'"({mailbox.note})" beside the address is a note, not part of it')
+                if name and (mailbox.note or not mailbox.display_name):
+                    mailbox = Mailbox(mailbox.addr_spec, name)
+                object.__setattr__(self, "_mailbox", mailbox)
+                if not self.key:
+                    object.__setattr__(self, "key", _FromAddress(mailbox.address_key))
+        object.__setattr__(self, "_said", said)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should look at, in plain sentences; none of it keeps the person from their mail."""
+        said = self.notes + self._said
+        return said if self._mailbox is None else said + self._mailbox.warnings
 
     @property
     def has_address(self) -> bool:
@@ -140,11 +157,10 @@ class Person:
         return self.address is not None and str(self.address).strip() != ""
 
     def mailbox(self) -> Mailbox:
-        """The address to write to; its display name is the address's own, else `name`.
+        """The address to write to; its display name is the address's own, else `name`, else a comment's.
 
         Raises:
-            AddressError: the record holds no address, one that cannot be written to, or a name that cannot
-                stand beside it.
+            AddressError: the record holds no address, or one that cannot be written to.
         """
         if self._mailbox is not None:
             return self._mailbox
@@ -155,7 +171,7 @@ class Person:
                 text="",
             )
         # Read again, for the error that says what is wrong and where.
-        return Mailbox(_read(self.address).addr_spec, self.name)
+        return _read(self.address)
 
     def __reduce__(self) -> tuple[functools.partial[Person], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
@@ -168,6 +184,7 @@ class Person:
             related=dict(self.related),
             active=self.active,
             marketing=self.marketing,
+            notes=self.notes,
         )
         return plain, ()
 
@@ -264,23 +281,30 @@ def merge_fields(person: Person) -> dict[str, object]:
     """What ``${...}`` can say about a person: name, first_name, last_name, address, then their own fields.
 
     "Lee, Ann" gives Ann and Lee; otherwise first_name is the first word and last_name the last, and a single
-    name is both.
+    name is both. A field of these three that is blank counts as none: without a name to make them from they
+    are not given at all.
 
     Raises:
         AddressError: the person has no usable address.
     """
     mailbox = person.mailbox()
-    name = person.name or mailbox.display_name
-    if "," in name:
-        last, _, first = name.partition(",")
-        first, last = first.strip(), last.strip()
-    else:
-        words = name.split() or ("",)
-        first, last = words[0], words[-1]
-    merged: dict[str, object] = {
-        "name": name,
-        "first_name": first or last,
-        "last_name": last or first,
-        "address": mailbox.addr_spec,
-    }
-    return merged | person.fields
+    merged: dict[str, object] = {}
+    name = cleaned_name(person.name)[0] or mailbox.display_name
+    if name.strip(", "):
+        if "," in name:
+            last, _, first = name.partition(",")
+            first, last = first.strip(), last.strip()
+        else:
+            words = name.split()
+            first, last = words[0], words[-1]
+        merged = {"name": name, "first_name": first or last, "last_name": last or first}
+    merged["address"] = mailbox.addr_spec
+    for field, value in person.fields.items():
+        if field not in _NAMES or is_given(value):
+            merged[field] = value
+    return merged
+
+
+def is_given(value: object) -> bool:
+    """True if the value of a merge field says something: it is neither None nor blank."""
+    return value is not None and (not isinstance(value, str) or value.strip() != "")

@@ -14,7 +14,14 @@ import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox_list
 from vetmail_core.address.lists import as_mailbox
-from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
+from vetmail_core.contexts import (
+    ROLE_LABELS,
+    RecipientType,
+    find_context,
+    known_roles,
+    refuse_unknown_context,
+    refuse_unknown_roles,
+)
 from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 from vetmail_core.people import Person, as_people, by_role
 
@@ -31,6 +38,7 @@ __all__ = [
     "PlacedRoles",
     "Recipients",
     "expand_context",
+    "name_of",
     "place_roles",
     "refuse_private_copies",
     "typed",
@@ -234,7 +242,12 @@ def why_excluded(person: Person, *, marketing: bool = False) -> Exclusion | None
 
 
 def _left_out(person: Person, reason: ExclusionReason, why: str) -> Exclusion:
-    return Exclusion(person, reason, f"{person.name or person.key or 'A person without a name'} {why}")
+    return Exclusion(person, reason, f"{name_of(person)} {why}")
+
+
+def name_of(person: Person) -> str:
+    """How to call a person in a sentence: their name, else key, else what stands in place of an address."""
+    return person.name or person.key or str(person.address or "").strip() or "A person without a name"
 
 
 @attrs.frozen
@@ -310,8 +323,8 @@ def expand_context(
     error, never a copy.
 
     Args:
-        context: a context key, "occurrence_class", or a host's own context; a key that the catalogue does
-            not know is fine.
+        context: a context key, "occurrence_class", one that the preferences have rules for, or a host's own
+            context.
         people: role -> the people who hold it, one or several; roles that receive nothing may be among
             them.
         preferences: say which role is To, CC, BCC or left out.
@@ -320,9 +333,11 @@ def expand_context(
         The recipients, who was left out and why, and the roles that came to nobody.
 
     Raises:
-        RecipientsError: the context is private and more than one address would read the email; or
-            somebody is no `Person`.
+        RecipientsError: the context is private and more than one address would read the email; nothing
+            knows the context or one of the roles; or somebody is no `Person`.
     """
+    refuse_unknown_context(context, preferences.contexts)
+    refuse_unknown_roles(by_role(people), known_roles(context, preferences.contexts), given="people=")
     types = preferences.recipient_types(context)
     placed = place_roles(people, types)
     refuse_private_copies(context, placed.recipients)

@@ -157,9 +157,7 @@ def test_a_name_that_could_carry_something_else_is_refused(name: str, code: Code
         "\U000e0fff",
         "\ufffe",
         "A\tB",
-        " ",
         "日本",
-        "\u00a0",
     ],
 )
 def test_a_name_of_any_letters_is_kept(name: str) -> None:
@@ -427,3 +425,10 @@ def test_a_line_is_folded_where_it_is_full(name: str, address: str, header: str,
     assert Mailbox(address, name).header(smtputf8=utf8) == header
     for line in f"Reply-To: {header}".split("\r\n"):
         assert len(line.encode()) <= (76 if "=?" in line else 78)
+
+
+@pytest.mark.parametrize("name", [" ", "   ", "\t", "\u00a0", "\u3000 "])
+def test_a_name_of_spaces_is_no_name(name: str) -> None:
+    """Nobody would see it; the address stands alone."""
+    assert Mailbox("a@example.com", name).display_name == ""
+    assert parse_mailbox(f'"{name}" <a@example.com>').display_name == ""

@@ -50,7 +50,7 @@ def test_an_escaped_field_is_written_as_itself() -> None:
 @pytest.mark.parametrize(
     ("content", "fields", "words"),
     [
-        (Content("Hello ${nmae}"), {}, ("nmae", "subject", "Bob Lee (key C2)")),
+        (Content("Hello ${nmae}"), {}, ("nmae", "subject", 'did you mean "name"?')),
         (Content("Hello", "Dear\n${course}"), {}, ("course", "text", "line 2")),
         (Content("Hello", html="<p>${course}</p>"), {}, ("course", "html")),
         (Content("Hello ${course}"), {"course": "A\r\nBcc: eve@example.com"}, ("course", "subject")),
@@ -73,7 +73,9 @@ def test_a_person_without_a_name_is_named_by_key_when_merging_fails() -> None:
     """Somebody has to find the record."""
     with pytest.raises(MergeError, match="the e-mail for C2 cannot be made"):
         plan_bulk(
-            Content("${x}"), [Person("bob@example.com", key="C2")], sender="office@example.com"
+            Content("${x}"),
+            [Person("bob@example.com", key="C2", fields={"x": "a\nb"})],
+            sender="o@example.com",
         ).summary()
 
 

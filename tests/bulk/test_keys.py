@@ -19,7 +19,7 @@ from vetmail_core.people import Person
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CONTENT = Content("Hello ${first_name}", "Dear ${name}")
+CONTENT = Content("Hello ${first_name|}", "Dear ${name|student}")
 
 
 def emails(batch: str | None, *keys: str) -> list[Email]:
@@ -89,7 +89,7 @@ from vetmail_core import Content, Person, plan_bulk
 for line in sys.stdin:
     batch, sender, people = json.loads(line)
     plan = plan_bulk(
-        Content("Hello ${first_name}", "Dear ${name}"),
+        Content("Hello ${first_name|}", "Dear ${name|student}"),
         [Person(address, key=key, name=name) for address, key, name in people],
         sender=sender, cc="jo@example.com", batch=batch,
     )

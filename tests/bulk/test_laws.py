@@ -27,7 +27,8 @@ people = st.lists(
         active=st.sampled_from([True, True, True, False]),
         marketing=st.booleans(),
         related=st.dictionaries(
-            st.sampled_from(["guardian", "employer_contact", "dean"]), st.lists(plain_people, max_size=2)
+            st.sampled_from(["guardian", "employer_contact", "event_staff"]),
+            st.lists(plain_people, max_size=2),
         ),
     ),
     max_size=8,
@@ -36,14 +37,14 @@ choices = st.sampled_from(BulkCopies)
 rules = st.dictionaries(
     st.sampled_from(["class_staff", "guardian", "employer_contact"]), st.sampled_from(RecipientType)
 )
-shared = st.dictionaries(st.sampled_from(["class_staff", "dean"]), st.lists(plain_people, max_size=2))
+shared = st.dictionaries(st.sampled_from(["class_staff", "event_staff"]), st.lists(plain_people, max_size=2))
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> BulkPlan:
     """Any plan over a list of people."""
     return plan_bulk(
-        Content("Hello ${first_name}", "Dear ${name}"),
+        Content("Hello ${first_name|}", "Dear ${name|student}"),
         draw(people),
         sender="office@example.com",
         cc=draw(typed),

@@ -201,7 +201,7 @@ CASES = (
     ),
     Case(
         promise="related people are placed by their own role",
-        people=(with_related(ANN, guardian=(MUM,), employer_contact=(BOSS,), dean=(KIM,)),),
+        people=(with_related(ANN, guardian=(MUM,), employer_contact=(BOSS,), event_staff=(KIM,)),),
         context="occurrence_class",
         rules={"guardian": TO, "employer_contact": BCC},
         emails=("ann mum / - / boss",),

@@ -143,7 +143,7 @@ def test_a_host_s_own_context_makes_copies() -> None:
     with pytest.raises(RecipientsError, match='"Excursion" e-mail is addressed to the role Client'):
         plan_bulk(NOTICE, ANN, sender="me@example.com", context=excursion, shared={"client": JO})
     secret = EmailContext("exam", "Exam Results", to_roles="client", private=True)
-    plan = plan_bulk(NOTICE, ANN, sender="me@example.com", context=secret, shared={"driver": JO})
+    plan = plan_bulk(NOTICE, ANN, sender="me@example.com", context=secret, shared={"class_staff": JO})
     assert [row(email) for email in plan] == ["ann / - / -"]
     with pytest.raises(RecipientsError, match="never copied"):
         plan_bulk(NOTICE, ANN, sender="me@example.com", context=secret, cc="jo@example.com")

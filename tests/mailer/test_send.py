@@ -23,6 +23,7 @@ from vetmail_core import (
     Mailer,
     MailServer,
     MailtoTransport,
+    MergeError,
     Person,
     PreferencesError,
     RecipientsError,
@@ -422,3 +423,102 @@ def test_limits_are_no_matter_for_a_mail_program() -> None:
     mailer = Mailer(EmailPreferences(use_built_in_client=False), limits=Limits(), deadlines=Deadlines())
     assert "by the preferences" in repr(mailer)
     assert isinstance(transport_for(mailer.preferences, limits=Limits()), MailtoTransport)
+
+
+def test_fields_are_merged_into_one_email_and_its_headers(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """As a plan does it; what a value holds is text, whatever it looks like."""
+    with Mailer(preferences, transport=counting()) as mailer:
+        receipt = mailer.send(
+            Content("For ${first_name}", "${note}", html="<p>${note}</p>"),
+            to="ann@example.com",
+            headers={"X-Course": "${course}"},
+            fields={"first_name": "Zo\u00eb", "note": "${x} & y", "course": "B\u00e4ckerei"},
+        )
+    content = receipt.email.content
+    assert (content.subject, content.text) == ("For Zo\u00eb", "${x} & y")
+    assert content.html == "<p>${x} &amp; y</p>"
+    assert receipt.email.headers == {"X-Course": "B\u00e4ckerei"}
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "field", "place"),
+    [
+        (Content("s", "Hi ${first_name}"), {}, "first_name", "text"),
+        (Content("s", html="<p>${course}</p>"), {}, "course", "html"),
+        (Content("s"), {"X-Course": "${course}"}, "course", "header X-Course"),
+    ],
+)
+@pytest.mark.parametrize("fields", [None, {"last_name": "Lee"}])
+def test_a_field_that_nobody_gave_stops_before_anything_is_sent(
+    preferences: EmailPreferences,
+    counting: Make,
+    content: Content,
+    headers: dict[str, str],
+    field: str,
+    place: str,
+    fields: dict[str, str] | None,
+) -> None:
+    """A raw ${first_name} never leaves the house."""
+    transport = counting()
+    with Mailer(preferences, transport=transport) as mailer, pytest.raises(MergeError) as caught:
+        mailer.send(content, to="ann@example.com", headers=headers, fields=fields)
+    assert (caught.value.field, caught.value.place) == (field, place)
+    assert transport.count == 0
+
+
+def test_a_content_merged_by_the_host_goes_as_it_is(preferences: EmailPreferences, counting: Make) -> None:
+    """Its values are text by now."""
+    merged = Content("s", "Hi ${name}").merge({"name": "${x}"})
+    with Mailer(preferences, transport=counting()) as mailer:
+        receipt = mailer.send(merged, to="ann@example.com", fields={"x": "never"})
+    assert receipt.email.content.text == "Hi ${x}"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, ["desk@example.com"]),
+        ("a@example.com; b@example.com", ["a@example.com", "b@example.com"]),
+        (Mailbox("a@example.com"), ["a@example.com"]),
+        (["a@example.com", Mailbox("b@example.com")], ["a@example.com", "b@example.com"]),
+        ((), []),
+    ],
+)
+def test_reply_to_replaces_what_the_preferences_say(
+    preferences: EmailPreferences,
+    counting: Make,
+    given: Iterable[Mailbox | str] | Mailbox | str | None,
+    expected: list[str],
+) -> None:
+    """One email's answers may go elsewhere, or back to the sender."""
+    own = attrs.evolve(
+        preferences, settings=attrs.evolve(preferences.settings, default_reply_to="desk@example.com")
+    )
+    with Mailer(own, transport=counting()) as mailer:
+        receipt = mailer.send(HELLO, to="ann@example.com", reply_to=given)
+    assert [mailbox.addr_spec for mailbox in receipt.email.reply_to] == expected
+
+
+def test_a_key_without_a_ledger_fixes_the_message_id(preferences: EmailPreferences, counting: Make) -> None:
+    """The same on every machine, whatever the text says."""
+    with Mailer(preferences, transport=counting()) as mailer:
+        first = mailer.send(HELLO, to="ann@example.com", key="reset-17")
+        second = mailer.send(Content("Again"), to="ann@example.com", key="reset-17")
+        without = mailer.send(HELLO, to="ann@example.com")
+    assert first.email.key == "reset-17"
+    assert first.email.message_id == second.email.message_id != ""
+    assert without.email.key == without.email.message_id == ""
+
+
+def test_an_email_to_nobody_says_why_also_when_every_role_is_set_to_none(
+    preferences: EmailPreferences, counting: Make
+) -> None:
+    """No sentence ends in an empty reason."""
+    off = attrs.evolve(preferences, contexts={"client": {"client": RecipientType.NONE}})
+    with (
+        Mailer(off, transport=counting()) as mailer,
+        pytest.raises(RecipientsError, match="comes to nobody: every role of the context is set to None"),
+    ):
+        mailer.send(HELLO, context="client", people={"client": Person("ann@example.com")})

@@ -79,12 +79,12 @@ def test_a_name_that_cannot_be_sent_is_refused(filename: str, said: str) -> None
         ('text/x; a="\r\n"', "needs a media type"),
         ("text/x; a=é", "needs a media type"),
         ("text/x; a=" + "b" * 250, "needs a media type"),
-        ("message/rfc822", "cannot be of type message/rfc822.*attach the file as application/octet-stream"),
+        ("message/partial", "cannot be of type message/partial.*attach the file as application/octet-stream"),
         ("Multipart/mixed", "cannot be of type Multipart/mixed"),
     ],
 )
 def test_a_media_type_that_cannot_be_sent_is_refused(media_type: str, said: str) -> None:
-    """A whole message or a multipart may not be encoded, so it is refused with the way out."""
+    """A multipart may not be encoded, so it is refused with the way out."""
     with pytest.raises(MessageError, match=said):
         Attachment("a.bin", b"", media_type)
 

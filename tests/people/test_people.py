@@ -66,13 +66,62 @@ def test_the_display_name_is_the_address_s_own_else_the_person_s(
 
 
 @pytest.mark.parametrize("address", ["ann@example.com", Mailbox("ann@example.com")])
-def test_a_name_that_cannot_stand_in_a_header_makes_the_mailbox_unusable(address: Mailbox | str) -> None:
-    """A line break in the name of a record cannot become a header of its own."""
+def test_a_line_end_in_a_name_becomes_a_space(address: Mailbox | str) -> None:
+    """It cannot become a header of its own, and it costs nobody their mail."""
     person = Person(address, name="Ann\r\nBcc: eve@example.com")
-    assert person.has_address
+    assert person.mailbox() == Mailbox("ann@example.com", "Ann Bcc: eve@example.com")
     assert person.key == "ann@example.com"
-    with pytest.raises(AddressError):
-        person.mailbox()
+    assert "line ends" in person.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "said"),
+    [
+        ("\u200f\u0632\u0648\u064a", "\u0632\u0648\u064a", ["U+200F"]),
+        ("\ufeffMia Tan", "Mia Tan", ["U+FEFF"]),
+        ("Leo\u00ad Tan", "Leo Tan", ["U+00AD"]),
+        ("Zoe \x00 Bar\u2028", "Zoe Bar", ["line ends"]),
+        ("Kim\t\ud800Lee", "Kim Lee", ["line ends"]),
+        ("Zoe\n\u200bBar", "Zoe Bar", ["line ends", "U+200B"]),
+        ("\u0301Ann", "Ann", ["needs a letter"]),
+        ("\u0301 \u0302", "", ["needs a letter"]),
+        ("N" * 1001, "", ["1,001 characters"]),
+        ("N" * 1000, "N" * 1000, []),
+        ("Zo\u0065\u0308", "Zo\u00eb", []),
+        ("  Ann\u00a0", "Ann", []),
+        ("\n", "", []),
+    ],
+)
+def test_a_name_is_cleaned_and_the_person_still_gets_their_mail(
+    name: str, shown: str, said: list[str]
+) -> None:
+    """What is only display is taken out and told; the merge fields have the cleaned name."""
+    person = Person("ann@example.com", name=name)
+    assert person.mailbox().display_name == shown
+    assert merge_fields(person).get("name", "") == shown
+    assert len(person.warnings) == len(said)
+    for words, warning in zip(said, person.warnings, strict=True):
+        assert words in warning
+    assert person.name == name
+    assert pickle.loads(pickle.dumps(person)).warnings == person.warnings  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "shown", "fields_name"),
+    [
+        ("ann@example.com (old)", "Ann Lee", "Ann Lee", "Ann Lee"),
+        ("ann@example.com (old)", "", "old", "old"),
+        ('"Annie" <ann@example.com>', "Ann Lee", "Annie", "Ann Lee"),
+    ],
+)
+def test_a_comment_in_an_address_is_a_note(address: str, name: str, shown: str, fields_name: str) -> None:
+    """The name typed in the address goes first, then the record's, then a comment; a comment is told."""
+    person = Person(address, name=name)
+    assert person.mailbox().display_name == shown
+    assert merge_fields(person)["name"] == fields_name
+    assert [warning for warning in person.warnings if "(old)" in warning] == list(person.warnings)
+    assert bool(person.warnings) is ("(old)" in address)
+    assert Person("ann@@example.com (old)", name="\u200bAnn").warnings != ()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +132,8 @@ def test_a_name_that_cannot_stand_in_a_header_makes_the_mailbox_unusable(address
         ("Ann@EXAMPLE.com", "", "Ann@example.com"),
         ('"Ann" <ann@example.com>', "", "ann@example.com"),
         (Mailbox("ann@example.com"), "", "ann@example.com"),
-        (" ann@@example.com ", "", "ann@@example.com"),
+        (" ann@@example.com ", "", ""),
+        ("n/a", "", ""),
         ("ann@@example.com", "C1", "C1"),
         ("", "", ""),
         (None, "C1", "C1"),
@@ -244,15 +294,27 @@ def test_staff_have_an_address(address: str) -> None:
         ("Sukarno", "Sukarno", "Sukarno"),
         ("Sukarno,", "Sukarno", "Sukarno"),
         (", Ann", "Ann", "Ann"),
-        ("", "", ""),
-        (" , ", "", ""),
-        ("  ", "", ""),
     ],
 )
 def test_first_and_last_name_come_from_the_name(name: str, first: str, last: str) -> None:
     """The name "Lee, Ann" is last name first; otherwise the first and the last word; one word is both."""
     fields = merge_fields(Person("<ann@example.com>", name=name))
     assert (fields["first_name"], fields["last_name"]) == (first, last)
+
+
+@pytest.mark.parametrize("name", ["", "  ", " , ", "\u200b"])
+def test_without_a_name_its_fields_are_not_given(name: str) -> None:
+    """An empty first name is none: the greeting must not be "Dear ,"."""
+    fields = {"first_name": " ", "last_name": None, "name": "", "room": ""}
+    person = Person("ann@example.com", name=name, fields=fields)
+    assert merge_fields(person) == {"address": "ann@example.com", "room": ""}
+
+
+def test_a_blank_field_of_a_name_is_made_from_the_name() -> None:
+    """The record's own value goes first where there is one."""
+    person = Person("ann@example.com", name="Ann Lee", fields={"first_name": "", "last_name": "Ng"})
+    assert merge_fields(person)["first_name"] == "Ann"
+    assert merge_fields(person)["last_name"] == "Ng"
 
 
 def test_merge_fields_are_the_standard_ones_and_the_person_s_own_over_them() -> None:

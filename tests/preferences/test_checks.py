@@ -340,7 +340,7 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
         "unknown context",
         rules(occurence_class={"guardian": RecipientType.CC}),
         [(HINT, "contexts.occurence_class")],
-        'Write "occurrence_class" if you meant that',
+        'Did you mean "occurrence_class"?',
     ),
     (
         "strange context and role",
@@ -352,13 +352,25 @@ TABLE: list[tuple[str, EmailPreferences, list[tuple[str, str]], str]] = [
         "slip in a role",
         rules(client={"gardian": RecipientType.CC}),
         [(HINT, "contexts.client.gardian")],
-        'Write "guardian" if you meant that',
+        'Did you mean "guardian"?',
     ),
     (
         "nobody to write to",
         rules(client={"client": RecipientType.NONE, "guardian": RecipientType.BCC}),
-        [(WARNING, "contexts.client")],
-        'In "Client" nobody is set to To',
+        [(WARNING, "contexts.client.client")],
+        'In "Client" Client is not set to To, so a mailing',
+    ),
+    (
+        "copies alone",
+        rules(occurrence_class={"client": RecipientType.BCC, "class_staff": RecipientType.TO}),
+        [(WARNING, "contexts.occurrence_class.client")],
+        "Set Client to To.",
+    ),
+    (
+        "neither of two who are written to",
+        rules(event={"client": RecipientType.CC, "employer": RecipientType.NONE}),
+        [(WARNING, "contexts.event.client"), (WARNING, "contexts.event.employer")],
+        "Set Employer to To.",
     ),
 ]
 
@@ -383,6 +395,12 @@ def test_every_problem_can_be_found_on_the_screen_and_mended(preferences: EmailP
         assert problem.message.endswith(".")
         assert problem.advice.endswith((".", '"'))
         assert "VETMAIL_PASSWORD" not in str(problem)
+
+
+def test_one_of_two_who_are_written_to_is_enough() -> None:
+    """An event's mail goes to the client or to the employer; a product's own context is nobody's to judge."""
+    assert told(rules(event={"client": RecipientType.NONE})) == []
+    assert [name for _, name in told(rules(tour={"client": RecipientType.NONE}))] == ["contexts.tour"]
 
 
 def test_the_gravest_problem_comes_first() -> None:

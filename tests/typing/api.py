@@ -199,6 +199,9 @@ def looking_at_preferences(loaded: v.EmailPreferences) -> None:
     assert_type(described[0].label, str)
     assert_type(described[0].help, str)
     assert_type(described[0].default, object)
+    assert_type(described[0].group, str)
+    posted: dict[str, str | list[str]] = {**v.form_values(loaded), "use_built_in_client": ["off", "on"]}
+    assert_type(v.preferences_from_form(posted, current=loaded), v.EmailPreferences)
     provider = v.provider_for("smtp.office365.com")
     assert_type(provider, v.Provider | None)
     provider = v.PROVIDERS["microsoft365"]
@@ -285,9 +288,17 @@ def plan(loaded: v.EmailPreferences, persons: list[v.Person], sender: v.Sender) 
         context_copies=v.BulkCopies.FIRST_RECIPIENT,
         marketing=True,
         batch="b",
+        headers={"X-Course": "${course}"},
+        unsubscribe="https://example.com/leave?who=${address}",
     )
     assert_type(made, v.BulkPlan)
-    v.plan_bulk(lambda person: v.Content(person.name), persons, sender="a@example.com")
+    v.plan_bulk(
+        lambda person: v.Content(person.name),
+        persons,
+        sender="a@example.com",
+        headers=lambda person: {"X-Client": person.key},
+        unsubscribe=lambda person: f"mailto:leave@example.com?subject={person.key}",
+    )
     assert_type(next(iter(made)), v.Email)
     assert_type(next(made.steps()), v.Email | v.Exclusion)
     summary = made.summary()
@@ -320,6 +331,9 @@ def transports(server: v.MailServer, token: Callable[[], str], context: ssl.SSLC
     clock: v.Clock = v.SystemClock()
     assert_type(clock.now(), datetime)
     assert_type(clock.monotonic(), float)
+    kept: list[tuple[v.Receipt, bytes]] = []
+    transport = v.Archived(transport, Path("sent"))
+    transport = v.Archived(transport, lambda receipt, octets: kept.append((receipt, octets)))
     transport = v.Retrying(v.RedirectAll(transport, "staging@example.com"), delays=[60.0], clock=clock)
     pause = v.Spacing(2.0, clock=clock)
     transport = v.Spaced(transport, pause)
@@ -345,6 +359,9 @@ def sending(loaded: v.EmailPreferences, made: v.BulkPlan, transport: v.Transport
         mailer.send(v.Content("s"), to=one.mailbox(), context="client", people={"guardian": one})
         try:
             receipt = mailer.send(v.Content("s"), to="a@example.com; b@example.com", headers={"X-A": "b"})
+            receipt = mailer.send(
+                v.Content("${a}"), to="a@example.com", fields={"a": 1}, reply_to=(), key="k", ledger=ledger
+            )
         except v.DeliveryError as error:
             receipt = error.receipt
         assert_type(receipt, v.Receipt)

@@ -52,7 +52,7 @@ def read_entry(nesting: Nesting, start: int, end: int, rules: Rules) -> Mailbox:
 class _Reader:
     """One pass over one entry."""
 
-    __slots__ = ("end", "nesting", "position", "rules", "start", "text")
+    __slots__ = ("beside", "end", "nesting", "position", "rules", "start", "text")
 
     def __init__(self, nesting: Nesting, start: int, end: int, rules: Rules) -> None:
         self.nesting = nesting
@@ -61,6 +61,7 @@ class _Reader:
         self.end = end
         self.rules = rules
         self.position = start
+        self.beside = ""  # the name with the comments that stand beside it
 
     @property
     def mistakes(self) -> Mistakes:
@@ -85,6 +86,7 @@ class _Reader:
         """Read up to the top-level ``<``, or to the end: the name, and the first place it breaks."""
         text, end = self.text, self.end
         pieces: list[str] = []
+        comments: list[tuple[int, str]] = []  # each with the number of pieces before it
         trouble: int | None = None
         gap = False
         while self.position < end:
@@ -99,6 +101,7 @@ class _Reader:
             if character == "(":
                 gap = True
                 self.position = self._closing(at)
+                comments.append((len(pieces), text[at : self.position]))
                 continue
             if gap and pieces:
                 pieces.append(" ")
@@ -115,7 +118,12 @@ class _Reader:
             if trouble is None:
                 trouble = at
             self.position = min(at + (2 if character == "\\" else 1), end)
-        return "".join(pieces), trouble
+        name = "".join(pieces)
+        if comments and pieces:
+            for number, comment in reversed(comments):
+                pieces.insert(number, f" {comment} ")
+            self.beside = _BLANKS.sub(" ", "".join(pieces)).strip(" ")
+        return name, trouble
 
     def _own_address_as_name(self, trouble: int, angle: int, key: str) -> str:
         name = self.text[self.start : angle].strip(" \t")
@@ -151,8 +159,8 @@ class _Reader:
         last = self._address_end(first, _BARE)
         self._refuse_other_form(first, last)
         address, key = self._checked(first, last)
-        name = self._trailing_comments(last)
-        return mailbox_of_checked(address, key, self._checked_name(name, last, self.end))
+        name = self._checked_name(self._trailing_comments(last), last, self.end)
+        return mailbox_of_checked(address, key, name, name)
 
     def _angle_mailbox(self, angle: int, name: str, trouble: int | None) -> Mailbox:
         self.position = angle + 1
@@ -171,6 +179,8 @@ class _Reader:
             raise self.mistakes.text_behind(first, last, behind, commented=commented)
         self.position = behind + 1
         self._skip_blanks_and_comments()
+        if name and (comments := self.text[behind + 1 : self.position].strip(" \t")):
+            self.beside = f"{self.beside or name} {comments}"
         if self.position < self.end:
             if trouble is not None:
                 raise self.mistakes.in_name(trouble, angle)
@@ -178,7 +188,7 @@ class _Reader:
         address, key = self._checked(first, last)
         if trouble is not None:
             name = self._own_address_as_name(trouble, angle, key)
-        return mailbox_of_checked(address, key, self._checked_name(name, self.start, angle))
+        return mailbox_of_checked(address, key, self._checked_name(name, self.start, angle), self.beside)
 
     def _address_end(self, first: int, run: re.Pattern[str]) -> int:
         """Where the address that begins at ``first`` ends: at a blank, a comment, or what cannot be in it."""

@@ -225,6 +225,8 @@ def _made_fast(found: re.Match[str]) -> Mailbox | None:
     bare, name, quoted, angled = found.groups()
     address = bare or angled
     shown = name or quoted or ""
+    if shown.isspace():
+        shown = ""
     key = plain_key(address)
     return mailbox_of_checked(address, key, shown) if key and len(shown) <= NAME_LIMIT else None
 

@@ -14,7 +14,7 @@ import attrs
 from vetmail_core.address.addr_spec import checked_address, in_quotes
 from vetmail_core.address.faults import Fault, as_text, shown_text
 from vetmail_core.address.header import name_in_header
-from vetmail_core.address.names import checked_name, name_warnings
+from vetmail_core.address.names import checked_name, dropped_comment, name_warnings
 from vetmail_core.errors import AddressError, AddressErrorCode
 
 __all__ = ["Mailbox", "mailbox_of_checked"]
@@ -54,6 +54,7 @@ class Mailbox:
     addr_spec: str
     display_name: str = ""
     address_key: str = attrs.field(init=False, eq=False, repr=False)
+    _comments: str = attrs.field(init=False, eq=False, repr=False)
 
     def __init__(self, addr_spec: str, display_name: str = "") -> None:
         addr_spec = as_text(addr_spec, "The address of a mailbox")
@@ -61,7 +62,10 @@ class Mailbox:
         try:
             address, key = checked_address(addr_spec)
         except Fault as fault:
-            raise fault.as_error(addr_spec) from None
+            error = fault.as_error(addr_spec)
+            if addr_spec.rstrip().endswith(">"):
+                error.args = (f"{error}; a name and an address in one text are read by parse_mailbox(text)",)
+            raise error from None
         if display_name:
             try:
                 display_name = checked_name(display_name)
@@ -70,6 +74,7 @@ class Mailbox:
         _set(self, "addr_spec", address)
         _set(self, "display_name", display_name)
         _set(self, "address_key", key)
+        _set(self, "_comments", "")
 
     @property
     def local_part(self) -> str:
@@ -93,9 +98,17 @@ class Mailbox:
         return not self.local_part.isascii()
 
     @property
+    def note(self) -> str:
+        """The comment that gave the name when it was read: ``a@example.com (Ann)``; else ""."""
+        return self._comments if self._comments == self.display_name else ""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed in the name but is often a slip or a deception, in plain sentences."""
-        return name_warnings(self.display_name, self.addr_spec) if self.display_name else ()
+        """What is allowed but is often a slip or a deception, in plain sentences."""
+        said = name_warnings(self.display_name, self.addr_spec) if self.display_name else ()
+        if self._comments and self._comments != self.display_name:
+            said += (dropped_comment(self._comments, self.addr_spec),)
+        return said
 
     def __str__(self) -> str:
         if not self.display_name:
@@ -137,10 +150,18 @@ class Mailbox:
         ).as_error(self.addr_spec)
 
 
-def mailbox_of_checked(address: str, key: str, name: str) -> Mailbox:
-    """Make a mailbox of parts the parser has just checked, so that they are not checked twice."""
+def mailbox_of_checked(address: str, key: str, name: str, comments: str = "") -> Mailbox:
+    """Make a mailbox of parts the parser has just checked, so that they are not checked twice.
+
+    Args:
+        address: its written form.
+        key: its key.
+        name: the display name.
+        comments: what was read as comments: the name itself when they gave it, else the name with them.
+    """
     made = object.__new__(Mailbox)
     _set(made, "addr_spec", address)
     _set(made, "display_name", name)
     _set(made, "address_key", key)
+    _set(made, "_comments", comments)
     return made

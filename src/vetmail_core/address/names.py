@@ -14,7 +14,16 @@ from typing import Final
 from vetmail_core.address.faults import Fault, shown_character, shown_text
 from vetmail_core.errors import AddressErrorCode
 
-__all__ = ["CONTROL", "INVISIBLE", "NAME_LIMIT", "checked_name", "name_warnings", "refuse_controls"]
+__all__ = [
+    "CONTROL",
+    "INVISIBLE",
+    "NAME_LIMIT",
+    "checked_name",
+    "cleaned_name",
+    "dropped_comment",
+    "name_warnings",
+    "refuse_controls",
+]
 
 NAME_LIMIT: Final = 1000
 """Code points; a longer name is a mistake or an attack, and is not looked at."""
@@ -29,6 +38,9 @@ INVISIBLE: Final = re.compile(
 )
 """Unicode's format characters (Cf) but ZWNJ and ZWJ, which Persian words and emoji are spelled with."""
 
+_CONTROL_RUN: Final = re.compile(
+    "[ \t]*+[\t\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff][\\s\x00-\x1f\x7f-\x9f\ud800-\udfff]*+"
+)
 _ADDRESS_WITHIN: Final = re.compile(r"[^\s@<>\"'(),;:\[\]]++@[^\s@<>\"'(),;:\[\]]++")
 _FULL_WIDTH: Final = re.compile(
     "[\uff02\uff08\uff09\uff0c\uff1a-\uff1c\uff1e\uff20\uff3b-\uff3d\ufe6b\uff1b]"
@@ -69,6 +81,8 @@ def checked_name(name: str) -> str:
             f"the name has {len(name):,} characters, and {NAME_LIMIT:,} is the most",
             "shorten it",
         )
+    if name.isspace():
+        return ""
     if name.isascii() and name.isprintable():
         return name
     refuse_controls(name)
@@ -91,6 +105,39 @@ def checked_name(name: str) -> str:
             "put the letter before it, or delete it",
         )
     return composed
+
+
+def cleaned_name(name: str) -> tuple[str, tuple[str, ...]]:
+    """Make a name out of what a record holds: what is only display costs nobody their mail.
+
+    Args:
+        name: any text.
+
+    Returns:
+        A name that `checked_name` takes, "" for none, and what was taken out of it, in a sentence each.
+    """
+    if name.isprintable() and name.isascii() and len(name) <= NAME_LIMIT:
+        return name.strip(), ()
+    said: list[str] = []
+    kept = _CONTROL_RUN.sub(" ", name)
+    if kept != name and kept.strip() != name.strip():
+        said.append("line ends or control characters in the name were made one space")
+    seen = INVISIBLE.sub("", kept)
+    if seen != kept:
+        invisible = INVISIBLE.search(kept)
+        said.append(f"{shown_character(invisible[0] if invisible else '')} was taken out of the name")
+    seen = unicodedata.normalize("NFC", seen).strip()
+    letters = seen
+    while letters and unicodedata.category(letters[0]).startswith("M"):
+        letters = letters[1:].lstrip()
+    if letters != seen:
+        said.append("the name begins with a mark that needs a letter before it; it was taken out")
+    if len(letters) > NAME_LIMIT:
+        said.append(
+            f"the name has {len(letters):,} characters, and {NAME_LIMIT:,} is the most; it is not shown"
+        )
+        letters = ""
+    return letters, tuple(said)
 
 
 def name_warnings(name: str, address: str) -> tuple[str, ...]:
@@ -119,6 +166,20 @@ def name_warnings(name: str, address: str) -> tuple[str, ...]:
                 f"the name holds the full-width {shown_character(full_width[0])}, which separates nothing"
             )
     return tuple(warnings)
+
+
+def dropped_comment(whole: str, address: str) -> str:
+    """Say that a comment beside a name is not part of it.
+
+    Args:
+        whole: the name with its comments, as they were typed.
+        address: the mailbox's own address.
+    """
+    comment = whole[whole.index("(") : whole.rindex(")") + 1]
+    other = "holds another address, which gets nothing," if "@" in comment else "is not part of the name"
+    quoted = whole.replace("\\", "\\\\").replace('"', '\\"')
+    how = f'write "{quoted}" <{address}>' if quoted == shown_text(quoted) else "put the whole name in quotes"
+    return f'the comment "{shown_text(comment)}" {other} and was dropped; {how} if it belongs to the name'
 
 
 def _scripts_of(word: str) -> tuple[str, ...]:

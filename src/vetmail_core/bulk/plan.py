@@ -8,19 +8,27 @@ each walk gives the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.bulk.personal import personal
+from vetmail_core.bulk.headers import PlanHeaders
+from vetmail_core.bulk.personal import Letters, refuse_ungiven, who
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
-from vetmail_core.contexts import ROLE_LABELS, RecipientType, find_context
+from vetmail_core.contexts import (
+    ROLE_LABELS,
+    RecipientType,
+    find_context,
+    known_roles,
+    refuse_unknown_context,
+    refuse_unknown_roles,
+)
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Content, Email
-from vetmail_core.people import Person, no_person
+from vetmail_core.people import Person, by_role, no_person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
 from vetmail_core.recipients import (
     Exclusion,
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["BulkPlan", "plan_bulk"]
 
 _NOBODY: Final = Recipients()
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_ROLES: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
@@ -99,6 +108,9 @@ class BulkPlan:
         context_copies: which emails carry the shared people.
         marketing: whether those who opted out of marketing are left out.
         batch: the mailing's name, "" for none.
+        headers: further headers of each email, and the link to unsubscribe.
+        known_roles: what the related people of a person may hold; None without a context, where related
+            people get nothing.
         private: whether its context is private, so that it is not to be kept longer than sending takes.
     """
 
@@ -112,6 +124,8 @@ class BulkPlan:
     context_copies: BulkCopies
     marketing: bool
     batch: str
+    headers: PlanHeaders = attrs.field(factory=PlanHeaders)
+    known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
     private: bool = False
 
     def __iter__(self) -> Iterator[Email]:
@@ -123,7 +137,8 @@ class BulkPlan:
         """Walk the people. Each gives one step: their email, or an exclusion that says why there is none.
 
         Raises:
-            MergeError: a merge field is unknown, or its value cannot stand in its place; names the person.
+            MergeError: a merge field's value cannot stand in its place, or the field is unknown; names the
+                person. Of people who can be walked again, before the first email: nobody has the field.
             MessageError: the function that gives the content gave something else; names the person.
             RecipientsError: the people came from an iterator, and it has been read; or one is no `Person`.
         """
@@ -133,15 +148,23 @@ class BulkPlan:
         """Count what a run would do, by walking the plan as a run would.
 
         Raises:
-            MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made.
+            MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made, and a
+                field that is empty for everybody.
             RecipientsError: as `steps`.
         """
         tally = Tally(self.shared.exclusions)
-        for step in self._walk(tally.add_related):
+        for step in self._walk(tally.add_related, tally.add_letter):
             tally.add(step)
+        tally.refuse_ungiven()
+        tally.add_mailboxes(self.sender.mailbox, self.typed)
         # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
-        return tally.summary(wanted=copied, filled=self.shared.filled)
+        return tally.summary(
+            wanted=copied,
+            filled=self.shared.filled,
+            marketing=self.marketing,
+            unsubscribe=bool(self.headers.unsubscribe),
+        )
 
     def copy_exclusions(self) -> Iterator[Exclusion]:
         """Who holds a role that is copied, and cannot be written to; a guardian without an address.
@@ -169,9 +192,18 @@ class BulkPlan:
         # The batch is escaped, so that no batch and key can come to the email key of another pair.
         return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
 
-    def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
+    def _walk(
+        self,
+        note: Callable[[PlacedRoles], None] | None,
+        note_letter: Callable[[Person, Content, Mapping[str, object]], None] | None = None,
+    ) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
-        marketing, content_for = self.marketing, personal(self.content)
+        marketing = self.marketing
+        again = not isinstance(self.people, _ReadOnce)
+        if again and isinstance(self.content, Content):
+            refuse_ungiven(self.content, self.people, marketing=marketing)
+        letters = Letters(self.content, looked_over=again)
+        headers_for = self.headers.for_everybody()
         prefix = self._prefix()
         first, every = self._copies()
         copies, seen = first, SeenKeys()
@@ -186,18 +218,24 @@ class BulkPlan:
                 yield exclusion
                 continue
             recipients = copies
+            if person.related and self.known_roles is not None:
+                _check_related(person, self.known_roles)
             if person.related and self.roles:
                 related = place_roles(person.related, self.roles, marketing=marketing)
                 recipients = related.recipients | copies
                 if note is not None:
                     note(related)
+            content, template, fields = letters.of(person)
+            if note_letter is not None:
+                note_letter(person, template, fields)
             yield Email(
                 sender=sender,
                 recipients=recipients.addressed_to(person.mailbox()),
-                content=content_for(person),
+                content=content,
                 reply_to=reply_to,
                 # Without a batch there is no telling this mailing from the next one: so no key.
                 key=prefix + person.key if self.batch else "",
+                headers=headers_for(person),
             )
             copies = every
 
@@ -231,6 +269,8 @@ def plan_bulk(
     context_copies: BulkCopies | None = None,
     marketing: bool = False,
     batch: str | int | None = "",
+    headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
+    unsubscribe: str | Callable[[Person], str] = "",
 ) -> BulkPlan:
     """Plan one email for each person.
 
@@ -258,14 +298,23 @@ def plan_bulk(
         batch: the mailing's name, "2026-T1 results"; a number is taken by its digits. With it, an email has
             the same key and Message-ID in every run and on every machine; without it ("" or None), none, as
             the next mailing would have the same.
+        headers: further headers, name -> value, or a function that gives them for a person. Merge fields go
+            in: {"X-Course": "${course}"}.
+        unsubscribe: where a person leaves the mailing, an https or mailto URI, or a function that gives a
+            person's, "" for none: "https://example.com/leave?who=${address}". Merge fields go in,
+            percent-encoded. Written as List-Unsubscribe (RFC 2369), and for https with List-Unsubscribe-Post
+            (RFC 8058): mail programs then show a button that calls it.
 
     Raises:
         AddressError: the sender or a typed copy is no mailbox.
-        MessageError: the content is neither a `Content` nor a function.
-        RecipientsError: typed copies of a private context; shared roles without a context, or of the very
-            role that the context's mail is addressed to; people who are none; a choice of copies that is no
-            `BulkCopies`.
-        TypeError: the sender is neither a `Sender` nor a mailbox.
+        MergeError: a ``${`` in a header is never closed.
+        MessageError: the content is neither a `Content` nor a function; a header that the email writes
+            itself, or that holds a line break; a link to unsubscribe that is no https or mailto URI.
+        RecipientsError: the preferences set nobody whom the context's mail is addressed to to To; nothing
+            knows the context or a role; typed copies of a private context; shared roles without a context, or
+            of the very role that the context's mail is addressed to; people who are none; a choice of copies
+            that is no `BulkCopies`.
+        TypeError: the sender is neither a `Sender` nor a mailbox; headers or unsubscribe are of another kind.
     """
     if not (isinstance(content, Content) or callable(content)):
         raise MessageError(
@@ -281,6 +330,12 @@ def plan_bulk(
     copied = Recipients(cc=typed(cc, separator), bcc=typed(bcc, separator))
     refuse_private_copies(context, copied)
     roles = _copied_roles(context, shared, preferences)
+    roles_known = None if context is None else known_roles(context, preferences.contexts)
+    if roles_known is not None and isinstance(people, Collection):
+        # Known before anything is sent. Of people who are read as they come, when their turn comes.
+        for person in people:
+            if isinstance(person, Person) and person.related:  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+                _check_related(person, roles_known)
     known = None if context is None else find_context(context)
     return BulkPlan(
         content=content,
@@ -294,8 +349,14 @@ def plan_bulk(
         marketing=marketing,
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
+        headers=PlanHeaders(headers, unsubscribe),
+        known_roles=roles_known,
         private=known is not None and known.private,
     )
+
+
+def _check_related(person: Person, known: frozenset[str]) -> None:
+    refuse_unknown_roles(person.related, known, given=f"Person(related=...) of {who(person)}")
 
 
 def _check_choice(name: str, choice: object) -> None:
@@ -303,6 +364,21 @@ def _check_choice(name: str, choice: object) -> None:
         raise RecipientsError(
             f"{name} is BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT, and here came {choice!r}"
         )
+
+
+def _check_written_to(context: EmailContext, types: Mapping[str, RecipientType]) -> None:
+    """Refuse a mailing whose own people the preferences do not write to."""
+    if any(types[role] is RecipientType.TO for role in context.to_roles):
+        return
+    settings = " and ".join(
+        f'contexts.{context.key}.{role} to "{types[role].value}"' for role in context.to_roles
+    )
+    first = context.to_roles[0]
+    raise RecipientsError(
+        f'A mailing by the context "{context.label}" writes to {ROLE_LABELS.get(first, first)}, and the '
+        f"preferences set {settings}. Set contexts.{context.key}.{first} to To (Email preferences > Email "
+        "Context), or leave the context out."
+    )
 
 
 def _copied_roles(
@@ -316,10 +392,13 @@ def _copied_roles(
                 'BCC. Name one, such as context="occurrence_class", or use cc and bcc.'
             )
         return {}
+    refuse_unknown_context(context, preferences.contexts)
+    refuse_unknown_roles(by_role(shared), known_roles(context, preferences.contexts), given="shared=")
     types = preferences.recipient_types(context)
     known = find_context(context)
     addressed: set[str] = set()
     if known is not None:
+        _check_written_to(known, types)
         if known.private:
             return {}
         addressed = {role for role in known.to_roles if types[role] is RecipientType.TO}

@@ -184,10 +184,11 @@ def _shared(arguments: argparse.Namespace, preferences: EmailPreferences) -> dic
             )
         types = preferences.recipient_types(arguments.context)
         if types.get(role, RecipientType.NONE) is RecipientType.NONE:
-            copied = ", ".join(name for name, kind in types.items() if kind is not RecipientType.NONE)
+            copied = [name for name, kind in types.items() if kind is not RecipientType.NONE] or ["nobody"]
             why = "copy nobody of that role" if role in {**ROLE_LABELS, **types} else "know no such role"
             raise NothingTriedError(
-                f"--role {entry}: the preferences {why} in {arguments.context}; they write to {copied}"
+                f"--role {entry}: the preferences {why} in {arguments.context}; they write to "
+                f"{', '.join(copied)}"
             )
         people = (
             Person(mailbox, name=mailbox.display_name) for mailbox in _typed("--role", [text], preferences)

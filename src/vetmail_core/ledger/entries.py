@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final, assert_never
 import attrs
 
 from vetmail_core.errors import TransportError
-from vetmail_core.ledger.policy import LedgerState, Standing, Verdict
+from vetmail_core.ledger.policy import LedgerState, Remembered, Standing, Verdict
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status, only_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vetmail_core.message import Email
 
 __all__ = ["AlreadySent", "Entry", "Sending", "decided", "held_elsewhere", "in_doubt", "not_attempted"]
@@ -35,11 +37,19 @@ class AlreadySent:
         email: as the caller gave it.
         state: what the ledger knows.
         detail: the same in a sentence.
+        known: how it ended for each recipient, by address key; empty where that is not known yet.
     """
 
     email: Email
     state: LedgerState
     detail: str
+    known: Mapping[str, Remembered] = attrs.field(factory=dict[str, Remembered], eq=False, repr=False)
+
+    def receipt(self) -> Receipt:
+        """The receipt that the ledger remembers. Nothing was sent now."""
+        outcomes = [self.known[mailbox.address_key].outcome(mailbox) for mailbox in self.email.recipients.all]
+        reply = next((outcome.reply for outcome in outcomes if outcome.reply is not None), None)
+        return Receipt(self.email, outcomes, attempts=0, reply=reply, remembered=True)
 
 
 @attrs.define(eq=False)
@@ -118,7 +128,8 @@ def decided(email: Email, standing: Standing, *, mine: bool = False) -> Entry:
         case Verdict.DONE:
             state = standing.state or LedgerState.ACCEPTED
             words = _DONE.get(state, "was answered")
-            return AlreadySent(email, state, f"This email {words} in an earlier run{_when(standing)}.")
+            detail = f"This email {words} in an earlier run{_when(standing)}."
+            return AlreadySent(email, state, detail, standing.known)
         case Verdict.ELSEWHERE if mine:
             return AlreadySent(
                 email, LedgerState.ATTEMPTING, "This email comes twice in this run; the first is under way."

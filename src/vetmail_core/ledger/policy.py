@@ -320,7 +320,8 @@ def doubted(detail: str | None) -> str | None:
 
 
 def _write(outcome: Outcome) -> list[object]:
-    # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+    # Whoever met the day's allowance, a text taken for spam or a reply that names nobody was not refused: we
+    # were.
     status = Status.DEFERRED if outcome.is_open else outcome.status
     entry: list[object] = [status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:

@@ -16,12 +16,20 @@ import attrs
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
-from vetmail_core.errors import DeliveryError, RecipientsError, TransportValueError
+from vetmail_core.errors import (
+    DeliveryError,
+    PreferencesError,
+    Problem,
+    RecipientsError,
+    Severity,
+    TransportValueError,
+)
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.mailer.walk import Walk
 from vetmail_core.message import Email
+from vetmail_core.message.headers import HeaderFields
 from vetmail_core.people import Person, by_role
 from vetmail_core.preferences import EmailPreferences
 from vetmail_core.receipts import Receipt, Tally
@@ -53,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["Mailer", "RunInterrupted"]
 
 _MOST_UNTRIED_LISTED: Final = 10_000  # of a stopped run; a million merged emails would fill the memory
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOBODY: Final[Mapping[str, tuple[Person, ...]]] = MappingProxyType({})
 
 
@@ -144,8 +153,13 @@ class Mailer:
         context: EmailContext | str | None = None,
         people: Mapping[str, Iterable[Person] | Person] | None = None,
         headers: Mapping[str, str] | None = None,
+        fields: Mapping[str, object] | None = None,
+        reply_to: Iterable[Mailbox | str] | Mailbox | str | None = None,
+        key: str = "",
+        ledger: Ledger | None = None,
+        retry_unknown: bool = False,
     ) -> Receipt:
-        """Send one email.
+        """Send one email; with a key and a ledger, once.
 
         Args:
             content: what is read.
@@ -155,18 +169,29 @@ class Mailer:
             context: an email context or its key; its roles are added to the recipients.
             people: role -> the people who hold it; needs a context.
             headers: further headers.
+            fields: merge field -> value, for the content and the values of headers.
+            reply_to: where answers go, instead of what the preferences say; a string is split as `to` is, and
+                () lets them return to the sender.
+            key: names this email, whatever its text: its Message-ID is made from it.
+            ledger: what has been sent. The same key a second time sends nothing and gives the remembered
+                receipt, also to another process and after a kill; whoever is still open is tried again.
+            retry_unknown: send again when it is in doubt. They may get a second copy.
 
         Returns:
             What became of it; at least one recipient was accepted or handed over. Its warnings name people of
             the context who cannot be written to, and roles that nobody holds.
 
         Raises:
-            DeliveryError: nobody was accepted; its `receipt` says why.
+            DeliveryError: nobody was accepted, or nobody is known to have been; its `receipt` says why.
+            LedgerError: there is a ledger and no key, or the ledger cannot be opened.
             RecipientsError: there is nobody to send to, the context is private and more than one address
-                would read the email, or there are people without a context.
+                would read the email, nothing knows the context or a role, or there are people without a
+                context.
             AddressError: a mailbox that is none.
+            MergeError: the content or a header asks for a field that is not given.
             PreferencesError: no sender or no login can be worked out.
         """
+        content = content.merge({} if fields is None else fields)
         separator = self.preferences.settings.address_separator
         recipients = Recipients(typed(to, separator), typed(cc, separator), typed(bcc, separator))
         left_out: tuple[str, ...] = ()
@@ -181,22 +206,22 @@ class Mailer:
             left_out = _left_out(expansion, context, self.preferences, addressed=bool(recipients.to))
             recipients |= expansion.recipients
             if not recipients:
+                why = "; ".join(left_out) or "every role of the context is set to None"
                 raise RecipientsError(
-                    f'The email "{content.subject}" comes to nobody: {"; ".join(left_out)}. Give it people'
+                    f'The email "{content.subject}" comes to nobody: {why}. Give it people'
                     " with an address, or to, cc or bcc."
                 )
             refuse_private_copies(context, recipients)
         sender = self._sender()
         email = Email(
             sender=sender.mailbox,
-            reply_to=sender.reply_to,
+            reply_to=sender.reply_to if reply_to is None else typed(reply_to, separator) or (),
             recipients=recipients,
             content=content,
-            headers={} if headers is None else headers,
+            headers=HeaderFields(headers or {}).merge(fields or {}),
+            key=key,
         )
-        transport = self._opened(patient=False)
-        self._wait_since_the_last()
-        (receipt,) = transport.deliver([email])
+        receipt = self._deliver(email, ledger, retry_unknown=retry_unknown)
         if left_out:
             receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, *left_out))
         if not receipt.accepted and not receipt.handed_over:
@@ -214,12 +239,15 @@ class Mailer:
         shared: Mapping[str, Iterable[Person] | Person] = _NOBODY,
         marketing: bool = False,
         batch: str | int | None = "",
+        headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
+        unsubscribe: str | Callable[[Person], str] = "",
     ) -> BulkPlan:
-        """Plan one email for each person; nothing is sent.
+        """Plan one email for each person; nothing is sent. The arguments are those of `plan_bulk`.
 
         Raises:
             PreferencesError: no sender can be worked out.
             AddressError: a typed copy that is no mailbox.
+            MessageError: a header or a link to unsubscribe that no email may carry.
         """
         return plan_bulk(
             content,
@@ -233,6 +261,8 @@ class Mailer:
             preferences=self.preferences,
             marketing=marketing,
             batch=batch,
+            headers=headers,
+            unsubscribe=unsubscribe,
         )
 
     def send_bulk(
@@ -260,10 +290,13 @@ class Mailer:
 
         Raises:
             LedgerError: the ledger cannot be opened, or an email has no key.
+            TypeError: progress or cancel is not a function, or the plan is one email.
             MessageError: something else than emails came; those before it are sent.
             RunInterrupted: from the keyboard; holds the report, which is complete as after a cancel.
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
+        _check_function("progress", progress)
+        _check_function("cancel", cancel)
         tally = Tally()
         emails = Walk(plan, tally)
         transport = self._opened(patient=True)
@@ -332,7 +365,19 @@ class Mailer:
             # A Reply-To cannot go into a link, and what the mail program has set up is not ours to overrule.
             own = None if self.staff is None else self.staff.mailbox()
             return Sender(own or self.preferences.settings.default_from or UNKNOWN_SENDER)
-        return resolve_sender(self.preferences, self.staff)
+        try:
+            return resolve_sender(self.preferences, self.staff)
+        except PreferencesError as error:
+            if self.preferences.mail_server.host or not self._own:
+                raise
+            # Nothing could be sent for this either: both are told, so that one visit to the screen is enough.
+            no_host = Problem(
+                severity=Severity.ERROR,
+                setting="mail_server.host",
+                message="There is no mail server to send through.",
+                advice='Enter "Mail server address (SMTP)" in Email preferences > Mail server.',
+            )
+            raise PreferencesError.of((no_host, *error.problems)) from None
 
     def _leaves_it_to_a_mail_program(self) -> bool:
         if self.preferences.use_built_in_client:
@@ -342,6 +387,18 @@ class Mailer:
         from vetmail_core.transports import MailtoTransport  # noqa: PLC0415 - only looked for with the built-in client off
 
         return isinstance(self._transport, MailtoTransport)
+
+    def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
+        transport = self._opened(patient=False)
+        if ledger is None:
+            self._wait_since_the_last()
+            (receipt,) = transport.deliver([email])
+            return receipt
+        delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
+        self._wait_since_the_last()
+        with contextlib.closing(delivery.steps()) as steps:
+            (step,) = steps
+        return step if isinstance(step, Receipt) else step.receipt()
 
     def _opened(self, *, patient: bool) -> Transport:
         if self._own and self._limits is None and patient is not self._patient:
@@ -372,6 +429,12 @@ class Mailer:
             wait = self.preferences.mail_server.wait_between_emails_ms / 1000
             self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
         self._ended = None
+
+
+def _check_function(name: str, value: object) -> None:
+    if value is not None and not callable(value):
+        example = "progress=Progress(total)" if name == "progress" else "cancel=stopped.is_set"
+        raise TypeError(f"{name}= needs a function, got {type(value).__name__}. Write {example}.")
 
 
 def _never() -> bool:

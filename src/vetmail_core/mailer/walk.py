@@ -18,6 +18,7 @@ from vetmail_core.bulk import BulkPlan
 from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message import Email
 from vetmail_core.recipients import Exclusion
+from vetmail_core.transports.calls import one_email
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +40,8 @@ class Walk:
     """
 
     def __init__(self, plan: BulkPlan | Iterable[Email], tally: Tally) -> None:
+        if isinstance(plan, Email):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise one_email("send_bulk()")
         self.can_go_on = isinstance(plan, BulkPlan | Collection)
         self._plan = plan
         self._tally = tally

@@ -2,7 +2,8 @@
 
 What it is for: a name, a media type and octets, encoded once however many emails carry it. What it
 refuses: a name that breaks its header, leads to another folder or hides its ending; a media type that is
-a message or a multipart of its own. Its law: the receiver saves exactly the octets that were given.
+a multipart of its own. Its law: the receiver saves exactly the octets that were given; of an attached email,
+the same email.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Self, final
 from urllib.parse import quote
 
 import attrs
@@ -20,6 +21,7 @@ from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 from vetmail_core.errors import MessageError
 from vetmail_core.message.bodies import base64_lines
 from vetmail_core.message.headers import SOFT_LIMIT, check_text, fold_words
+from vetmail_core.message.structure import attached_message
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -33,6 +35,8 @@ _VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
 _MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE)
 _PARAMETER: Final = re.compile(f"; *({_WORD})=({_VALUE})", re.IGNORECASE)
 _COMPOSITE: Final = ("message/", "multipart/")
+_MESSAGE: Final = "message/rfc822"
+_CONTENT_ID: Final = re.compile(r"[!-;=?-~]+")  # ASCII without spaces, "<" and ">"
 _SEPARATOR: Final = re.compile(r"[/\\]")
 # Unicode's overrides, embeddings, isolates and marks of direction: "invoice\u202efdp.exe" is shown as
 # "invoiceexe.pdf".
@@ -125,10 +129,24 @@ def _checked_media_type(instance: Attachment, _attribute: attrs.Attribute[str], 
             f"the attachment {instance.filename} needs a media type such as application/pdf, "
             f"but {value!a} came"
         )
-    if value.lower().startswith(_COMPOSITE):
+    if value.lower().startswith(_COMPOSITE) and not instance.is_message:
         raise MessageError(
             f"the attachment {instance.filename} cannot be of type {value}, as mail may not carry "
             "such a part encoded; attach the file as application/octet-stream"
+        )
+
+
+def _checked_id(instance: Attachment, _attribute: attrs.Attribute[str], value: object) -> None:
+    if value == "":
+        return
+    if not isinstance(value, str) or _CONTENT_ID.fullmatch(value) is None or len(value) > _NAME_LIMIT:
+        raise MessageError(
+            f'the attachment {instance.filename} needs an id such as inline="logo", in ASCII without '
+            f"spaces and angle brackets, got {value!a}"
+        )
+    if instance.is_message:
+        raise MessageError(
+            f"the attachment {instance.filename} is an email, which no html can show; leave inline= out"
         )
 
 
@@ -136,6 +154,19 @@ def _guessed(instance: Attachment) -> str:
     if not isinstance(instance.filename, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not checked yet
         return "application/octet-stream"
     return _MEDIA_TYPES.get(instance.filename.rpartition(".")[2].lower(), "application/octet-stream")
+
+
+class _UnreadableFileError(MessageError, OSError):
+    """A file that cannot be attached: a bad message for one caller, a bad file for another."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> Self:
+        """Make the error of the system's own."""
+        made = cls(f"the file {path} cannot be attached: {error.strerror}; check its name and its rights")
+        made.errno, made.strerror, made.filename = error.errno, error.strerror, str(path)
+        return made
+
+    __str__ = MessageError.__str__
 
 
 @final
@@ -150,10 +181,12 @@ class Attachment:
             no character that turns the direction of writing.
         data: the file's octets.
         media_type: "application/pdf", or with parameters "text/calendar; method=REQUEST"; guessed from
-            the name's ending when left out.
+            the name's ending when left out. "message/rfc822" is an attached email.
+        inline: an id, "logo", by which the html shows the file: ``<img src="cid:logo">``; "" for a file
+            of its own.
 
     Raises:
-        MessageError: a name, octets or media type that cannot be sent.
+        MessageError: a name, octets, media type or id that cannot be sent.
     """
 
     filename: str = attrs.field(validator=_checked_filename)
@@ -161,6 +194,7 @@ class Attachment:
     media_type: str = attrs.field(
         default=attrs.Factory(_guessed, takes_self=True), validator=_checked_media_type
     )
+    inline: str = attrs.field(default="", kw_only=True, validator=_checked_id, repr=False)
     _part: bytes | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
     @classmethod
@@ -168,16 +202,26 @@ class Attachment:
         """Read a file; its own name is the attachment's.
 
         Raises:
-            OSError: the file cannot be read.
+            MessageError: the file cannot be read; this one is an OSError too.
         """
         path = Path(path)
-        return cls(path.name, path.read_bytes())
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _UnreadableFileError.of(path, error) from error
+        return cls(path.name, data)
+
+    @property
+    def is_message(self) -> bool:
+        """True if this is an attached email, which stands in a message as it is and not in base64."""
+        return self.media_type.partition(";")[0].strip().lower() == _MESSAGE
 
     def mime_part(self) -> bytes:
         """The attachment as a MIME part, headers and base64; made at the first call and kept."""
         part = self._part
         if part is None:
-            part = self._head().encode() + base64_lines(self.data)
+            data = attached_message(self.data) if self.is_message else base64_lines(self.data)
+            part = self._head().encode() + data
             object.__setattr__(self, "_part", part)
         return part
 
@@ -198,10 +242,12 @@ class Attachment:
         line = "".join([f'; {name}="{value}"' for name, value in parameters.items()])
         # Beside the file name, for programs that look at the type alone.
         name = "" if "name" in parameters else f";\r\n name={_quoted_name(self.filename)}"
+        content_id = f"Content-ID: <{self.inline}>\r\n" if self.inline else ""
+        disposition = "inline" if self.inline else "attachment"
         return (
             f"{fold_words(f'Content-Type: {media_type}{line}')}{name}\r\n"
-            "Content-Transfer-Encoding: base64\r\n"
-            f"Content-Disposition: attachment;{_filename_parameter(self.filename)}\r\n\r\n"
+            f"Content-Transfer-Encoding: {'7bit' if self.is_message else 'base64'}\r\n{content_id}"
+            f"Content-Disposition: {disposition};{_filename_parameter(self.filename)}\r\n\r\n"
         )
 
 

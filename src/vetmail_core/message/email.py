@@ -43,7 +43,7 @@ def _mailbox(value: Mailbox | str) -> Mailbox:
     if isinstance(value, str):
         return parse_mailbox(value)
     raise MessageError(
-        "the sender and the reply_to of an email need mailboxes or their texts, but "
+        "the sender, reply_to and bounce_to of an email need mailboxes or their texts, but "
         f"{type(value).__name__} came; of a person, a staff member or a Sender, take the mailbox"
     )
 
@@ -56,14 +56,18 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str) -> tuple[Mailbox,
     return tuple([_mailbox(one) for one in value])
 
 
+def _bounce_to(value: Mailbox | str | None) -> Mailbox | None:
+    return None if value is None else _mailbox(value)
+
+
 def _given(value: str | None) -> str:
     return "" if value is None else value
 
 
 def _headers(value: Mapping[str, str]) -> HeaderFields:
     if type(value) is HeaderFields:
-        return value
-    return HeaderFields(value) if value else _NO_HEADERS
+        return value.merge({})
+    return HeaderFields(value).merge({}) if value else _NO_HEADERS
 
 
 def _date(value: datetime | None) -> datetime | None:
@@ -118,7 +122,7 @@ class Email:
     Args:
         sender: From.
         recipients: To, CC and BCC; at least one.
-        content: what is read.
+        content: what is read. A ``$${`` in it becomes ``${``, and a field with a default takes it.
         reply_to: where answers go; none means the sender.
         key: the email's identity in a run, from which its Message-ID is made: the same key and sender
             give the same Message-ID on every machine; "" and None are none.
@@ -126,10 +130,13 @@ class Email:
             without one.
         date: aware; None leaves it to the transport.
         headers: further headers, such as Auto-Submitted or List-Unsubscribe.
+        bounce_to: where servers report that it could not be delivered (MAIL FROM), when that is not the
+            sender; it stands in no header.
 
     Raises:
         RecipientsError: nobody would receive it.
         MessageError: a header, Message-ID or date that cannot stand.
+        MergeError: the content or a header still holds a merge field; merge it first.
         AddressError: a mailbox given as text that is none.
     """
 
@@ -141,10 +148,13 @@ class Email:
     message_id: str = attrs.field(default="", converter=_given)
     date: datetime | None = attrs.field(default=None, converter=_date)
     headers: HeaderFields = attrs.field(default=_NO_HEADERS, converter=_headers)
+    bounce_to: Mailbox | None = attrs.field(default=None, converter=_bounce_to)
 
     def __attrs_post_init__(self) -> None:
         if type(self.content) is not Content:
             raise MessageError(f"an email needs a Content, but {type(self.content).__name__} came")
+        # Nothing unmerged leaves: whatever an email carries is finished, whoever made the email.
+        object.__setattr__(self, "content", self.content.merge({}))
         if type(self.recipients) is not Recipients:
             raise RecipientsError(
                 f"an email needs Recipients, but {type(self.recipients).__name__} came; "
@@ -163,7 +173,14 @@ class Email:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address of it, a blind copy's too, has letters beyond ASCII before its @ (RFC 6531)."""
+        if self.envelope_sender.needs_smtputf8:
+            return True
         return any(mailbox.needs_smtputf8 for mailbox in (self.sender, *self.recipients.all, *self.reply_to))
+
+    @property
+    def envelope_sender(self) -> Mailbox:
+        """Whom servers tell that it could not be delivered: MAIL FROM."""
+        return self.bounce_to or self.sender
 
     def stamped(self, now: datetime, message_id: str) -> Email:
         """The same email with a date and a Message-ID, for the wire; only transports call this.

@@ -23,13 +23,22 @@ from vetmail_core.errors import MessageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SOFT_LIMIT", "HeaderFields", "character_name", "check_text", "fold_words", "text_header"]
+__all__ = [
+    "SOFT_LIMIT",
+    "HeaderFields",
+    "character_name",
+    "check_field",
+    "check_text",
+    "fold_words",
+    "text_header",
+]
 
 SOFT_LIMIT: Final = 78
 """Characters of a header line, the line end not counted (RFC 5322, section 2.1.1)."""
 _HARD_LIMIT: Final = 998
 _NAME_LIMIT: Final = 50  # so that a line has room for it and a word of one character (24)
 
+_FINISHED: Final = True
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BLANKS: Final = re.compile(r"(?<![ \t])(?=[ \t])")  # before each run of blanks: a place to fold
 
@@ -181,7 +190,7 @@ def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
     kept = dict(fields)
     seen: set[str] = set()
     for name, value in kept.items():
-        _check_field(name, value)
+        check_field(name, value)
         if name.lower() in seen:
             raise MessageError(f"the header {name} is given twice; give it once")
         seen.add(name.lower())
@@ -190,6 +199,32 @@ def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
 
 def _written(fields: HeaderFields) -> str:
     return "".join([_custom_header(name, value) for name, value in fields.items()])
+
+
+def header_line(name: str, value: str) -> str:
+    """Check one of a caller's headers, whose name has been checked, and write it.
+
+    Returns:
+        One or more lines with their CRLF.
+
+    Raises:
+        MessageError: the value holds a line break or another control character, or cannot stand here.
+    """
+    if (
+        value.isascii()
+        and value.isprintable()
+        and "=?" not in value
+        and len(name) + len(value) < SOFT_LIMIT - 1
+    ):
+        if value[:1] not in {" ", ""} and value[-1:] != " ":
+            return f"{name}: {value}\r\n"
+    else:
+        check_text(value, place=f"the header {name}")
+    return _custom_header(name, value)
+
+
+def _has_no_field(fields: HeaderFields) -> bool:
+    return not any("${" in value for value in fields.values())
 
 
 @final
@@ -213,6 +248,50 @@ class HeaderFields(Mapping[str, str]):
 
     _fields: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_checked_fields)
     lines: str = attrs.field(init=False, default=attrs.Factory(_written, takes_self=True))
+    _finished: bool = attrs.field(init=False, default=attrs.Factory(_has_no_field, takes_self=True))
+
+    def merge(self, fields: Mapping[str, object]) -> HeaderFields:
+        """Put a person's values in the place of ``${name}`` in each value, as `Content.merge` does.
+
+        Returns:
+            The headers with their values; finished, whatever the values hold.
+
+        Raises:
+            MergeError: a field is unknown, or its value cannot stand in a header.
+            MessageError: the merged value cannot stand in its header.
+        """
+        if self._finished:
+            return self
+        from vetmail_core.message.merge import Template  # noqa: PLC0415 - which itself needs this file
+
+        values = {
+            name: Template.compile(value, place=f"header {name}").fill(fields)
+            for name, value in self._fields.items()
+        }
+        return HeaderFields(values).finished()
+
+    def finished(self) -> HeaderFields:
+        """Give the same headers with every ``${`` in them as text, for what was merged before."""
+        if self._finished:
+            return self
+        made = HeaderFields(self._fields)
+        object.__setattr__(made, "_finished", True)
+        return made
+
+    @classmethod
+    def of_lines(cls, fields: dict[str, str], lines: str) -> HeaderFields:
+        """Join headers that are checked and written already, each by `header_line`.
+
+        Args:
+            fields: name -> value; no longer the caller's.
+            lines: the same as they go on the wire.
+        """
+        made = object.__new__(cls)
+        put = object.__setattr__
+        put(made, "_fields", fields)
+        put(made, "lines", lines)
+        put(made, "_finished", _FINISHED)
+        return made
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name]
@@ -230,7 +309,13 @@ class HeaderFields(Mapping[str, str]):
         return repr(dict(self._fields))
 
 
-def _check_field(name: object, value: object) -> None:
+def check_field(name: object, value: object) -> None:
+    """Refuse a header that no caller may set.
+
+    Raises:
+        MessageError: the name is no header name, or is one the email writes itself; the value is no text, or
+            holds a line break or another control character.
+    """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None or len(name) > _NAME_LIMIT:
         raise MessageError(
             f"{name!a} is no header name: letters, digits and hyphens were expected, {_NAME_LIMIT} at most"

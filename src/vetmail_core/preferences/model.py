@@ -19,6 +19,7 @@ from typing import Final, TypeVar, cast
 
 import attrs
 
+from vetmail_core._arguments import naming_the_nearest
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import EmailContext, RecipientType, find_context
 from vetmail_core.credentials import Secret, shown_secret, unless_bare
@@ -89,6 +90,7 @@ def _mailbox(value: Mailbox | str | None) -> Mailbox | None:
         return cast("Mailbox", value)
 
 
+@naming_the_nearest(security="tls", encryption="tls", server="host")
 @attrs.frozen(kw_only=True, init=False)
 class MailServer:
     """The **Mail server** tab.
@@ -183,6 +185,7 @@ class MailServer:
         return spoken_name(self.ehlo_name) or ""
 
 
+@naming_the_nearest()
 @attrs.frozen(kw_only=True)
 class Settings:
     """The **Settings** tab.

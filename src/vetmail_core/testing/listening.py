@@ -53,13 +53,29 @@ class ListeningMailer(Mailer):
         context: EmailContext | str | None = None,
         people: Mapping[str, Iterable[Person] | Person] | None = None,
         headers: Mapping[str, str] | None = None,
+        fields: Mapping[str, object] | None = None,
+        reply_to: Iterable[Mailbox | str] | Mailbox | str | None = None,
+        key: str = "",
+        ledger: Ledger | None = None,
+        retry_unknown: bool = False,
     ) -> Receipt:
         """Send, and tell the outbox who was left out; see `Mailer.send`."""
         held = {role: as_people(some) for role, some in by_role(people or {}).items()}
         if context is not None:
             self._outbox.heard(expand_context(context, held, self.preferences).exclusions)
         receipt = super().send(
-            content, to=to, cc=cc, bcc=bcc, context=context, people=held, headers=headers or {}
+            content,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            context=context,
+            people=held,
+            headers=headers,
+            fields=fields,
+            reply_to=reply_to,
+            key=key,
+            ledger=ledger,
+            retry_unknown=retry_unknown,
         )
         # The mailer may have written its own warnings on a copy, which nobody watches.
         return self._outbox.watched(receipt)

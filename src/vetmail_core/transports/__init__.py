@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from vetmail_core.transports.eml import EmlTransport
     from vetmail_core.transports.mailto import MailtoTransport, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
-    from vetmail_core.transports.wrappers import RedirectAll, Retrying, Spaced, Spacing
+    from vetmail_core.transports.wrappers import Archived, RedirectAll, Retrying, Spaced, Spacing
 
 __all__ = [
+    "Archived",
     "ConnectionCheck",
     "Deadlines",
     "EmailSource",
@@ -42,7 +43,7 @@ _HOMES: Final = {
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
     ".mailto": "MailtoTransport mailto_uri",
     ".eml": "EmlTransport",
-    ".wrappers": "RedirectAll Retrying Spaced Spacing",
+    ".wrappers": "Archived RedirectAll Retrying Spaced Spacing",
 }
 
 __getattr__, __dir__ = late(__name__, _HOMES)

@@ -1,36 +1,42 @@
 """Transports made of transports.
 
-What it is for: three habits that any transport can be given: everything to one address, another try for
-what was put off, and a pause between emails. What it refuses: to know the transport inside. Its law: what
-goes out of a wrapper is answered for as what came in: the caller's own emails, in order, recipient by
-recipient.
+What it is for: four habits that any transport can be given: everything to one address, another try for
+what was put off, a pause between emails, and a copy of what left. What it refuses: to know the transport
+inside. Its law: what goes out of a wrapper is answered for as what came in: the caller's own emails, in
+order, recipient by recipient.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, cast
 
 import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.message import HeaderFields
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport, WindsUp
+from vetmail_core.transports.calls import checked_call
+from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.handed_on import HandedOn, announced
+from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.transports.handed_on import Leaves
 
-__all__ = ["RedirectAll", "Retrying", "Spaced", "Spacing"]
+__all__ = ["Archived", "RedirectAll", "Retrying", "Spaced", "Spacing"]
 
 _PAST_RETRYING: Final = frozenset({Cause.DAILY_QUOTA, Cause.BLOCKED})
 
@@ -114,6 +120,7 @@ class RedirectAll(_Wrapper):
         self._to = as_mailbox(to)
         self._recipients = Recipients(to=(self._to,))
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, each to the one address.
 
@@ -143,8 +150,9 @@ class RedirectAll(_Wrapper):
         first = shown[0].addr_spec if shown else "blind copies"
         more = len(recipients.all) - 1 if shown else 0
         meant = f"{first} and {more} more" if more else first
-        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}")
-        return attrs.evolve(email, recipients=self._recipients, content=content, headers=headers)
+        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}").finished()
+        kept = HeaderFields(headers).finished()
+        return attrs.evolve(email, recipients=self._recipients, content=content, headers=kept)
 
     def _answer(self, email: Email, receipt: Receipt) -> Receipt:
         (outcome,) = receipt.outcomes
@@ -184,6 +192,7 @@ class Retrying(_Wrapper):
         for delay in self._delays:
             _check_delay(delay)
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, trying again those that were deferred.
 
@@ -349,6 +358,7 @@ class Spaced(_Wrapper):
             )
         self._spacing = spacing
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, with a pause from the end of one to the beginning of the next.
 
@@ -369,3 +379,88 @@ class Spaced(_Wrapper):
 
     def __repr__(self) -> str:
         return f"Spaced({self._inner!r})"
+
+
+class Archived(_Wrapper):
+    """Keeps the very octets that left, with their receipt: a sent log.
+
+    Each receipt of which something was tried is kept once, in order; of a refused email the octets are those
+    that would have left. What was not attempted, or was remembered by a ledger, is not kept. Blind copies are
+    in the receipt alone, so whoever may read receipts may know of them.
+
+    Put it next to the transport that sends, within a `RedirectAll` or `Retrying`: it keeps what it hands on.
+
+    Args:
+        inner: what delivers.
+        keep: a folder, which gets a new NAME.eml and NAME.json (`Receipt.to_dict`) for each; or a function,
+            which is called with the receipt and the octets between DATA and the final dot. What it raises is
+            a warning of that receipt, and the run goes on.
+        clock: asked for the Date of emails that have none.
+
+    Raises:
+        TransportError: `inner` is no transport.
+        TypeError: `keep` is neither a folder nor a function.
+    """
+
+    def __init__(
+        self, inner: Transport, keep: Path | Callable[[Receipt, bytes], None], *, clock: Clock | None = None
+    ) -> None:
+        super().__init__(inner)
+        if not (isinstance(keep, Path) or callable(keep)):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TypeError(
+                f"Archived() needs a folder or a function, got {type(keep).__name__}. Write "
+                'Archived(transport, Path("sent")).'
+            )
+        self._keep = keep
+        self._folder = NumberedFolder(keep) if isinstance(keep, Path) else None
+        self._clock = SystemClock() if clock is None else clock
+
+    @checked_call
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Deliver emails, and keep what left.
+
+        Args:
+            emails: any iterable, pulled lazily.
+
+        Yields:
+            One receipt for each email, in order.
+        """
+        leaves = announced(emails)
+        under_way: deque[Email] = deque()
+
+        def stamped() -> Iterator[tuple[Email, Email]]:
+            # Date and Message-ID are fixed here, so that the octets can be written again once they have left.
+            for email in emails:
+                sent = stamp(email, self._clock.now())
+                under_way.append(sent)
+                yield email, sent
+
+        handed = HandedOn(stamped(), leaves, source=emails, answer=_for_own)
+        for receipt in handed.receipts(self._inner):
+            yield self._kept(receipt, under_way.popleft())
+
+    def _kept(self, receipt: Receipt, sent: Email) -> Receipt:
+        tried = any(outcome.status is not Status.NOT_ATTEMPTED for outcome in receipt.outcomes)
+        if not tried or receipt.remembered:
+            return receipt
+        try:
+            octets = sent.as_bytes(smtputf8=sent.needs_smtputf8)
+            if self._folder is None:
+                cast("Callable[[Receipt, bytes], None]", self._keep)(receipt, octets)
+            else:
+                record = attrs.evolve(receipt, email=sent).to_dict()
+                self._folder.look()
+                self._folder.store(
+                    sent, octets, f"{json.dumps(record, ensure_ascii=False, indent=1)}\n".encode()
+                )
+        except Exception as error:  # noqa: BLE001 - a full disk costs no mail and no report
+            said = f"kept no copy: {str(error) or type(error).__name__}"
+            return attrs.evolve(receipt, warnings=(*receipt.warnings, said))
+        return receipt
+
+    def __repr__(self) -> str:
+        return f"Archived({self._inner!r}, {self._keep!r})"
+
+
+def _for_own(own: Email, receipt: Receipt) -> Receipt:
+    return receipt if receipt.email is own else attrs.evolve(receipt, email=own)

@@ -29,6 +29,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def test_images_invitations_forwarded_email_and_bounces_are_read_back(
+    tmp_path: Path, make_email: Callable[..., Email]
+) -> None:
+    """Whatever its parts are; an attached email is one part, whatever is in it."""
+    forwarded = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nText\r\n--b--\r\n'
+    email = attrs.evolve(
+        make_email(
+            text="Text\n",
+            html='<img src="cid:logo">\n',
+            attachments=(
+                Attachment("logo.png", b"png", inline="logo"),
+                Attachment("m.eml", forwarded, "message/rfc822"),
+            ),
+        ),
+        bounce_to="bounces@example.org",
+        key="run 7/sam",
+        message_id="",
+    )
+    content = attrs.evolve(email.content, invitation=b"BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nEND:VCALENDAR\r\n")
+    email = attrs.evolve(email, content=content)
+    clock = FakeClock()
+    list(EmlTransport(tmp_path, clock=clock).deliver([email]))
+    [stored] = read_folder(tmp_path)
+    assert stored.email == stamp(email, clock.now())
+
+
 def test_what_was_written_is_read_back_whole(tmp_path: Path, make_email: Callable[..., Email]) -> None:
     """Every field of the email, the blind copies too, with the Date and Message-ID it was given."""
     email = attrs.evolve(

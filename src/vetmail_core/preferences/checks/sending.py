@@ -1,15 +1,14 @@
 """Checks of what is sent: From, replies, pace, copies, separator and the rules of the contexts.
 
-What it is for: settings that work and still do harm. What it refuses: to call an unknown context or role a
-mistake. Its law: each piece of advice can be followed on the screen that shows it.
+What it is for: settings that work and still do harm. What it refuses: to call an unknown context or role of
+the rules a mistake. Its law: each piece of advice can be followed on the screen that shows it.
 """
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType, nearest_name
 from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import BulkCopies
 
@@ -154,31 +153,37 @@ def separator(case: Case) -> Iterator[Problem]:
 
 
 def context_rules(case: Case) -> Iterator[Problem]:
-    """Keys that look like slips, and contexts in which nobody is written to."""
+    """Keys that look like slips, and contexts by which no mailing can go."""
     for key, roles in case.preferences.contexts.items():
         known = STANDARD_CONTEXTS.get(key)
         if known is None:
             yield hint(
                 f"contexts.{key}",
                 f'"{key}" is not one of the contexts known here; its rules are kept.',
-                _nearest(key, STANDARD_CONTEXTS) or "Nothing, if your product has this context.",
+                _guess(key, STANDARD_CONTEXTS) or "Nothing, if your product has this context.",
             )
         for role in roles:
             if role not in ROLE_LABELS:
                 yield hint(
                     f"contexts.{key}.{role}",
                     f'"{role}" is not one of the recipients known here; its rule is kept.',
-                    _nearest(role, ROLE_LABELS) or "Nothing, if your product has this recipient.",
+                    _guess(role, ROLE_LABELS) or "Nothing, if your product has this recipient.",
                 )
+        if known is None or known.private:
+            continue
         types = case.preferences.recipient_types(key)
-        if known is not None and RecipientType.TO not in types.values():
+        if any(types[role] is RecipientType.TO for role in known.to_roles):
+            continue
+        for role in known.to_roles:
+            label = ROLE_LABELS.get(role, role)
             yield warning(
-                f"contexts.{key}",
-                f'In "{known.label}" nobody is set to To, so such mail has only copies, or nobody at all.',
-                f"Set {ROLE_LABELS.get(known.to_roles[0], known.to_roles[0])} to To.",
+                f"contexts.{key}.{role}",
+                f'In "{known.label}" {label} is not set to To, so a mailing to a whole class or list is '
+                "refused there, and one email goes to copies only, or to nobody.",
+                f"Set {label} to To.",
             )
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, tuple(names), n=1)
-    return f'Write "{near[0]}" if you meant that.' if near else ""
+def _guess(name: str, names: Iterable[str]) -> str:
+    near = nearest_name(name, names)
+    return f'Did you mean "{near}"? Write that if you did.' if near else ""

@@ -24,6 +24,7 @@ from vetmail_core.transports.hand_over import handed_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import EmailMessage
 
     from vetmail_core.receipts import Receipt
 
@@ -39,8 +40,8 @@ class _Facts:
         if self._facts.get("schema") != SCHEMA:
             raise ValueError(f'expected a JSON object with "schema": {SCHEMA}')
 
-    def text(self, name: str) -> str:
-        value = self._facts.get(name)
+    def text(self, name: str, *, missing: str | None = None) -> str:
+        value = self._facts.get(name, missing)
         if not isinstance(value, str):
             raise ValueError(f'expected a text as "{name}", got {value!r:.60}')  # noqa: TRY004 - the file is wrong, not the call
         return value
@@ -118,6 +119,7 @@ def _read(path: Path) -> StoredEmail:
             message_id=facts.text("message_id"),
             date=datetime.fromisoformat(facts.text("date")),
             headers=facts.mapping("headers"),
+            bounce_to=facts.text("bounce_to", missing="") or None,
         )
         return StoredEmail(
             path=path, email=email, written=datetime.fromisoformat(facts.text("written")), data=data
@@ -134,14 +136,21 @@ def _content(data: bytes, facts: _Facts) -> Content:
     from email import message_from_bytes, policy  # noqa: PLC0415 - heavy, and writing does without it
 
     text = html = ""
+    invitation: bytes | None = None
     attachments: list[Attachment] = []
-    for part in message_from_bytes(data, policy=policy.default).walk():
-        kind = part.get_content_type()
-        if part.is_multipart():
+    for part in _parts(message_from_bytes(data, policy=policy.default)):
+        kind, name = part.get_content_type(), part.get_filename("attachment")
+        if kind == "message/rfc822":
+            inner = cast("EmailMessage", part.get_content())
+            as_it_is = policy.SMTP.clone(refold_source="none")
+            attachments.append(Attachment(name, inner.as_bytes(policy=as_it_is), kind))
             continue
         octets = cast("bytes", part.get_payload(decode=True))  # of a part that is no multipart
-        if part.get_content_disposition() == "attachment":
-            attachments.append(Attachment(part.get_filename("attachment"), octets, kind))
+        if part.get_content_disposition() in {"attachment", "inline"}:
+            inline = str(part.get("Content-ID", "")).strip("<>")
+            attachments.append(Attachment(name, octets, kind, inline=inline))
+        elif kind == "text/calendar":
+            invitation = octets
         elif kind == "text/html":
             html = octets.decode()
         else:
@@ -152,7 +161,17 @@ def _content(data: bytes, facts: _Facts) -> Content:
         _read_as_given(text, added="text" in added),
         html=_read_as_given(html, added="html" in added),
         attachments=attachments,
-    )
+        invitation=invitation,
+    ).finished()
+
+
+def _parts(message: EmailMessage) -> Iterator[EmailMessage]:
+    """The parts that hold something; an attached email is one, whatever is in it."""
+    if message.get_content_maintype() == "multipart":
+        for part in message.iter_parts():
+            yield from _parts(cast("EmailMessage", part))
+    else:
+        yield message
 
 
 def _read_as_given(body: str, *, added: bool) -> str:

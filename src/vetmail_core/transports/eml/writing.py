@@ -6,16 +6,15 @@ folder cannot be written to. Its law: both files of an email are there, or neith
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Status
-from vetmail_core.transports.eml.names import number_of, stem
+from vetmail_core.transports.calls import checked_call
+from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.stamping import stamp
@@ -32,18 +31,6 @@ __all__ = ["SCHEMA", "EmlTransport"]
 
 SCHEMA: Final = 1
 """The shape of the `.json`; raised when a reader of the old shape would misread the new one."""
-_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that must not exist yet, for its owner's eyes; all of it or nothing."""
-    descriptor = os.open(path, _NEW_FILE, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except BaseException:
-        path.unlink()
-        raise
 
 
 def _bodies(email: Email) -> list[tuple[str, str]]:
@@ -56,7 +43,7 @@ def _bodies(email: Email) -> list[tuple[str, str]]:
 def _record(email: Email, written: datetime) -> bytes:
     """What stands beside the message."""
     recipients = email.recipients
-    facts = {
+    facts: dict[str, object] = {
         "schema": SCHEMA,
         "status": Status.HANDED_OVER.value,
         "written": written.isoformat(),
@@ -72,6 +59,8 @@ def _record(email: Email, written: datetime) -> bytes:
         "subject": email.content.subject,
         "added_line_end": [name for name, body in _bodies(email) if not body.endswith(("\n", "\r"))],
     }
+    if email.bounce_to is not None:
+        facts["bounce_to"] = str(email.bounce_to)
     # A member a line, for people; the standard library's own indentation takes ten times as long.
     members = [f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in facts.items()]
     return ("{\n " + ",\n ".join(members) + "\n}\n").encode()
@@ -112,8 +101,7 @@ class EmlTransport:
         self._folder = Path(folder)
         self._clock = SystemClock() if clock is None else clock
         self._one_thread = OneThread("EmlTransport")
-        self._next = 0
-        self._seen = -1
+        self._kept = NumberedFolder(self._folder)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -129,6 +117,7 @@ class EmlTransport:
         """End. A second call does nothing; every file is complete already."""
         self._closed = True
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Write emails, one after the other.
 
@@ -156,48 +145,18 @@ class EmlTransport:
                 if not stopped:
                     try:
                         if not looked:
-                            self._look()
+                            self._kept.look()
                             looked = True
                         self._store(email)
                     except OSError as error:
                         stopped = self._explain(error)
                 yield not_attempted(email, why=stopped) if stopped else handed_over(email)
 
-    def _look(self) -> None:
-        """Make the folder, and go on behind the highest number in it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A folder of a million files is not listed again for each email: only when somebody else wrote.
-        if self._folder.stat().st_mtime_ns != self._seen:
-            highest = max((number_of(path.name) for path in self._folder.iterdir()), default=0)
-            self._next = max(self._next, highest + 1)
-
     def _store(self, email: Email) -> None:
         written = self._clock.now()
         stamped = stamp(email, written)
         data = stamped.as_bytes(smtputf8=stamped.needs_smtputf8)
-        record = _record(stamped, written)
-        while not self._store_as(stem(self._next, email), data, record):
-            self._next += 1
-        self._next += 1
-        self._seen = self._folder.stat().st_mtime_ns
-
-    def _store_as(self, name: str, data: bytes, record: bytes) -> bool:
-        """Write both files under a name of their own; False when the name is taken."""
-        part = self._folder / f"{name}.part"
-        message = self._folder / f"{name}.eml"
-        with contextlib.ExitStack() as undo:
-            try:
-                # The record comes first and must be new: who made it owns the other two names.
-                for path, content in ((self._folder / f"{name}.json", record), (part, data)):
-                    _write_new(path, content)
-                    undo.callback(path.unlink)
-                if message.exists():
-                    return False
-                part.rename(message)
-            except FileExistsError:
-                return False
-            undo.pop_all()
-        return True
+        self._kept.store(email, data, _record(stamped, written))
 
     def _explain(self, error: OSError) -> str:
         return (

@@ -16,6 +16,7 @@ import attrs
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.hand_over import handed_over, not_attempted
 from vetmail_core.transports.handed_on import announced, held_elsewhere
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
@@ -137,6 +138,7 @@ class MailtoTransport:
         """End. A second call does nothing; windows that are open stay open."""
         self._closed = True
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Open one window for each email.
 

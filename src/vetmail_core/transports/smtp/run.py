@@ -332,7 +332,8 @@ class Run:
         job = transaction.job
         email = job.email
         if "SMTPUTF8" not in capabilities and email.needs_smtputf8:
-            sender, recipients = email.sender.needs_smtputf8, email.recipients
+            sender = email.sender.needs_smtputf8 or email.envelope_sender.needs_smtputf8
+            recipients = email.recipients
             shown = (*recipients.to, *recipients.cc, *email.reply_to)
             hidden = [one for one in transaction.mailboxes if one.needs_smtputf8]
             if sender or len(hidden) == len(transaction.mailboxes) or any(o.needs_smtputf8 for o in shown):

@@ -264,7 +264,7 @@ class Transaction:
         self.parting = False
         self._parties = None
         email, data = self.job.email, self.data
-        sender = wire_path(email.sender)
+        sender = wire_path(email.envelope_sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
         ascii_data = data.isascii()
         plain = self.undressed or self.plain is True
@@ -294,7 +294,7 @@ class Transaction:
         """What a refusal of it means, given whom it may name."""
         if self._parties is None:
             recipients = [*map(wire_path, self.mailboxes), *(mailbox.addr_spec for mailbox in self.mailboxes)]
-            sender = wire_path(self.job.email.sender)
+            sender = wire_path(self.job.email.envelope_sender)
             self._parties = attrs.evolve(self.ours, sender=sender, recipients=recipients)
         return meaning(read_reply(raw), phase, self._parties)
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.preferences import MailServer
 from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.preferences.providers import provider_for
+from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.credentials import Login
     from vetmail_core.message import Email
-    from vetmail_core.preferences import MailServer
     from vetmail_core.receipts import Receipt
     from vetmail_core.transports.smtp.check import ConnectionCheck
 
@@ -83,6 +84,11 @@ class SmtpTransport:
         allow_cleartext_auth: bool = False,
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(server, MailServer):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TypeError(
+                f"SmtpTransport() needs a MailServer, got {type(server).__name__}. Write "
+                'SmtpTransport(MailServer(host="localhost")).'
+            )
         said = _checked_name(server.ehlo_name if ehlo_name is None else ehlo_name)
         if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
@@ -118,6 +124,7 @@ class SmtpTransport:
     ) -> None:
         self.close()
 
+    @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, one after the other.
 
