@@ -52,7 +52,7 @@ NAMES = {
     "sender": "Sender resolve_sender",
     "transports": (
         "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll "
-        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri transport_for"
     ),
 }
 HEAVY = (

@@ -137,6 +137,7 @@ if TYPE_CHECKING:
         Spaced,
         Spacing,
         Transport,
+        draft_bytes,
         mailto_uri,
         transport_for,
     )
@@ -223,6 +224,7 @@ __all__ = [
     "default_preferences_path",
     "deliver_once",
     "describe_preferences",
+    "draft_bytes",
     "expand_context",
     "format_mailbox_list",
     "load_preferences",
@@ -254,7 +256,7 @@ _HOMES: Final = {
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
         "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll Retrying "
-        "SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",

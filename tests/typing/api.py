@@ -380,6 +380,7 @@ def receipts(receipt: v.Receipt) -> None:
     assert_type(reply.text, str)
     assert_type(v.Cause.TLS.advice, str)
     assert_type(v.mailto_uri(receipt.email, separator=","), str)
+    assert_type(v.draft_bytes(receipt.email, with_sender=True), bytes)
 
 
 def errors(error: Exception) -> None:

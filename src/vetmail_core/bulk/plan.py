@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.bulk.one_email import addressed, key_of_one_email, same_for_all
 from vetmail_core.bulk.personal import personal
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
@@ -99,6 +100,7 @@ class BulkPlan:
         context_copies: which emails carry the shared people.
         marketing: whether those who opted out of marketing are left out.
         batch: the mailing's name, "" for none.
+        private: the context is private, so each email is for one person alone.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -111,6 +113,7 @@ class BulkPlan:
     context_copies: BulkCopies
     marketing: bool
     batch: str
+    private: bool = False
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -155,6 +158,54 @@ class BulkPlan:
             yield from lost
             lost.clear()
 
+    def as_one_email(self, *, hidden: bool = True) -> Email:
+        """Make one email to everybody of the plan, with its exclusions and copies.
+
+        For a mail program, where each email is a window. Walks the people. With a batch the email has a key
+        that no person's email has, the same each time.
+
+        Example:
+            >>> from vetmail_core import Content, Person, plan_bulk
+            >>> people = [Person("sam@example.com"), Person("pat@example.com"), Person(None, name="Lee")]
+            >>> notice = Content("Your class moved", "It is in room 7 now.")
+            >>> email = plan_bulk(notice, people, sender="office@example.com").as_one_email()
+            >>> [mailbox.addr_spec for mailbox in email.recipients.bcc]
+            ['sam@example.com', 'pat@example.com']
+
+        Args:
+            hidden: everybody stands in BCC, the people of related and shared roles too; False: the people
+                stand in To and see each other, and roles stand where the preferences put them. Typed
+                copies stay where they were typed.
+
+        Raises:
+            MergeError: the content has merge fields or is a function, so it differs from person to person.
+            RecipientsError: nobody is left, or the plan's context is private; otherwise as `steps`.
+        """
+        if self.private:
+            raise RecipientsError(
+                "This plan's context is private: its email carries passwords or personal results and is for"
+                " one person. Send the plan itself, one email for each."
+            )
+        content = same_for_all(self.content)
+        roles: list[Recipients] = []
+        people = [
+            step.recipients.to[0]
+            for step in self._walk(lambda related: roles.append(related.recipients))
+            if isinstance(step, Email)
+        ]
+        if not people:
+            raise RecipientsError(
+                "One email to everybody needs somebody to write to, and everybody of this plan is left out."
+                " Its steps() say who and why."
+            )
+        return Email(
+            sender=self.sender.mailbox,
+            reply_to=self.sender.reply_to,
+            recipients=addressed(people, [*roles, self.shared.recipients], self.typed, hidden=hidden),
+            content=content,
+            key=key_of_one_email(self._escaped_batch()),
+        )
+
     def person_key(self, email: Email) -> str:
         """The key of the person whose email this is; "" without a batch, when emails have no keys.
 
@@ -164,8 +215,11 @@ class BulkPlan:
         return email.key.removeprefix(self._prefix())
 
     def _prefix(self) -> str:
-        # The batch is escaped, so that no batch and key can come to the email key of another pair.
-        return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+        return self._escaped_batch() + "/"
+
+    def _escaped_batch(self) -> str:
+        # Escaped, so that no batch and key can come to the email key of another pair.
+        return self.batch.replace("%", "%25").replace("/", "%2F")
 
     def _walk(self, note: Callable[[PlacedRoles], None] | None) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
@@ -291,7 +345,13 @@ def plan_bulk(
         marketing=marketing,
         # None by its name would be one batch for all mailings, and the second would be held for sent.
         batch="" if batch is None else str(batch),
+        private=_is_private(context),
     )
+
+
+def _is_private(context: EmailContext | str | None) -> bool:
+    known = None if context is None else find_context(context)
+    return known is not None and known.private
 
 
 def _check_choice(name: str, choice: object) -> None:

@@ -25,6 +25,10 @@ _DONE: Final = {
     LedgerState.HANDED_OVER: "was handed over to a mail program or a folder",
     LedgerState.REFUSED: "was refused for good",
 }
+# Whoever closed the window without sending needs it once more; the ledger cannot know that they did.
+_ONCE_MORE: Final = {
+    LedgerState.HANDED_OVER: " To open it again, send it without the ledger or under another batch name.",
+}
 
 
 @attrs.frozen
@@ -108,7 +112,8 @@ def decided(email: Email, standing: Standing) -> Entry:
         case Verdict.DONE:
             state = standing.state or LedgerState.ACCEPTED
             words = _DONE.get(state, "was answered")
-            return AlreadySent(email, state, f"This email {words} in an earlier run{_when(standing)}.")
+            again = _ONCE_MORE.get(state, "")
+            return AlreadySent(email, state, f"This email {words} in an earlier run{_when(standing)}.{again}")
         case Verdict.ELSEWHERE:
             return AlreadySent(
                 email,

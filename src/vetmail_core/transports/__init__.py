@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.base import Transport
     from vetmail_core.transports.choice import transport_for
     from vetmail_core.transports.eml import EmlTransport
-    from vetmail_core.transports.mailto import MailtoTransport, mailto_uri
+    from vetmail_core.transports.mailto import MailtoTransport, draft_bytes, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
     from vetmail_core.transports.wrappers import RedirectAll, Retrying, Spaced, Spacing
 
@@ -31,6 +31,7 @@ __all__ = [
     "Spaced",
     "Spacing",
     "Transport",
+    "draft_bytes",
     "mailto_uri",
     "transport_for",
 ]
@@ -39,7 +40,7 @@ _HOMES: Final = {
     ".base": "Transport",
     ".choice": "transport_for",
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
-    ".mailto": "MailtoTransport mailto_uri",
+    ".mailto": "MailtoTransport draft_bytes mailto_uri",
     ".eml": "EmlTransport",
     ".wrappers": "RedirectAll Retrying Spaced Spacing",
 }

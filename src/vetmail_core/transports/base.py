@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["HangsUp", "SaysTrouble", "Transport"]
+__all__ = ["ChoosesSender", "HangsUp", "OpensWindows", "SaysTrouble", "Transport"]
 
 
 @runtime_checkable
@@ -56,4 +56,27 @@ class SaysTrouble(Protocol):
     @property
     def trouble(self) -> str:
         """Why the run at hand does not get on; "" while it does."""
+        ...
+
+
+@runtime_checkable
+class ChoosesSender(Protocol):
+    """A transport that may hand emails to a program with accounts of its own."""
+
+    @property
+    def chooses_sender(self) -> bool:
+        """True if From, Reply-To and login are not ours to say."""
+        ...
+
+
+@runtime_checkable
+class OpensWindows(Protocol):
+    """A transport that opens a window for each email, and not any number of them."""
+
+    def check_windows(self, count: int) -> None:
+        """Say beforehand what `deliver` would say to so many emails.
+
+        Raises:
+            TransportError: they are too many.
+        """
         ...

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
 
-__all__ = ["handed_over", "not_attempted"]
+__all__ = ["handed_over", "not_attempted", "without"]
 
 
 def handed_over(email: Email, *, how: str = "", warnings: Iterable[str] = ()) -> Receipt:
@@ -32,6 +35,26 @@ def handed_over(email: Email, *, how: str = "", warnings: Iterable[str] = ()) ->
         reply=Reply(0, "", how) if how else None,
         warnings=warnings,
     )
+
+
+def without(receipt: Receipt, mailboxes: Collection[Mailbox], *, why: str) -> Receipt:
+    """The same receipt with some recipients NOT_ATTEMPTED, because they were left out.
+
+    Args:
+        receipt: for an email that was handed over.
+        mailboxes: who was left out; may be empty.
+        why: what left them out, and what to do about it.
+    """
+    if not mailboxes:
+        return receipt
+    reply = Reply(0, "", why)
+    outcomes = [
+        Outcome(one.mailbox, Status.NOT_ATTEMPTED, cause=Cause.OTHER, reply=reply, phase=Phase.HAND_OVER)
+        if one.mailbox in mailboxes
+        else one
+        for one in receipt.outcomes
+    ]
+    return attrs.evolve(receipt, outcomes=outcomes)
 
 
 def not_attempted(email: Email, *, why: str) -> Receipt:
