@@ -51,7 +51,7 @@ NAMES = {
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (
-        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll "
+        "ConnectionCheck Deadlines EmlTransport ImapDrafts Limits MailtoTransport Pipelining RedirectAll "
         "Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri transport_for"
     ),
 }

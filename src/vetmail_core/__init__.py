@@ -128,6 +128,7 @@ if TYPE_CHECKING:
         ConnectionCheck,
         Deadlines,
         EmlTransport,
+        ImapDrafts,
         Limits,
         MailtoTransport,
         Pipelining,
@@ -170,6 +171,7 @@ __all__ = [
     "Exclusion",
     "ExclusionReason",
     "Expansion",
+    "ImapDrafts",
     "KeyringSecret",
     "Ledger",
     "LedgerError",
@@ -255,7 +257,8 @@ _HOMES: Final = {
     ".message": "Attachment Content Email",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll Retrying "
+        "ConnectionCheck Deadlines EmlTransport ImapDrafts Limits MailtoTransport Pipelining RedirectAll "
+        "Retrying "
         "SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",

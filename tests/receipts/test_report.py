@@ -150,6 +150,7 @@ def test_retry_holds_whoever_was_refused_because_of_us(
         Cause.AUTHENTICATION,
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,
+        Cause.TOKEN,
         Cause.TLS,
         Cause.DAILY_QUOTA,
         Cause.BLOCKED,

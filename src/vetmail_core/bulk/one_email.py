@@ -6,7 +6,6 @@ name, or show the field itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from vetmail_core.errors import MergeError
@@ -14,7 +13,7 @@ from vetmail_core.message import Content
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vetmail_core.address import Mailbox
     from vetmail_core.people import Person
@@ -22,21 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["addressed", "key_of_one_email", "same_for_all"]
 
 
-class _Asked(Mapping[str, object]):
-    """Merge fields that notes which of them a content asks for."""
+class _Asked(dict[str, object]):
+    """Merge fields that remember which of them a content asks for."""
 
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def __getitem__(self, name: str) -> object:
-        self.names.append(name)
+    def __missing__(self, name: str) -> object:
+        self[name] = ""
         return ""
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 def same_for_all(content: Content | Callable[[Person], Content]) -> Content:

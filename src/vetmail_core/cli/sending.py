@@ -105,6 +105,7 @@ def send(arguments: argparse.Namespace) -> int:
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=transport)
     copies: Counter[str] = Counter()
+    excluded: tuple[Exclusion, ...] = ()
     try:
         with closing(transport):
             plan = plan_of(arguments, mailer)
@@ -113,6 +114,8 @@ def send(arguments: argparse.Namespace) -> int:
             if summary.emails == 0:
                 raise nobody(summary)
             together = one_email_of(plan) if arguments.one_email else None
+            if together is not None:
+                excluded = _exclusions(plan)
             shown = _Shown(mailer, total=summary.emails if together is None else 1, copies=copies)
             if isinstance(transport, SaysTrouble):
                 clock.watcher = lambda seconds: shown.waits(seconds, transport.trouble)
@@ -130,7 +133,7 @@ def send(arguments: argparse.Namespace) -> int:
         copies.clear()  # everybody has the one email, and whoever is in BCC is no copy of it
         everybody = Person(None, name="everybody in the one e-mail")
         sent_before = (attrs.evolve(one, person=everybody) for one in report.exclusions)
-        report = attrs.evolve(report, exclusions=(*_exclusions(plan), *sent_before))
+        report = attrs.evolve(report, exclusions=(*excluded, *sent_before))
     try:
         _say_what_became(report, copies, None if arguments.live else arguments.outbox)
     except KeyboardInterrupt:

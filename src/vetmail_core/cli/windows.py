@@ -9,13 +9,13 @@ from vetmail_core.cli.planning import NothingTriedError
 from vetmail_core.transports.mailto.problems import BUILT_IN, NoScreenError, TooManyWindowsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["mail_program_at_the_command_line"]
 
 
 @contextlib.contextmanager
-def mail_program_at_the_command_line() -> Iterator[None]:
+def mail_program_at_the_command_line() -> Generator[None]:
     """Put what to do into the words of the command line.
 
     Raises:

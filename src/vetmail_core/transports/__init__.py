@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.base import Transport
     from vetmail_core.transports.choice import transport_for
     from vetmail_core.transports.eml import EmlTransport
+    from vetmail_core.transports.imap_drafts import ImapDrafts
     from vetmail_core.transports.mailto import MailtoTransport, draft_bytes, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
     from vetmail_core.transports.wrappers import RedirectAll, Retrying, Spaced, Spacing
@@ -22,6 +23,7 @@ __all__ = [
     "ConnectionCheck",
     "Deadlines",
     "EmlTransport",
+    "ImapDrafts",
     "Limits",
     "MailtoTransport",
     "Pipelining",
@@ -42,6 +44,7 @@ _HOMES: Final = {
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
     ".mailto": "MailtoTransport draft_bytes mailto_uri",
     ".eml": "EmlTransport",
+    ".imap_drafts": "ImapDrafts",
     ".wrappers": "RedirectAll Retrying Spaced Spacing",
 }
 
