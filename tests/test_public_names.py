@@ -52,8 +52,9 @@ NAMES = {
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (
-        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
-        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport ImapDrafts Limits MailtoTransport "
+        "Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri "
+        "transport_for"
     ),
 }
 HEAVY = (

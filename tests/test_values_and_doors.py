@@ -174,8 +174,8 @@ PERSON: Any = STUDENT
         (lambda: EmlTransport(""), TransportValueError, "need a folder to go into"),
         (lambda: mailto_uri(LETTER, separator="|"), TransportValueError, "separator"),
         (lambda: MailtoTransport(separator="|"), TransportValueError, "separator"),
-        (lambda: MailtoTransport(max_windows=0), TransportValueError, "max_windows is at least 1"),
-        (lambda: MailtoTransport(max_uri_length=9_000), TransportValueError, "max_uri_length is 1 to"),
+        (lambda: MailtoTransport(max_windows=0), TransportValueError, "max_windows must be at least 1"),
+        (lambda: MailtoTransport(max_uri_length=9_000), TransportValueError, "max_uri_length must be 1 to"),
         (lambda: Retrying(Outbox(), delays=[-1]), TransportValueError, "A delay is a number of seconds"),
     ],
 )

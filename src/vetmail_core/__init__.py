@@ -141,6 +141,7 @@ if TYPE_CHECKING:
         Deadlines,
         EmailSource,
         EmlTransport,
+        ImapDrafts,
         Limits,
         MailtoTransport,
         Pipelining,
@@ -150,6 +151,7 @@ if TYPE_CHECKING:
         Spaced,
         Spacing,
         Transport,
+        draft_bytes,
         mailto_uri,
         transport_for,
     )
@@ -187,6 +189,7 @@ __all__ = [
     "Exclusion",
     "ExclusionReason",
     "Expansion",
+    "ImapDrafts",
     "KeyringSecret",
     "Ledger",
     "LedgerError",
@@ -243,6 +246,7 @@ __all__ = [
     "default_preferences_path",
     "deliver_once",
     "describe_preferences",
+    "draft_bytes",
     "expand_context",
     "form_values",
     "format_mailbox_list",
@@ -278,8 +282,9 @@ _HOMES: Final = {
     ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
-        "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport ImapDrafts Limits MailtoTransport "
+        "Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri "
+        "transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",

@@ -733,29 +733,6 @@ def test_the_module_and_the_program_are_the_same(
     assert capsys.readouterr().out == f"vetmail {vetmail_core.__version__}\n"
 
 
-def test_more_people_than_windows_is_nothing_tried_for_preview_too(
-    reminder: Callable[..., Said], change_preferences: Callable[..., None]
-) -> None:
-    """Ten drafts would be ten windows: the preview says what the send says, and ends as it does."""
-    change_preferences(use_built_in_client=False)
-    sent, shown = reminder("send", "--live"), reminder("preview", "--live")
-    assert (sent.status, shown.status) == (2, 2)
-    assert "More than 5 emails were to open a window each" in sent.err
-    assert shown.err == sent.err.replace("vetmail send:", "vetmail preview:")
-    assert sent.out == shown.out == ""
-
-
-def test_a_preview_of_a_run_that_goes_on_leaves_the_windows_to_the_ledger(
-    reminder: Callable[..., Said], change_preferences: Callable[..., None], folder: Path
-) -> None:
-    """Only the ledger knows how many of the ten are left to open."""
-    change_preferences(use_built_in_client=False)
-    remembered = ("--batch", "B", "--ledger", "sent.ledger")
-    assert reminder("preview", "--live", *remembered).status == 2
-    (folder / "sent.ledger").touch()
-    assert reminder("preview", "--live", *remembered).status == 0
-
-
 @pytest.mark.parametrize("command", ["send", "preview"])
 @pytest.mark.parametrize("option", ["--outbox", "--ledger", "--html", "--attach", "--preferences"])
 def test_a_file_without_a_name_is_a_mistake(command: str, option: str, reminder: Callable[..., Said]) -> None:

@@ -1,14 +1,15 @@
-"""Mail programs, driven as a person would, and what each of them understood of an email."""
+"""Mail programs, driven as a person would, and what each of them sends of an email."""
 
 from __future__ import annotations
 
 import contextlib
-import mailbox
 import os
 import pty
 import select
 import signal
+import socketserver
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,22 +17,93 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import attrs
-from tests.integration.understood import Understood, understood
 
-from vetmail_core import Email, MailtoTransport
+from vetmail_core.transports.mailto.opening import LinuxOpener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-PATIENCE = 60  # seconds for a program to show its window, on a slow machine
+PATIENCE = 60
+NOTHING_AFTER = 12  # seconds without a window, after which none will come
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """What left a program.
+
+    Attributes:
+        recipients: whom the server, or sendmail, was told to send to; in the program's own words.
+        data: the message.
+    """
+
+    recipients: tuple[str, ...]
+    data: bytes
 
 
 class Program(Protocol):
     """A mail program that can be given something to open."""
 
-    def given(self, email: Email, *, separator: str) -> Understood:
-        """Open the email by our transport and say what the program understood."""
+    def send(self, uri: str) -> Sent | None:
+        """Open a link or a draft file and send what appears; None when nothing to be sent appears."""
         ...
+
+
+# --- A server that takes everything -------------------------------------------------------------------------
+
+
+class Sink(socketserver.ThreadingTCPServer):
+    """Keeps whatever it is given, also recipients that no server would take."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taking)
+        self.sent: list[Sent] = []
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server_address[1])
+
+    def wait(self, messages: int = 1) -> list[Sent]:
+        """Wait until that many have come."""
+        end = time.monotonic() + PATIENCE
+        while len(self.sent) < messages:
+            assert time.monotonic() < end, f"{len(self.sent)} of {messages} came"
+            time.sleep(0.05)
+        return self.sent
+
+
+class _Taking(socketserver.StreamRequestHandler):
+    server: Sink
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 sink\r\n")
+        recipients: list[str] = []
+        for line in self.rfile:
+            verb = line[:4].upper().strip()
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                data = b"".join(iter(self.rfile.readline, b".\r\n"))
+                self.server.sent.append(
+                    Sent(recipients=tuple(recipients), data=data.replace(b"\r\n..", b"\r\n."))
+                )
+                recipients.clear()
+            elif verb == b"RCPT":
+                recipients.append(line.decode().partition("<")[2].rpartition(">")[0])
+            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 OK\r\n")
+            if verb == b"QUIT":
+                return
+
+
+@contextlib.contextmanager
+def sink() -> Iterator[Sink]:
+    """A running sink."""
+    with Sink() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 # --- Programs in a terminal ---------------------------------------------------------------------------------
@@ -55,20 +127,15 @@ class TerminalProgram:
     name: str
     folder: Path
 
-    def given(self, email: Email, *, separator: str) -> Understood:
-        """Open the email by our transport and say what the program understood."""
+    def send(self, uri: str) -> Sent:
+        """Open a link or a draft file and send what appears."""
         (self.folder / "rc").write_text(_MUTTRC.format(folder=self.folder), encoding="utf-8")
         (self.folder / "sendmail").write_text(_SENDMAIL.format(folder=self.folder), encoding="utf-8")
         (self.folder / "sendmail").chmod(0o700)
-        with MailtoTransport(separator=separator, open_uri=self._open, drafts=self.folder) as transport:
-            [receipt] = transport.deliver([email])
-        assert receipt.ok
-        data = (self.folder / "message").read_bytes()
+        self._open(uri)
         options = (self.folder / "recipients").read_text(encoding="utf-8").splitlines()
-        # NeoMutt joins what came with semicolons by blanks, so the headers are searched and not parsed.
-        in_the_open = data.partition(b"\n\n")[0].decode()
-        return understood(
-            data, bcc=[one for one in options[options.index("--") + 1 :] if one not in in_the_open]
+        return Sent(
+            recipients=tuple(options[options.index("--") + 1 :]), data=(self.folder / "message").read_bytes()
         )
 
     def _open(self, uri: str) -> None:
@@ -112,29 +179,39 @@ class Screen:
 
     def window(self, name: str) -> str:
         """Wait until a window whose name matches can be seen; its number."""
-        found = self._ask("search", "--sync", "--onlyvisible", "--name", name)
-        return found.split()[0]
+        assert self.waits_for(name, seconds=PATIENCE), f"no window {name}"
+        return self.windows(name)[0]
 
-    def has_window(self, name: str) -> bool:
-        """Whether a window whose name matches can be seen now."""
+    def windows(self, name: str) -> list[str]:
+        """The windows whose names match that can be seen now."""
         words = ["xdotool", "search", "--onlyvisible", "--name", name]
-        return not subprocess.run(
+        return subprocess.run(
             words,
             env=os.environ | {"DISPLAY": self.display},
             check=False,
             capture_output=True,
+            text=True,
             timeout=PATIENCE,
-        ).returncode
+        ).stdout.split()
+
+    def waits_for(self, name: str, *, seconds: float) -> bool:
+        """True as soon as a window whose name matches can be seen; False when none came in that time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.windows(name):
+                return True
+            time.sleep(0.2)
+        return False
 
     def press(self, window: str, keys: str) -> None:
         """Press keys in a window that is ready for them."""
         self.settle(window)
         self._ask("windowfocus", "--sync", window)
-        self._ask("key", keys)
+        self._ask("key", *keys.split())
 
     def settle(self, window: str) -> None:
         """Wait until the program has filled in its window: until it takes no more of the processor."""
-        stat = Path(f"/proc/{self._process(window)}/stat")
+        stat = Path(f"/proc/{self.process(window)}/stat")
         end = time.monotonic() + PATIENCE
         used = -1
         while time.monotonic() < end:
@@ -145,12 +222,12 @@ class Screen:
             used = now
             time.sleep(1)
 
-    def _process(self, window: str) -> int:
+    def process(self, window: str) -> int:
+        """The process that owns a window."""
         return int(self._ask("getwindowpid", window))
 
-    def end(self, window: str) -> None:
-        """End the program that owns a window."""
-        process = self._process(window)
+    def end(self, process: int) -> None:
+        """End a program."""
         os.kill(process, signal.SIGKILL)
         end = time.monotonic() + PATIENCE
         with contextlib.suppress(ProcessLookupError):
@@ -175,30 +252,39 @@ def _is_zombie(process: int) -> bool:
     return True
 
 
-def _saved(read: Callable[[], bytes], save: Callable[[], None]) -> Understood:
-    """Have a draft saved until two of them in a row say the same: recipients may come in slowly."""
-    end = time.monotonic() + PATIENCE
-    before: Understood | None = None
-    while True:
-        save()
-        data = _settled(read, seconds=3)
-        now = understood(data) if data else None
-        if now is not None and now == before:
-            return now
-        assert time.monotonic() < end, (before, now)
-        before = now
+@attrs.frozen(kw_only=True)
+class DesktopProgram:
+    """A program with windows, opened by the desktop (xdg-open), that sends to a sink.
 
+    Args:
+        composing: what the name of a window matches in which a person writes.
+    """
 
-def _settled(read: Callable[[], bytes], *, seconds: float) -> bytes:
-    """Read a file until it is there and has not changed for a second; b"" when none came."""
-    before, since = read(), time.monotonic()
-    end = since + seconds
-    while time.monotonic() < (end if not before else since + 1):
-        time.sleep(0.1)
-        now = read()
-        if now != before:
-            before, since = now, time.monotonic()
-    return before
+    screen: Screen
+    sink: Sink
+    composing: str
+    sends_by: str = "ctrl+Return"
+
+    def prepare(self) -> None:
+        """Its settings, an account and the folders."""
+        raise NotImplementedError
+
+    def send(self, uri: str) -> Sent | None:
+        """Open a link or a draft file and send what appears; None when nothing to be sent appears."""
+        self.prepare()
+        LinuxOpener()(uri)
+        seconds = NOTHING_AFTER if uri.startswith("file:") else PATIENCE
+        return self.send_what_opened() if self.screen.waits_for(self.composing, seconds=seconds) else None
+
+    def send_what_opened(self) -> Sent:
+        """Wait for the window in which a person writes, and send."""
+        window = self.screen.window(self.composing)
+        process = self.screen.process(window)  # the window closes once it has been sent
+        try:
+            self.screen.press(window, self.sends_by)
+            return self.sink.wait()[0]
+        finally:
+            self.screen.end(process)
 
 
 _THUNDERBIRD_PREFS = {
@@ -229,6 +315,13 @@ _THUNDERBIRD_PREFS = {
     "mail.server.server2.type": "none",
     "mail.server.server2.userName": "nobody",
     "mail.shell.checkDefaultClient": False,
+    "mail.compose.attachment_reminder": False,
+    "mail.warn_on_send_accel_key": False,
+    "mail.compose.warn_public_recipients.aggressive": False,
+    "mail.compose.warn_public_recipients.threshold": 9999,
+    "mail.smtpserver.smtp1.authMethod": 1,
+    "mail.smtpserver.smtp1.try_ssl": 0,
+    "mail.identity.id1.fcc": False,
     "mail.smtp.defaultserver": "smtp1",
     "mail.smtpserver.smtp1.hostname": "127.0.0.1",
     "mail.smtpserver.smtp1.port": 9,
@@ -240,43 +333,29 @@ _THUNDERBIRD_PREFS = {
 
 
 @attrs.frozen(kw_only=True)
-class Thunderbird:
-    """Thunderbird, opened by the desktop (xdg-open); saves a draft when told to."""
+class Thunderbird(DesktopProgram):
+    """Thunderbird."""
 
-    screen: Screen
+    composing: str = "^Write: "
     html: bool = False
 
-    def given(self, email: Email, *, separator: str) -> Understood:
-        """Open the email by our transport and say what the program understood."""
+    def prepare(self) -> None:
+        """A profile with an account."""
         profile = self.screen.home / ".thunderbird" / "office"
         profile.mkdir(parents=True)
         (profile.parent / "profiles.ini").write_text(
             "[General]\nStartWithLastProfile=1\n[Profile0]\nName=office\nIsRelative=1\nPath=office\nDefault=1\n",
             encoding="utf-8",
         )
-        prefs = _THUNDERBIRD_PREFS | {"mail.identity.id1.compose_html": self.html}
+        prefs = _THUNDERBIRD_PREFS | {
+            "mail.identity.id1.compose_html": self.html,
+            "mail.smtpserver.smtp1.port": self.sink.port,
+        }
         (profile / "user.js").write_text(
             "".join(f'user_pref("{name}", {_js(value)});\n' for name, value in prefs.items()),
             encoding="utf-8",
         )
-        _set_default(self.screen.home, "thunderbird.desktop")
-        with MailtoTransport(separator=separator, drafts=self.screen.home) as transport:
-            [receipt] = transport.deliver([email])
-        assert receipt.ok
-        window = self.screen.window("^Write: ")
-        drafts = profile / "Mail" / "Local Folders" / "Drafts"
-        try:
-            return _saved(lambda: _last_of(drafts), lambda: self.screen.press(window, "ctrl+s"))
-        finally:
-            self.screen.end(window)
-
-
-def _last_of(path: Path) -> bytes:
-    """The last message of an mbox file; b"" when there is none yet."""
-    if not path.exists():
-        return b""
-    with contextlib.closing(mailbox.mbox(path, create=False)) as saved:
-        return saved[saved.keys()[-1]].as_bytes() if len(saved) else b""
+        set_default(self.screen.home, "thunderbird.desktop")
 
 
 def _js(value: object) -> str:
@@ -285,7 +364,7 @@ def _js(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _set_default(home: Path, entry: str) -> None:
+def set_default(home: Path, entry: str) -> None:
     """What a person does in the desktop's settings under default applications."""
     takes_files = "message/rfc822" in Path("/usr/share/applications", entry).read_text(encoding="utf-8")
     files = f"message/rfc822={entry}\n" if takes_files else ""
@@ -303,6 +382,8 @@ address=office@example.com
 protocol={protocol}
 receive_server=127.0.0.1
 smtp_server=127.0.0.1
+set_smtpport=1
+smtp_port={port}
 """
 _FOLDERS = """<?xml version="1.0" encoding="UTF-8"?>
 <folderlist><folder type="mh" name="Mail" path="Mail">
@@ -314,27 +395,25 @@ _FOLDERS = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 @attrs.frozen(kw_only=True)
-class SylpheedKin:
-    """Claws Mail or Sylpheed, opened by the desktop (xdg-open); saves a draft when told to.
+class SylpheedKin(DesktopProgram):
+    """Claws Mail or Sylpheed.
 
     Args:
         entry: the program's desktop entry.
         settings: its folder of settings, and the file with those that all accounts share.
         protocol: its number for an account that fetches nothing by itself.
-        composing: what ends the name of a window in which a person writes.
     """
 
-    screen: Screen
     entry: str
     settings: tuple[str, str]
     protocol: int
-    composing: str
 
     @classmethod
-    def claws_mail(cls, screen: Screen) -> SylpheedKin:
+    def claws_mail(cls, screen: Screen, sink: Sink) -> SylpheedKin:
         """Claws Mail."""
         return cls(
             screen=screen,
+            sink=sink,
             entry="claws-mail.desktop",
             settings=(".claws-mail", "clawsrc"),
             protocol=6,
@@ -342,14 +421,16 @@ class SylpheedKin:
         )
 
     @classmethod
-    def sylpheed(cls, screen: Screen) -> SylpheedKin:
+    def sylpheed(cls, screen: Screen, sink: Sink) -> SylpheedKin:
         """Sylpheed."""
         return cls(
             screen=screen,
+            sink=sink,
             entry="sylpheed.desktop",
             settings=(".sylpheed-2.0", "sylpheedrc"),
             protocol=0,
             composing=" Compose$",
+            sends_by="alt+f s",
         )
 
     def prepare(self) -> None:
@@ -357,27 +438,69 @@ class SylpheedKin:
         name, shared = self.settings
         settings = self.screen.home / name
         settings.mkdir()
-        (settings / "accountrc").write_text(_ACCOUNT.format(protocol=self.protocol), encoding="utf-8")
+        account = _ACCOUNT.format(protocol=self.protocol, port=self.sink.port)
+        (settings / "accountrc").write_text(account, encoding="utf-8")
         (settings / "folderlist.xml").write_text(_FOLDERS, encoding="utf-8")
-        (settings / shared).write_text("[Common]\nenable_aspell=0\nautowrap=0\n", encoding="utf-8")
+        (settings / shared).write_text(
+            "[Common]\noutgoing_charset=UTF-8\nenable_aspell=0\nautowrap=0\nwarn_sending_many_recipients_num=0\n"
+            "send_dialog_invisible=1\nsend_dialog_mode=1\n",
+            encoding="utf-8",
+        )
         for folder in ("inbox", "sent", "draft", "queue", "trash", "junk"):
             (self.screen.home / "Mail" / folder).mkdir(parents=True)
-        _set_default(self.screen.home, self.entry)
+        set_default(self.screen.home, self.entry)
 
-    def given(self, email: Email, *, separator: str) -> Understood:
-        """Open the email by our transport and say what the program understood."""
-        self.prepare()
-        with MailtoTransport(separator=separator, drafts=self.screen.home) as transport:
-            [receipt] = transport.deliver([email])
-        assert receipt.ok
-        window = self.screen.window(self.composing)
-        try:
-            return _saved(self._draft, lambda: self.screen.press(window, "ctrl+s"))
-        finally:
-            self.screen.end(window)
 
-    def _draft(self) -> bytes:
-        drafts = sorted((self.screen.home / "Mail" / "draft").glob("[0-9]*"))
-        with contextlib.suppress(FileNotFoundError):  # it writes a new one and deletes the old
-            return drafts[-1].read_bytes() if drafts else b""
-        return b""
+_SOURCES = {
+    "office": """[Mail Account]
+BackendName=none
+IdentityUid=identity
+""",
+    "identity": """[Mail Identity]
+Address=office@example.com
+Name=
+[Mail Submission]
+TransportUid=transport
+UseSentFolder=false
+""",
+    "transport": """[Mail Transport]
+BackendName=smtp
+[Authentication]
+Host=127.0.0.1
+Port={port}
+Method=none
+User=
+[Security]
+Method=none
+""",
+}
+_EVOLUTION = """[org/gnome/evolution/mail]
+prompt-check-if-default-mailer=false
+prompt-on-accel-send=false
+prompt-on-composer-mode-switch=false
+[org/gnome/evolution-data-server]
+migrated=true
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Evolution(DesktopProgram):
+    """Evolution, with a bus of its own."""
+
+    composing: str = "^Compose Message$|^100% |^Your class"
+
+    def prepare(self) -> None:
+        """Its settings and an account."""
+        config = self.screen.home / ".config"
+        set_default(self.screen.home, "org.gnome.Evolution.desktop")
+        sources = config / "evolution" / "sources"
+        sources.mkdir(parents=True)
+        for name, text in _SOURCES.items():
+            parent = "" if name == "office" else "office"
+            (sources / f"{name}.source").write_text(
+                f"[Data Source]\nDisplayName=office\nEnabled=true\nParent={parent}\n"
+                + text.format(port=self.sink.port),
+                encoding="utf-8",
+            )
+        (config / "glib-2.0" / "settings").mkdir(parents=True)
+        (config / "glib-2.0" / "settings" / "keyfile").write_text(_EVOLUTION, encoding="utf-8")

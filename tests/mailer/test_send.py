@@ -38,6 +38,7 @@ from vetmail_core import (
     transport_for,
 )
 from vetmail_core.errors import TransportValueError
+from vetmail_core.sender import UNKNOWN_SENDER
 from vetmail_core.testing import FakeClock, LocalSmtpServer
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ def test_for_a_mail_program_only_the_separator_counts(
     opened: list[str] = []
     if not given:
         monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setenv("DISPLAY", ":9")
         monkeypatch.setattr(sys, "platform", "linux")
         for name, does in (("xdg-mime", "echo it.desktop"), ("xdg-open", f'echo "$1" >> {tmp_path}/opened')):
             (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
@@ -266,6 +268,17 @@ def test_for_a_mail_program_only_the_separator_counts(
         "mailto:ann@example.com,lee@example.com",
         "mailto:kim@example.com",
     ]
+
+
+def test_whether_a_transport_chooses_the_sender_is_asked_of_it(
+    counting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a host's own may say so too: then no sender, Reply-To or login is worked out."""
+    transport = counting()
+    monkeypatch.setattr(transport, "chooses_sender", True, raising=False)
+    with Mailer(EmailPreferences(), transport=transport) as mailer:
+        mailer.send(HELLO, to="ann@example.com")
+    assert transport.last.sender == UNKNOWN_SENDER
 
 
 def test_a_given_transport_that_is_no_mail_program_keeps_the_rules_of_the_sender(counting: Make) -> None:

@@ -508,6 +508,7 @@ def test_nothing_that_does_not_apply_is_criticised() -> None:
         (problem,) = check_preferences(settings(off, address_separator=separator))
         assert (problem.severity, problem.setting) == (Severity.HINT, "settings.address_separator")
         assert advice in problem.advice
+        assert ("send to nobody of such a list" in problem.message) == (separator == ";")
 
 
 @pytest.mark.parametrize("key", PROVIDERS)

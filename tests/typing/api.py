@@ -409,6 +409,10 @@ def receipts(receipt: v.Receipt) -> None:
     assert_type(reply.text, str)
     assert_type(v.Cause.TLS.advice, str)
     assert_type(v.mailto_uri(receipt.email, separator=","), str)
+    assert_type(v.draft_bytes(receipt.email, with_sender=True), bytes)
+    drafts = v.ImapDrafts("imap.example.com", username="kim@example.com", token=lambda: "a token")
+    assert_type(list(drafts.deliver([receipt.email])), list[v.Receipt])
+    assert_type(drafts.chooses_sender, bool)
 
 
 def bounces(raw: bytes, taken: v.BounceTaken, missing: v.NeverReached) -> None:

@@ -23,6 +23,14 @@ class PortalTest(SimpleTestCase):
         self.outbox.assert_sent(to="sam@example.com", text=contains("Room 7"), times=1)
         self.outbox.assert_sent(to="pat@example.com", times=1)
 
+    def test_a_trainer_takes_the_email_home_as_a_draft(self):
+        form = {"student": ["Sam=sam@example.com", "Pat=pat@example.com"]}
+        answer = self.client.post("/moved/draft.eml", form)
+        self.assertEqual(answer["Content-Type"], "message/rfc822")
+        self.assertTrue(answer.content.startswith(b"From:\r\nX-Unsent: 1\r\n"))
+        self.assertIn(b"\r\nBcc: sam@example.com,\r\n pat@example.com\r\n", answer.content)
+        self.outbox.assert_none()
+
     def test_djangos_own_mail_goes_the_same_way(self):
         message = EmailMultiAlternatives(
             "Reset", "Text", None, ["Sam <sam@example.com>"], bcc=["log@example.org"]

@@ -1,12 +1,12 @@
-"""One view: a trainer says that a class moved."""
+"""Two views: a trainer says that a class moved, or takes the email home as a draft."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from vetmail_core import Content, Person
+from vetmail_core import Content, Person, draft_bytes
 
 from .mail import mailer
 
@@ -27,4 +27,18 @@ def moved(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"accepted": report.accepted, "refused": report.refused, "left_out": left_out})
 
 
-urlpatterns = [path("moved/", moved)]
+@csrf_exempt
+def moved_draft(request: HttpRequest) -> HttpResponse:
+    """POST any number of student=Name=address: a draft to all of them, to download and open."""
+    people = [Person(entry.partition("=")[2]) for entry in request.POST.getlist("student")]
+    with mailer() as line:
+        plan = line.plan_bulk(Content("Your class moved", "It is in another room now.\n"), people)
+    # The mail program of whoever downloads it puts its own account into From, and sends to those in BCC.
+    return HttpResponse(
+        draft_bytes(plan.as_one_email()),
+        content_type="message/rfc822",
+        headers={"Content-Disposition": 'attachment; filename="class-moved.eml"'},
+    )
+
+
+urlpatterns = [path("moved/", moved), path("moved/draft.eml", moved_draft)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.bulk.headers import PlanHeaders
+from vetmail_core.bulk.one_email import addressed, key_of_one_email, same_for_all
 from vetmail_core.bulk.personal import Letters, refuse_ungiven, who
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
@@ -180,6 +181,54 @@ class BulkPlan:
             yield from lost
             lost.clear()
 
+    def as_one_email(self, *, hidden: bool = True) -> Email:
+        """Make one email to everybody of the plan, with its exclusions and copies.
+
+        For a mail program, where each email is a window. Walks the people. With a batch the email has a key
+        that no person's email has, the same each time.
+
+        Example:
+            >>> from vetmail_core import Content, Person, plan_bulk
+            >>> people = [Person("sam@example.com"), Person("pat@example.com"), Person(None, name="Lee")]
+            >>> notice = Content("Your class moved", "It is in room 7 now.")
+            >>> email = plan_bulk(notice, people, sender="office@example.com").as_one_email()
+            >>> [mailbox.addr_spec for mailbox in email.recipients.bcc]
+            ['sam@example.com', 'pat@example.com']
+
+        Args:
+            hidden: everybody stands in BCC, the people of related and shared roles too; False: the people
+                stand in To and see each other, and roles stand where the preferences put them. Typed
+                copies stay where they were typed.
+
+        Raises:
+            MergeError: the content has merge fields or is a function, so it differs from person to person.
+            RecipientsError: nobody is left, or the plan's context is private; otherwise as `steps`.
+        """
+        if self.private:
+            raise RecipientsError(
+                "This plan's context is private: its email carries passwords or personal results and is for"
+                " one person. Send the plan itself, one email for each."
+            )
+        content = same_for_all(self.content)
+        roles: list[Recipients] = []
+        people = [
+            step.recipients.to[0]
+            for step in self._walk(lambda related: roles.append(related.recipients))
+            if isinstance(step, Email)
+        ]
+        if not people:
+            raise RecipientsError(
+                "One email to everybody needs somebody to write to, and everybody of this plan is left out."
+                " Its steps() say who and why."
+            )
+        return Email(
+            sender=self.sender.mailbox,
+            reply_to=self.sender.reply_to,
+            recipients=addressed(people, [*roles, self.shared.recipients], self.typed, hidden=hidden),
+            content=content,
+            key=key_of_one_email(self._escaped_batch()),
+        )
+
     def person_key(self, email: Email) -> str:
         """The key of the person whose email this is; "" without a batch, when emails have no keys.
 
@@ -189,8 +238,11 @@ class BulkPlan:
         return email.key.removeprefix(self._prefix())
 
     def _prefix(self) -> str:
-        # The batch is escaped, so that no batch and key can come to the email key of another pair.
-        return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
+        return self._escaped_batch() + "/"
+
+    def _escaped_batch(self) -> str:
+        # Escaped, so that no batch and key can come to the email key of another pair.
+        return self.batch.replace("%", "%25").replace("/", "%2F")
 
     def _walk(
         self,

@@ -34,6 +34,12 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number of 1 or more, got {text!r}")
+    return int(text)
+
+
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--preferences",
@@ -95,6 +101,17 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
         type=_path,
         metavar="FILE",
         help="what has been sent already; with --batch a run can be resumed; .eml files count as sent",
+    )
+    command.add_argument(
+        "--one-email",
+        action="store_true",
+        help="one e-mail to everybody, in BCC, instead of one for each; without merge fields",
+    )
+    command.add_argument(
+        "--max-windows",
+        type=_count,
+        metavar="N",
+        help="with --live and the built-in client off: how many windows may open in the mail program (10)",
     )
 
 

@@ -13,10 +13,10 @@ from vetmail_core.address import parse_mailbox, parse_mailbox_list
 from vetmail_core.cli.people_file import PeopleFile
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.credentials import EnvironmentSecret, Login
-from vetmail_core.errors import AddressError, VetmailError
+from vetmail_core.errors import AddressError, MergeError, RecipientsError, VetmailError
 from vetmail_core.message import Attachment, Content
 from vetmail_core.people import Person, Staff
-from vetmail_core.transports import EmlTransport, transport_for
+from vetmail_core.transports import EmlTransport, MailtoTransport, transport_for
 
 if TYPE_CHECKING:
     import argparse
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from vetmail_core.bulk import BulkPlan, PlanSummary
     from vetmail_core.clock import Clock
     from vetmail_core.mailer import Mailer
+    from vetmail_core.message import Email
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.transports import Transport
 
-__all__ = ["NothingTriedError", "nobody", "plan_of", "staff_of", "token_of", "transport_of"]
+__all__ = ["NothingTriedError", "nobody", "one_email_of", "plan_of", "staff_of", "token_of", "transport_of"]
 
 
 class NothingTriedError(VetmailError):
@@ -84,6 +85,14 @@ def transport_of(
     Raises:
         VetmailError: with ``--live``, the preferences lead nowhere.
     """
+    windows = arguments.max_windows
+    if windows is not None:
+        if not arguments.live or preferences.use_built_in_client:
+            raise NothingTriedError(
+                f"--max-windows {windows}: needs --live and the built-in client off in the preferences,"
+                " because nothing else opens windows; leave it out"
+            )
+        return MailtoTransport(separator=preferences.settings.address_separator, max_windows=windows)
     if arguments.live:
         return transport_for(preferences, staff=staff, token=token_of(arguments), clock=clock)
     return EmlTransport(arguments.outbox)
@@ -116,6 +125,25 @@ def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
         shared=_shared(arguments, preferences),
         batch=arguments.batch,
     )
+
+
+def one_email_of(plan: BulkPlan) -> Email:
+    """The one email to everybody that ``--one-email`` asks for.
+
+    Raises:
+        VetmailError: the texts have merge fields, or the context is private.
+    """
+    try:
+        return plan.as_one_email()
+    except MergeError as error:
+        raise NothingTriedError(
+            f'--one-email: everybody reads the very same, and the field "{error.field}" of the texts differs'
+            " from person to person; take it out, or leave out --one-email"
+        ) from error
+    except RecipientsError as error:
+        raise NothingTriedError(
+            "--one-email: the e-mail of a private context is for one person; leave out --one-email"
+        ) from error
 
 
 def nobody(summary: PlanSummary) -> NothingTriedError:

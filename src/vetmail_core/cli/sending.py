@@ -13,21 +13,29 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from vetmail_core.cli.planning import NothingTriedError, nobody, plan_of, staff_of, transport_of
+from vetmail_core.cli.planning import (
+    NothingTriedError,
+    nobody,
+    one_email_of,
+    plan_of,
+    staff_of,
+    transport_of,
+)
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
 from vetmail_core.cli.signals import ended_politely
+from vetmail_core.cli.windows import mail_program_at_the_command_line
 from vetmail_core.clock import SystemClock
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
+from vetmail_core.people import Person
 from vetmail_core.preferences import load_preferences
 from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
-from vetmail_core.transports import MailtoTransport
-from vetmail_core.transports.base import SaysTrouble
+from vetmail_core.transports.base import OpensWindows, SaysTrouble
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -55,27 +63,31 @@ def preview(arguments: argparse.Namespace) -> int:
     with closing(transport_of(arguments, preferences, staff)) as transport:
         plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport))
     summary = plan.summary()
+    together = one_email_of(plan) if arguments.one_email and summary.emails else None
+    emails = summary.emails if together is None else 1
     # Of a run that goes on, only the ledger knows how many windows are left to open.
-    if isinstance(transport, MailtoTransport) and (arguments.ledger is None or not arguments.ledger.exists()):
-        transport.check_windows(summary.emails)
+    if isinstance(transport, OpensWindows) and (arguments.ledger is None or not arguments.ledger.exists()):
+        with mail_program_at_the_command_line():
+            transport.check_windows(emails)
     rows = Rows(sys.stdout, columns=_COLUMNS)
     number = left_out = 0
-    for step in plan.steps():
+    for step in _steps(plan, together):
         if isinstance(step, Exclusion):
             left_out += 1
             # Of a plan that comes to nobody stderr tells the one reason, and who and why is the plan itself.
             say(_left_out(step), out=sys.stderr if summary.emails else sys.stdout)
         else:
             number += 1
-            rows.row(f"{number}/{summary.emails}", _to(step), _copies(step), "would go")
+            rows.row(f"{number}/{emails}", _to(step), _copies(step), "would go")
     if summary.first is None:
         raise nobody(summary)
-    emails = "1 email" if summary.emails == 1 else f"{summary.emails} emails"
-    say(f"\n{emails}; left out: {left_out}; nothing was written", out=sys.stdout)
+    counted = "1 email" if emails == 1 else f"{emails} emails"
+    say(f"\n{counted}; left out: {left_out}; nothing was written", out=sys.stdout)
     if arguments.ledger is not None and arguments.ledger.exists():
         say(f"send will pass over whoever {plain(str(arguments.ledger))} has as sent already", out=sys.stdout)
-    _say_copies(summary.copies)
-    _say_email(summary.first)
+    if together is None:
+        _say_copies(summary.copies)
+    _say_email(together or summary.first)
     return 1 if left_out else 0
 
 
@@ -94,6 +106,7 @@ def send(arguments: argparse.Namespace) -> int:
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=transport)
     copies: Counter[str] = Counter()
+    excluded: tuple[Exclusion, ...] = ()
     try:
         with ended_politely(), closing(transport):
             plan = plan_of(arguments, mailer)
@@ -101,10 +114,14 @@ def send(arguments: argparse.Namespace) -> int:
             summary = plan.summary()
             if summary.emails == 0:
                 raise nobody(summary)
-            shown = _Shown(mailer, total=summary.emails, copies=copies)
+            together = one_email_of(plan) if arguments.one_email else None
+            if together is not None:
+                excluded = _exclusions(plan)
+            shown = _Shown(mailer, total=summary.emails if together is None else 1, copies=copies)
             if isinstance(transport, SaysTrouble):
                 clock.watcher = lambda seconds: shown.waits(seconds, transport.trouble)
-            report = _run(arguments, mailer, plan, shown)
+            with mail_program_at_the_command_line():
+                report = _run(arguments, mailer, plan if together is None else [together], shown)
     except KeyboardInterrupt:
         # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a further
         # Ctrl-C, of somebody who will not wait for the goodbye to the server.
@@ -113,6 +130,11 @@ def send(arguments: argparse.Namespace) -> int:
         report = mailer.last_report
     if report.failures and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
+    if arguments.one_email:
+        copies.clear()  # everybody has the one email, and whoever is in BCC is no copy of it
+        everybody = Person(None, name="everybody in the one e-mail")
+        sent_before = (attrs.evolve(one, person=everybody) for one in report.exclusions)
+        report = attrs.evolve(report, exclusions=(*excluded, *sent_before))
     try:
         _say_what_became(report, copies, None if arguments.live else arguments.outbox)
     except KeyboardInterrupt:
@@ -121,7 +143,22 @@ def send(arguments: argparse.Namespace) -> int:
     return 0 if report.ok and not left_out else 1
 
 
-def _run(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, shown: _Shown) -> Report:
+def _steps(plan: BulkPlan, together: Email | None) -> Iterator[Email | Exclusion]:
+    """The steps of a plan, its emails joined into the one, where there is one."""
+    if together is None:
+        yield from plan.steps()
+    else:
+        yield from _exclusions(plan)
+        yield together
+
+
+def _exclusions(plan: BulkPlan) -> tuple[Exclusion, ...]:
+    return tuple(step for step in plan.steps() if isinstance(step, Exclusion))
+
+
+def _run(
+    arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan | list[Email], shown: _Shown
+) -> Report:
     with ExitStack() as opened:
         ledger = None if arguments.ledger is None else opened.enter_context(SqliteLedger(arguments.ledger))
         opened.enter_context(shown)

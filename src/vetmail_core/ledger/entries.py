@@ -27,6 +27,10 @@ _DONE: Final = {
     LedgerState.HANDED_OVER: "was handed over to a mail program or a folder",
     LedgerState.REFUSED: "was refused for good",
 }
+# Whoever closed the window without sending needs it once more; the ledger cannot know that they did.
+_ONCE_MORE: Final = {
+    LedgerState.HANDED_OVER: " To open it again, send it without the ledger or under another batch name.",
+}
 
 
 @attrs.frozen
@@ -128,7 +132,8 @@ def decided(email: Email, standing: Standing, *, mine: bool = False) -> Entry:
         case Verdict.DONE:
             state = standing.state or LedgerState.ACCEPTED
             words = _DONE.get(state, "was answered")
-            detail = f"This email {words} in an earlier run{_when(standing)}."
+            again = _ONCE_MORE.get(state, "")
+            detail = f"This email {words} in an earlier run{_when(standing)}.{again}"
             return AlreadySent(email, state, detail, standing.known)
         case Verdict.ELSEWHERE if mine:
             return AlreadySent(

@@ -43,7 +43,7 @@ from vetmail_core.recipients import (
 )
 from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
-from vetmail_core.transports.base import HangsUp
+from vetmail_core.transports.base import ChoosesSender, HangsUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -384,9 +384,7 @@ class Mailer:
             return False
         if self._own:
             return True
-        from vetmail_core.transports import MailtoTransport  # noqa: PLC0415 - only looked for with the built-in client off
-
-        return isinstance(self._transport, MailtoTransport)
+        return isinstance(self._transport, ChoosesSender) and self._transport.chooses_sender
 
     def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
         transport = self._opened(patient=False)

@@ -13,7 +13,7 @@ import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.errors import RecipientsError
-from vetmail_core.receipts.causes import REACHED, Cause, Status
+from vetmail_core.receipts.causes import REACHED, Cause, Phase, Status
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
-    from vetmail_core.receipts.causes import Phase
 
 __all__ = ["Outcome", "Receipt", "Reply", "only_for"]
 
@@ -92,9 +91,11 @@ class Outcome:
         """
         if self._told is not None:
             return self._told
-        if self.status is Status.UNKNOWN:
+        # A hand-over has words of its own for every cause: the causes' advice is about mail on its way.
+        own_words = self.cause is Cause.OTHER or (self.cause is not None and self.phase is Phase.HAND_OVER)
+        if self.status is Status.UNKNOWN and self.phase is not Phase.HAND_OVER:
             return _IN_DOUBT
-        if self.cause is Cause.OTHER and self.reply is not None and not self.reply.code:
+        if own_words and self.reply is not None and not self.reply.code:
             return self.reply.text
         return "" if self.cause is None else self.cause.advice
 

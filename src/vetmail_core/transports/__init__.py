@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from vetmail_core.transports.base import EmailSource, Transport
     from vetmail_core.transports.choice import transport_for
     from vetmail_core.transports.eml import EmlTransport
-    from vetmail_core.transports.mailto import MailtoTransport, mailto_uri
+    from vetmail_core.transports.imap_drafts import ImapDrafts
+    from vetmail_core.transports.mailto import MailtoTransport, draft_bytes, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
     from vetmail_core.transports.wrappers import Archived, RedirectAll, Retrying, Spaced, Spacing
 
@@ -24,6 +25,7 @@ __all__ = [
     "Deadlines",
     "EmailSource",
     "EmlTransport",
+    "ImapDrafts",
     "Limits",
     "MailtoTransport",
     "Pipelining",
@@ -33,6 +35,7 @@ __all__ = [
     "Spaced",
     "Spacing",
     "Transport",
+    "draft_bytes",
     "mailto_uri",
     "transport_for",
 ]
@@ -41,8 +44,9 @@ _HOMES: Final = {
     ".base": "EmailSource Transport",
     ".choice": "transport_for",
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
-    ".mailto": "MailtoTransport mailto_uri",
+    ".mailto": "MailtoTransport draft_bytes mailto_uri",
     ".eml": "EmlTransport",
+    ".imap_drafts": "ImapDrafts",
     ".wrappers": "Archived RedirectAll Retrying Spaced Spacing",
 }
 

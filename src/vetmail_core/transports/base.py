@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["EmailSource", "HangsUp", "SaysTrouble", "Transport", "WindsUp"]
+__all__ = ["ChoosesSender", "EmailSource", "HangsUp", "OpensWindows", "SaysTrouble", "Transport", "WindsUp"]
 
 
 @runtime_checkable
@@ -97,5 +97,28 @@ class WindsUp(Protocol):
 
         The iterator of the run still gives a receipt for each email that was taken, and ends. Without a run
         nothing happens.
+        """
+        ...
+
+
+@runtime_checkable
+class ChoosesSender(Protocol):
+    """A transport that may hand emails to a program with accounts of its own."""
+
+    @property
+    def chooses_sender(self) -> bool:
+        """True if From, Reply-To and login are not ours to say."""
+        ...
+
+
+@runtime_checkable
+class OpensWindows(Protocol):
+    """A transport that opens a window for each email, and not any number of them."""
+
+    def check_windows(self, count: int) -> None:
+        """Say beforehand what `deliver` would say to so many emails.
+
+        Raises:
+            TransportError: they are too many.
         """
         ...

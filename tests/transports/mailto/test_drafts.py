@@ -9,8 +9,9 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
 import attrs
+import pytest
 
-from vetmail_core import Attachment
+from vetmail_core import Attachment, MessageError
 from vetmail_core.sender import UNKNOWN_SENDER
 from vetmail_core.testing import FakeClock
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
@@ -19,15 +20,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
     from vetmail_core import Email
 
 
 def test_from_is_the_first_header_and_the_draft_is_marked(make_email: Callable[..., Email]) -> None:
     """Linux takes a file that starts with X-Unsent for plain text; Outlook needs the mark."""
     lines = draft_bytes(make_email()).split(b"\r\n")
-    assert lines[:2] == [b"From: The Office <office@example.com>", b"X-Unsent: 1"]
+    assert lines[:2] == [b"From:", b"X-Unsent: 1"]
+
+
+def test_from_is_left_to_the_mail_program_unless_it_is_asked_for(make_email: Callable[..., Email]) -> None:
+    """Thunderbird warns of every sender that is no account of its own."""
+    email = make_email()
+    assert b"office@example.com" not in draft_bytes(email)
+    assert draft_bytes(email, with_sender=True).startswith(b"From: The Office <office@example.com>\r\n")
+
+
+def test_a_draft_has_a_message_id_only_by_a_key(make_email: Callable[..., Email]) -> None:
+    """Pure: no clock and no chance; the same email is the same draft."""
+    email = make_email()
+    assert draft_bytes(email) == draft_bytes(email)
+    assert b"Date:" not in draft_bytes(email)
+    assert b"Message-ID" not in draft_bytes(email)
+    assert b"Message-ID: <" in draft_bytes(attrs.evolve(email, key="class/1", message_id=""))
+
+
+def test_a_draft_with_a_control_character_in_its_text_is_refused(make_email: Callable[..., Email]) -> None:
+    """Programs cut it off there."""
+    with pytest.raises(MessageError, match=r"U\+0000 at character 2"):
+        draft_bytes(make_email(text="a\0b"))
 
 
 def test_blind_copies_stand_in_a_draft(make_email: Callable[..., Email]) -> None:
@@ -64,7 +85,7 @@ def test_text_html_and_attachments_are_as_in_the_message(make_email: Callable[..
         reply_to=("reply@example.com",),
         headers={"X-Batch": "7"},
     )
-    message = message_from_bytes(draft_bytes(email), policy=policy.default)
+    message = message_from_bytes(draft_bytes(email, with_sender=True), policy=policy.default)
     del message["X-Unsent"]
     assert message.as_bytes() == message_from_bytes(email.as_bytes(), policy=policy.default).as_bytes()
     assert message["Reply-To"] == "reply@example.com"
@@ -92,6 +113,32 @@ def test_the_usual_folder_is_in_the_users_cache(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     path = DraftFolder(None, clock=FakeClock()).write(b"")
     assert path.parent == tmp_path / "vetmail_core" / "drafts"
+
+
+def test_a_program_from_a_snap_gets_its_drafts_where_it_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Snap reads the home folder, but nothing hidden in it; there, too, old drafts are swept."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    clock = FakeClock()
+    folder = DraftFolder(None, clock=clock)
+    path = folder.write(b"", for_snap=True)
+    assert path.parent == tmp_path / "vetmail-drafts"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    os.utime(path, (0, 0))
+    folder.sweep()
+    assert not path.exists()
+
+
+def test_a_folder_that_was_given_is_for_every_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `~` for the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    from pathlib import Path as AnyPath  # noqa: PLC0415 - the name is for annotations above
+
+    folder = DraftFolder(AnyPath("~/mine"), clock=FakeClock())
+    assert folder.write(b"").parent == folder.write(b"", for_snap=True).parent == tmp_path / "mine"
 
 
 def test_a_relative_folder_gives_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +188,6 @@ def test_a_draft_from_nobody_known_leaves_the_from_to_the_mail_program(
     make_email: Callable[..., Email],
 ) -> None:
     """The stand-in for its account is shown to nobody, and From is still the first header."""
-    data = draft_bytes(attrs.evolve(make_email(), sender=UNKNOWN_SENDER))
+    data = draft_bytes(attrs.evolve(make_email(), sender=UNKNOWN_SENDER), with_sender=True)
     assert data.startswith(b"From:\r\nX-Unsent: 1\r\n")
     assert b"from@unknown.invalid" not in data

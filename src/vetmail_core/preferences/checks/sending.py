@@ -146,8 +146,8 @@ def separator(case: Case) -> Iterator[Problem]:
     else:
         yield hint(
             "settings.address_separator",
-            'Several addresses are handed to the mail program with ";" between them, of which Apple Mail and '
-            "most programs on Linux keep only the first.",
+            'Several addresses are handed to the mail program with ";" between them; Apple Mail and most '
+            "programs on Linux send to nobody of such a list.",
             'Choose "," where mail is sent through one of these; Outlook wants ";".',
         )
 

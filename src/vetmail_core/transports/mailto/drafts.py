@@ -1,8 +1,7 @@
-"""An email as a draft file.
+"""An email as a draft file, for what a link cannot carry.
 
-What it is for: what a link cannot carry. What it refuses: to let others read it, and to keep it for good.
-Its law: a draft is not a message on the wire, so its blind copies stand in it, for the mail program to
-take them off.
+A draft is not a message on the wire: it holds its blind copies, which the mail program takes off as it
+sends. So others may not read the file, and it is not kept for good.
 """
 
 from __future__ import annotations
@@ -16,23 +15,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.sender import UNKNOWN_SENDER
+from vetmail_core.transports.mailto.controls import refuse_control_characters
 
 if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
 
-__all__ = ["DraftFolder", "draft_bytes"]
+__all__ = ["DraftFolder", "draft_bytes", "draft_parts"]
 
 _FIELD_END: Final = re.compile(rb"\r\n(?![ \t])")
+_SEEN_BY_SNAPS: Final = "~/vetmail-drafts"  # a Snap may read the home folder, but nothing hidden in it
 _PREFIX: Final = "vetmail-draft-"
 _KEPT: Final = timedelta(hours=24)
 
 
-def draft_bytes(email: Email) -> bytes:
-    """Write an email as a `.eml` that a mail program opens for sending.
+def draft_bytes(email: Email, *, with_sender: bool = False) -> bytes:
+    r"""Write an email as a draft file (`.eml`) that a mail program opens for sending.
 
-    From comes first, or Linux takes the file for plain text; `X-Unsent: 1` makes Outlook and Thunderbird
-    open it as a draft.
+    For a web page's "download and open", too. From is the first header, or Linux takes the file for plain
+    text; it is empty, because a mail program has accounts of its own and warns of a sender that is none of
+    them. `X-Unsent: 1` makes Outlook and Thunderbird open the file as a draft. BCC is kept.
+
+    Pure: without a date the draft has none, and without a key no Message-ID.
+
+    Example:
+        >>> from vetmail_core import Content, Email, draft_bytes, Recipients
+        >>> email = Email(
+        ...     sender="office@example.com",
+        ...     recipients=Recipients(to="sam@example.com", bcc="audit@example.org"),
+        ...     content=Content("Your class moved", "Room 7"),
+        ... )
+        >>> print(draft_bytes(email).decode().partition("MIME-Version")[0].replace("\r", ""), end="")
+        From:
+        X-Unsent: 1
+        To: sam@example.com
+        Subject: Your class moved
+
+    Args:
+        email: what to write.
+        with_sender: write the email's own sender into From.
+
+    Returns:
+        The file, CRLF line ends; UTF-8 where an address has letters beyond ASCII before its @.
+
+    Raises:
+        MessageError: a control character in the text that mail programs cut it at.
+    """
+    refuse_control_characters(email.content)
+    sender, fields, body = draft_parts(email)
+    first = sender if with_sender else b"From:"
+    return b"\r\n".join([first, b"X-Unsent: 1", *fields, b"", body])
+
+
+def draft_parts(email: Email) -> tuple[bytes, list[bytes], bytes]:
+    """Take an email apart for a draft, whose recipients are all shown.
+
+    Returns:
+        The From line, empty for a sender that nobody knows; the other header fields, Bcc the last; the body.
     """
     utf8 = email.needs_smtputf8
     head, body = email.as_bytes(smtputf8=utf8).split(b"\r\n\r\n", 1)
@@ -44,14 +83,15 @@ def draft_bytes(email: Email) -> bytes:
         # The stand-in for recipients nobody may see; here they may, and a program would write to it.
         fields = [field for field in fields if field != b"To: undisclosed-recipients:;"]
         fields.append(b"Bcc: " + b",\r\n ".join(bcc))
-    return b"\r\n".join([sender, b"X-Unsent: 1", *fields, b"", body])
+    return sender, fields, body
 
 
 class DraftFolder:
     """A private folder of draft files, which are kept for a day.
 
     Args:
-        folder: made when the first draft is written; None is a folder in the user's cache.
+        folder: made when the first draft is written; `~` is the user's home. None is a folder in the user's
+            cache, or, for a program from a Snap, `~/vetmail-drafts`.
         clock: tells how old a file is.
     """
 
@@ -59,8 +99,12 @@ class DraftFolder:
         self._folder = folder
         self._clock = clock
 
-    def write(self, data: bytes) -> Path:
+    def write(self, data: bytes, *, for_snap: bool = False) -> Path:
         """Write one draft for its owner's eyes; all of it or nothing.
+
+        Args:
+            data: the draft.
+            for_snap: a program from a Snap is to read it, which reads no hidden files.
 
         Returns:
             Its absolute path.
@@ -68,7 +112,8 @@ class DraftFolder:
         Raises:
             OSError: it cannot be written.
         """
-        folder = self._path()
+        usual, seen_by_snaps = self._folders()
+        folder = seen_by_snaps if for_snap else usual
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(suffix=".eml", prefix=_PREFIX, dir=folder)
         path = Path(name)
@@ -81,16 +126,26 @@ class DraftFolder:
         return path
 
     def sweep(self) -> None:
-        """Delete our own drafts that are older than a day; whatever else is in the folder is not ours."""
+        """Delete our own drafts that are older than a day; whatever else is in the folders is not ours."""
         oldest = (self._clock.now() - _KEPT).timestamp()
-        for path in self._path().glob(f"{_PREFIX}*.eml"):
-            # Another program may hold the file open (Windows), or have swept it first.
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+        for folder in dict.fromkeys(self._folders()):
+            for path in folder.glob(f"{_PREFIX}*.eml"):
+                # Another program may hold the file open (Windows), or have swept it first.
+                with contextlib.suppress(OSError):
+                    if path.stat().st_mtime < oldest:
+                        path.unlink()
 
-    def _path(self) -> Path:
-        return (self._folder or _default_folder()).resolve()
+    def _folders(self) -> tuple[Path, Path]:
+        """The usual folder, and the one for programs from a Snap."""
+        if self._folder is not None:
+            own = _at_home(self._folder).resolve()
+            return own, own
+        return _default_folder().resolve(), _at_home(_SEEN_BY_SNAPS).resolve()
+
+
+def _at_home(path: Path | str) -> Path:
+    # Unlike Path.expanduser it leaves the path as it is for a user who has no home, as in some containers.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def _default_folder() -> Path:

@@ -1,8 +1,7 @@
-"""Asking the system to open a link or a draft file.
+"""Asking the system to open a link or a draft file: Windows, macOS and Linux, each in its own way.
 
-What it is for: Windows, macOS and Linux, each by its own door. What it refuses: a shell, the web browser,
-and to wait until a person has written their mail. Its law: one argument, a `mailto:` or `file:` URI, that
-no program on the way can take for an option or a command.
+No shell is involved, and nobody waits until a person has written their mail. What is opened is one argument,
+a `mailto:` or `file:` URI, that no program on the way can take for an option or a command.
 
 `webbrowser.open` is not used: it starts the web browser and says that all went well. `xdg-email` is not
 used: it can be made to attach files (CVE-2020-27748).
@@ -11,24 +10,24 @@ used: it can be made to attach files (CVE-2020-27748).
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from vetmail_core.errors import TransportError
+from vetmail_core.transports.mailto.desktop import found
 
-__all__ = ["LinuxOpener", "MacOpener", "OpenUri", "WindowsOpener", "opener_for"]
+__all__ = ["LinuxOpener", "MacOpener", "OpenUri", "WindowsOpener", "opener_for", "windows_path"]
 
 OpenUri = Callable[[str], None]
 """Opens one URI, or raises TransportError or OSError when no program does."""
 
 _HANDED_OVER_AFTER: Final = 2.0  # seconds: a program that runs so long is up, and runs until it is closed
-_ANSWERS_WITHIN: Final = 30.0  # seconds for a question to the desktop's settings
+_THIS_MACHINE: Final = frozenset({"", "localhost"})  # hosts of a file URI (RFC 8089, section 2)
 
 
 def opener_for(platform: str) -> OpenUri:
@@ -64,15 +63,12 @@ class WindowsOpener:
         Raises:
             TransportError: no program is set for it.
         """
-        from urllib.request import url2pathname  # noqa: PLC0415 - brings HTTP and TLS with it
-
         if self.startfile is None:
             raise TransportError(
-                "Windows' way of opening a mail program was asked for, but this is no Windows."
+                "WindowsOpener() needs os.startfile, and this is not Windows. Use opener_for(sys.platform)."
             )
-        parts = urlsplit(uri)
         # A file goes by its path: not every program that Windows starts can read a file URI.
-        target = url2pathname(parts.path) if parts.scheme == "file" else uri
+        target = windows_path(uri) if uri.startswith("file:") else uri
         try:
             self.startfile(target)
         except OSError as error:
@@ -81,6 +77,24 @@ class WindowsOpener:
                 f"Windows has no program for {_kind(uri)}: {error.strerror}."
                 " Choose one in Settings > Apps > Default apps, then try again."
             ) from None
+
+
+def windows_path(uri: str) -> str:
+    r"""Write a file URI as a path of Windows (RFC 8089, appendix E). Pure, and the same on every system.
+
+    `urllib.request.url2pathname` is not used: it drops the host, so a file on a file server is not found.
+
+    Example:
+        >>> print(windows_path("file://fileserver/home/kim/draft.eml"))
+        \\fileserver\home\kim\draft.eml
+        >>> print(windows_path("file:///C:/Users/Kim/draft.eml"))
+        C:\Users\Kim\draft.eml
+    """
+    parts = urlsplit(uri)
+    path = unquote(parts.path).replace("/", "\\")
+    if parts.netloc not in _THIS_MACHINE:
+        return rf"\\{unquote(parts.netloc)}{path}"
+    return path.removeprefix("\\") if path[2:3] == ":" else path
 
 
 @attrs.frozen(kw_only=True)
@@ -113,42 +127,22 @@ class MacOpener:
 class LinuxOpener:
     """By the program that the desktop has for mailto, or for .eml files.
 
-    The desktop is asked first whether it has one: without, xdg-open starts the web browser and says that
+    Make sure first that it has one (`LinuxDesktop`): without, xdg-open starts the web browser and says that
     all went well.
 
     Args:
         patience: seconds after which a program that still runs is taken to be up.
-        answers_within: seconds that the desktop may take to say which program it has.
     """
 
     patience: float = _HANDED_OVER_AFTER
-    answers_within: float = _ANSWERS_WITHIN
 
     def __call__(self, uri: str, /) -> None:
         """Open one URI.
 
         Raises:
-            TransportError: no program is set for it, or xdg-utils are not installed.
+            TransportError: it cannot be opened, or xdg-utils are not installed.
         """
-        asking, opening = _found("xdg-mime"), _found("xdg-open")
-        kind = "message/rfc822" if uri.startswith("file:") else "x-scheme-handler/mailto"
-        try:
-            answer = subprocess.run(  # noqa: S603 - found by name, two fixed words and one of two kinds
-                [asking, "query", "default", kind],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self.answers_within,
-                check=False,
-            ).stdout.strip()
-        except subprocess.TimeoutExpired:
-            answer = b""
-        if not answer:
-            raise TransportError(
-                f"This desktop has no program for {_kind(uri)} ({kind})."
-                " Install a mail program or choose one in the desktop's settings under default"
-                f" applications (xdg-mime default PROGRAM.desktop {kind}), then try again."
-            )
-        code = _start([opening, uri], self.patience)
+        code = _start([found("xdg-open"), uri], self.patience)
         if code:
             raise TransportError(
                 f"The mail program could not be opened for {_kind(uri)}: xdg-open ended with {code}."
@@ -159,16 +153,6 @@ class LinuxOpener:
 def _kind(uri: str) -> str:
     """What is to be opened; never the URI itself, which names people."""
     return "draft files (.eml)" if uri.startswith("file:") else "mailto links"
-
-
-def _found(program: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        raise TransportError(
-            f"{program} was not found, by which a Linux desktop is asked to open a mail program."
-            " Install the package xdg-utils, then try again."
-        )
-    return path
 
 
 def _start(arguments: list[str], patience: float) -> int:

@@ -1,8 +1,7 @@
 """Emails to the mail program of whoever sits at the machine.
 
-What it is for: choosing between a link and a draft file for each email, and saying which it was. What it
-refuses: a run of more windows than a person can look through. Its law: everything is written and checked
-before the first window opens.
+Every email of a run is decided and checked before the first window opens, and a run that would open more
+windows than a person can look through opens none.
 """
 
 from __future__ import annotations
@@ -12,17 +11,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-import attrs
-
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.transports.calls import checked_call
-from vetmail_core.transports.hand_over import handed_over, not_attempted
+from vetmail_core.transports.hand_over import handed_over, not_attempted, without
 from vetmail_core.transports.handed_on import announced, held_elsewhere
-from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
+from vetmail_core.transports.mailto.deciding import Link, Refusal, Rules
+from vetmail_core.transports.mailto.desktop import Handlers, LinuxDesktop
+from vetmail_core.transports.mailto.drafts import DraftFolder
 from vetmail_core.transports.mailto.opening import opener_for
-from vetmail_core.transports.mailto.uri import check_separator, checked_uri, mailto_uri, obstacle
-from vetmail_core.transports.mailto.warnings import HandOverWarning
+from vetmail_core.transports.mailto.problems import TooManyWindowsError
+from vetmail_core.transports.mailto.uri import check_separator, checked_uri
 from vetmail_core.transports.one_thread import OneThread
 
 if TYPE_CHECKING:
@@ -31,38 +30,29 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
+    from vetmail_core.transports.mailto.deciding import Draft
     from vetmail_core.transports.mailto.opening import OpenUri
 
 __all__ = ["MailtoTransport"]
 
 _LONGEST_URI: Final = 8_000  # Claws Mail and Sylpheed cut at 8,189 characters, in the middle of an address
-
-
-@attrs.frozen(kw_only=True)
-class _Link:
-    """An email as a mailto link."""
-
-    email: Email
-    uri: str
-    warnings: tuple[HandOverWarning, ...]
-
-
-@attrs.frozen(kw_only=True)
-class _Draft:
-    """An email as a draft file, not yet written."""
-
-    email: Email
-    data: bytes
-    why: str
+_LONGEST_ON_WINDOWS: Final = 2_000  # ShellExecute takes about 2,083
+_WINDOWS_TO_LOOK_THROUGH: Final = 10
+_NOT_ASKED: Final = frozenset({"win32", "darwin"})  # which program they have is not asked there
 
 
 class MailtoTransport:
     """The default mail program instead of a mail server; the outcome is HANDED_OVER.
 
-    An email goes as a mailto link where a link can carry it, otherwise as a draft file (`.eml`): when it
-    has attachments, HTML, a Reply-To, further headers or an address in quotes, or when the link would be
-    longer than `max_uri_length`. The receipt's reply says which it was and why; each of its warnings is a
+    An email goes as a mailto link where a link can carry it. When it has attachments, HTML without a text
+    or an address in quotes, or when the link would be longer than `max_uri_length`, it goes as a draft file
+    (`.eml`). HTML beside a text and a Reply-To go as a draft file too, but as a link without them where
+    drafts do not open. The receipt's reply says which it was and why; each of its warnings is a
     `HandOverWarning`.
+
+    On Linux the desktop is asked which programs open links and drafts. What is known of a measured program
+    decides: its separator is used, and what it is known to lose is NOT_ATTEMPTED with the reason, not opened.
+    Of any other program the warnings say what may happen.
 
     Example:
         >>> from vetmail_core import Content, Email, Mailbox, MailtoTransport, Recipients
@@ -83,8 +73,8 @@ class MailtoTransport:
             None is the system's own way.
         drafts: folder of the draft files; None is a private one in the user's cache. Each run deletes those
             that are older than 24 hours.
-        max_uri_length: characters, at most 8,000. Windows takes about 2,083.
-        max_windows: how many emails one run may open.
+        max_uri_length: characters; None is 2,000 on Windows and 8,000 elsewhere, and no more is allowed.
+        max_windows: how many emails one run may open; None is 10.
         text_without_html: let the text go as a link where there is HTML beside it.
         platform: whose mail programs to open and to warn of, as `sys.platform` says it.
         clock: tells the age of draft files.
@@ -99,29 +89,34 @@ class MailtoTransport:
         separator: str = ";",
         open_uri: OpenUri | None = None,
         drafts: Path | str | None = None,
-        max_uri_length: int = 2000,
-        max_windows: int = 5,
+        max_uri_length: int | None = None,
+        max_windows: int | None = None,
         text_without_html: bool = False,
         platform: str = sys.platform,
         clock: Clock | None = None,
     ) -> None:
         check_separator(separator)
-        if not 1 <= max_uri_length <= _LONGEST_URI:
+        longest = _LONGEST_ON_WINDOWS if platform == "win32" else _LONGEST_URI
+        limit = longest if max_uri_length is None else max_uri_length
+        if not 1 <= limit <= longest:
+            cut = "Windows" if platform == "win32" else "mail programs"
             raise TransportValueError(
-                f"max_uri_length is 1 to {_LONGEST_URI:,} characters, not {max_uri_length}:"
-                " mail programs cut longer links in the middle of an address. Leave it at 2000."
+                f"max_uri_length must be 1 to {longest:,} characters, got {limit}: {cut} cut longer links in"
+                " the middle of an address. Leave it out."
             )
-        if max_windows < 1:
-            raise TransportValueError(f"max_windows is at least 1, not {max_windows}. Leave it at 5.")
+        windows = _WINDOWS_TO_LOOK_THROUGH if max_windows is None else max_windows
+        if windows < 1:
+            raise TransportValueError(f"max_windows must be at least 1, got {windows}. Leave it out for 10.")
         self._separator = separator
+        self._desktop = None if open_uri is not None or platform in _NOT_ASKED else LinuxDesktop()
         self._open_uri = opener_for(platform) if open_uri is None else open_uri
         self._drafts = DraftFolder(
             None if drafts is None else Path(drafts), clock=SystemClock() if clock is None else clock
         )
-        self._max_uri_length = max_uri_length
-        self._max_windows = max_windows
-        self._text_without_html = text_without_html
-        self._platform = platform
+        self._rules = Rules(
+            separator=separator, limit=limit, text_without_html=text_without_html, platform=platform
+        )
+        self._max_windows = windows
         self._one_thread = OneThread("MailtoTransport")
         self._closed = False
 
@@ -138,12 +133,26 @@ class MailtoTransport:
         """End. A second call does nothing; windows that are open stay open."""
         self._closed = True
 
+    def hang_up(self) -> None:
+        """Do nothing; between two runs no connection is kept."""
+
+    @property
+    def trouble(self) -> str:
+        """Always ""; nothing is waited for."""
+        return ""
+
+    @property
+    def chooses_sender(self) -> bool:
+        """True; From, Reply-To and login are those of the mail program's account."""
+        return True
+
     @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Open one window for each email.
 
-        When the mail program stops opening after the first window, or a draft file cannot be written, the
-        run stops: that email and all that follow are NOT_ATTEMPTED, and the reply says why.
+        An email that the mail program could not open whole is not opened: it is NOT_ATTEMPTED, its reply says
+        why, and the others go on. When the program stops opening after the first window, or a draft file
+        cannot be written, the run stops: that email and all that follow are NOT_ATTEMPTED.
 
         Args:
             emails: any iterable; at most `max_windows` + 1 are pulled.
@@ -152,8 +161,10 @@ class MailtoTransport:
             One receipt for each email, in order, each after its window was opened.
 
         Raises:
-            TransportError: the transport is closed, or delivers in another thread at this moment; there
-                are more than `max_windows` emails (nothing is opened then); no mail program can be opened.
+            TransportError: the transport is closed, or delivers in another thread at this moment. Or
+                nothing is opened: there are more than `max_windows` emails, there is no screen or no mail
+                program, or no email of the run can be opened.
+            MessageError: a text has a control character that mail programs cut it at; nothing is opened.
         """
         if self._closed:
             raise TransportError("This MailtoTransport is closed; make a new one.")
@@ -166,11 +177,7 @@ class MailtoTransport:
             TransportError: they are more than `max_windows`.
         """
         if count > self._max_windows:
-            raise TransportError(
-                f"More than {self._max_windows} emails were to open a window each in the mail program;"
-                " nothing was opened. Send fewer at once, write to all in one email with BCC, turn on"
-                ' "Use built-in VETtrak email client", or raise max_windows.'
-            )
+            raise TooManyWindowsError(self._max_windows)
 
     def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
         with self._one_thread:
@@ -180,8 +187,12 @@ class MailtoTransport:
             self._drafts.sweep()
             batch = list(islice(emails, self._max_windows + 1))
             self.check_windows(len(batch))
+            decided = self._decided(batch)
             stopped = ""
-            for number, ready in enumerate([self._prepared(email) for email in batch]):
+            for number, ready in enumerate(decided):
+                if isinstance(ready, Refusal):
+                    yield not_attempted(ready.email, why=ready.why)
+                    continue
                 if not stopped:
                     if opens is not None and opens(ready.email) is False:
                         yield held_elsewhere(ready.email)
@@ -205,50 +216,31 @@ class MailtoTransport:
                         continue
                 yield not_attempted(ready.email, why=stopped)
 
-    def _prepared(self, email: Email) -> _Link | _Draft:
-        why = obstacle(email) or self._preference_for_draft(email)
-        if not why:
-            uri = mailto_uri(email, separator=self._separator)
-            if len(uri) <= self._max_uri_length:
-                return _Link(email=email, uri=uri, warnings=tuple(self._warnings(email)))
-            why = f"a link of {len(uri):,} characters ({self._max_uri_length:,} are allowed)"
-        return _Draft(email=email, data=draft_bytes(email), why=why)
+    def _decided(self, batch: list[Email]) -> list[Link | Draft | Refusal]:
+        """Decide every email of a run, or raise when none of them can be opened."""
+        if not batch:
+            return []
+        handlers = Handlers() if self._desktop is None else self._desktop.handlers()
+        decided = [self._rules.decide(email, handlers) for email in batch]
+        refusals = [one for one in decided if isinstance(one, Refusal)]
+        if len(refusals) == len(decided):
+            raise TransportError(refusals[0].why)
+        return decided
 
-    def _preference_for_draft(self, email: Email) -> str:
-        """What a link could leave out, in words that follow "it has"."""
-        if email.content.html and not self._text_without_html:
-            return "formatted text (HTML)"
-        if email.reply_to:
-            return "a Reply-To"
-        if email.headers:
-            return f"the header {next(iter(email.headers))}"
-        return ""
-
-    def _warnings(self, email: Email) -> Iterator[HandOverWarning]:
-        recipients = email.recipients
-        lists = any(len(group) > 1 for group in (recipients.to, recipients.cc, recipients.bcc))
-        if lists and self._separator == ";" and self._platform != "win32":
-            yield HandOverWarning.SEMICOLON_LIST
-        if recipients.bcc:
-            yield HandOverWarning.BCC_MAY_BE_IGNORED
-        if any(mailbox.display_name for mailbox in recipients.all):
-            yield HandOverWarning.NAMES_DROPPED
-        if email.content.html:
-            yield HandOverWarning.HTML_DROPPED
-
-    def _opened(self, ready: _Link | _Draft) -> Receipt:
-        if isinstance(ready, _Link):
+    def _opened(self, ready: Link | Draft) -> Receipt:
+        if isinstance(ready, Link):
             self._open(checked_uri(ready.uri))
             words = f"The mail program was given a mailto link of {len(ready.uri):,} characters."
-            return handed_over(ready.email, how=words, warnings=ready.warnings)
-        path = self._drafts.write(ready.data)
+            receipt = handed_over(ready.email, how=words, warnings=ready.warnings)
+            return without(receipt, ready.lost, why=ready.why_lost)
+        path = self._drafts.write(ready.data, for_snap=ready.for_snap)
         try:
             self._open(path.as_uri())
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        words = f"The mail program was given the draft file {path}, because the email has {ready.why}."
-        return handed_over(ready.email, how=words, warnings=(HandOverWarning.DRAFT_FILE,))
+        words = f"The mail program was given the draft file {path}, because the email {ready.why}."
+        return handed_over(ready.email, how=words, warnings=ready.warnings)
 
     def _open(self, uri: str) -> None:
         try:

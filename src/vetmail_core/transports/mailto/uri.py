@@ -1,8 +1,8 @@
 """An email as a mailto link (RFC 6068).
 
-What it is for: the one text that carries an email to any mail program. What it refuses: what a link cannot
-say (attachments, formatted text alone, an address in quotes, control characters); nothing is stripped. Its
-law: only `to`, `cc`, `bcc`, `subject` and `body`, each once, written in `[A-Za-z0-9-._~%@,;?&=:]` alone.
+Only `to`, `cc`, `bcc`, `subject` and `body`, each once, written in `[A-Za-z0-9-._~%@,;?&=:]` alone. What a
+link cannot carry (attachments, formatted text alone, an address in quotes, control characters) is refused
+and never stripped.
 
 One encoder serves all: UTF-8, every character percent-encoded but letters, digits and `-._~`. So a space is
 `%20`, a plus `%2B`, a comma in a text `%2C`; only the `@` of an address and the separator of a list stand
@@ -16,7 +16,10 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+import attrs
+
 from vetmail_core.errors import MessageError, TransportError, TransportValueError
+from vetmail_core.transports.mailto.controls import refuse_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,11 +27,24 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
 
-__all__ = ["check_separator", "checked_uri", "mailto_uri", "obstacle"]
+__all__ = ["Obstacle", "check_separator", "checked_uri", "mailto_uri", "obstacle"]
 
 _ALPHABET: Final = re.compile(r"mailto:[A-Za-z0-9\-._~%@,;?&=:]*")
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# U+000B and U+000C end a line too: no program shows them, and a soft line break of Word is a line break.
+_LINE_END: Final = re.compile(r"\r\n|\r|\n|\x0b|\x0c")
+
+
+@attrs.frozen
+class Obstacle:
+    """Something that keeps an email from being opened in one form.
+
+    Attributes:
+        why: as it follows "because it": "has attachments".
+        instead: what its sender can do to the email itself: "leave the attachments out".
+    """
+
+    why: str
+    instead: str
 
 
 def mailto_uri(email: Email, *, separator: str = ";") -> str:
@@ -58,15 +74,16 @@ def mailto_uri(email: Email, *, separator: str = ";") -> str:
 
     Raises:
         MessageError: it has attachments, HTML without a text, an address in quotes or a control character
-            in its text.
+            other than U+000B and U+000C, which become line ends.
         TransportError: another separator.
     """
     check_separator(separator)
+    refuse_control_characters(email.content)
     hindrance = obstacle(email)
-    if hindrance:
+    if hindrance is not None:
         raise MessageError(
-            f'The email "{email.content.subject}" cannot be written as a mailto link: it has {hindrance}.'
-            " Use MailtoTransport, which makes a draft file of it."
+            f'The email "{email.content.subject}" cannot be written as a mailto link, because it'
+            f" {hindrance.why}. Use MailtoTransport, which makes a draft file of it, or {hindrance.instead}."
         )
     recipients = email.recipients
     fields = (
@@ -80,20 +97,21 @@ def mailto_uri(email: Email, *, separator: str = ";") -> str:
     return f"mailto:{to}?{query}" if query else f"mailto:{to}"
 
 
-def obstacle(email: Email) -> str:
-    """What no link can carry, in words that follow "it has"; "" when there is nothing."""
+def obstacle(email: Email) -> Obstacle | None:
+    """What no link can carry, whatever the program; None when there is nothing."""
     content = email.content
     if content.attachments:
-        return "attachments"
+        return Obstacle("has attachments", "leave the attachments out")
+    if content.invitation is not None:
+        return Obstacle("has a calendar invitation", "leave the invitation out")
     if content.html and not content.text:
-        return "formatted text (HTML) alone"
+        return Obstacle("has formatted text (HTML) alone", "give it a plain text too")
     for mailbox in email.recipients.all:
         if mailbox.local_part.startswith('"'):
-            return f"an address in quotes, {mailbox.addr_spec}"
-    found = _CONTROL.search(content.text)
-    if found is not None:
-        return f"the control character U+{ord(found[0]):04X} at character {found.start() + 1} of its text"
-    return ""
+            return Obstacle(
+                f"has an address in quotes, {mailbox.addr_spec}", "write to that person at another address"
+            )
+    return None
 
 
 def check_separator(separator: str) -> None:

@@ -1,7 +1,7 @@
 """What a mail program may do with a link or a draft file.
 
-What it is for: telling the sender what to look at before pressing Send. What it refuses: to guess which
-program it is. Its law: a warning is its short name, which code compares, and has a sentence for people.
+A warning is its short name, which code compares, and has a sentence for people. What the sentences say of
+programs comes from the table of measured programs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.transports.mailto.programs import PROGRAMS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from vetmail_core.transports.mailto.programs import MailProgram
 
 __all__ = ["HandOverWarning"]
 
@@ -20,10 +24,14 @@ class HandOverWarning(enum.StrEnum):
     """A word of warning on a receipt; equal to its name as text: `"semicolon_list" in receipt.warnings`."""
 
     SEMICOLON_LIST = "semicolon_list"
+    SEPARATOR_CHANGED = "separator_changed"
     BCC_MAY_BE_IGNORED = "bcc_may_be_ignored"
     NAMES_DROPPED = "names_dropped"
     HTML_DROPPED = "html_dropped"
+    REPLY_TO_DROPPED = "reply_to_dropped"
+    HEADERS_DROPPED = "headers_dropped"
     DRAFT_FILE = "draft_file"
+    OTHER_PROGRAM = "other_program"
 
     @property
     def advice(self) -> str:
@@ -31,15 +39,33 @@ class HandOverWarning(enum.StrEnum):
         return _ADVICE[self]
 
 
+def _names(programs: Iterable[MailProgram], *others: str) -> str:
+    """Names in a sentence: "A, B and C"."""
+    *most, last = (*others, *(program.name for program in programs))
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+_COMMA_ALONE: Final = [program for program in PROGRAMS if ";" not in program.separators]
+_DROP_BCC: Final = [program for program in PROGRAMS if not program.keeps_bcc]
+_OPEN_DRAFTS: Final = [program for program in PROGRAMS if program.opens_drafts]
+_CLOSED_TO_DRAFTS: Final = "; ".join(
+    f"{program.name} {program.drafts}" for program in PROGRAMS if not program.opens_drafts
+)
+
 _ADVICE: Final[Mapping[HandOverWarning, str]] = MappingProxyType(
     {
         HandOverWarning.SEMICOLON_LIST: (
-            "The addresses are separated by semicolons, of which Apple Mail, Evolution, Claws Mail,"
-            " Sylpheed and NeoMutt keep only some: look through the recipients before sending, or set"
+            f"The addresses are separated by semicolons. {_names(_COMMA_ALONE, 'Apple Mail')} send to nobody"
+            " of such a list: look through the recipients before sending, or set"
             ' "Email address separator" in Email preferences > Settings to a comma.'
         ),
+        HandOverWarning.SEPARATOR_CHANGED: (
+            "The mail program sends to nobody of a list with the separator of the preferences, so the link"
+            ' was written with the other one. Set "Email address separator" in Email preferences > Settings'
+            " to the separator that the program takes."
+        ),
         HandOverWarning.BCC_MAY_BE_IGNORED: (
-            "Some mail programs (mutt, NeoMutt, Sylpheed) leave out blind copies that come with a link:"
+            f"Some mail programs ({_names(_DROP_BCC)}) leave out blind copies that come with a link:"
             " look at BCC before sending."
         ),
         HandOverWarning.NAMES_DROPPED: (
@@ -49,10 +75,22 @@ _ADVICE: Final[Mapping[HandOverWarning, str]] = MappingProxyType(
         HandOverWarning.HTML_DROPPED: (
             "A link holds plain text alone, so the formatted version of the text was left out."
         ),
+        HandOverWarning.REPLY_TO_DROPPED: (
+            "A link has no place for a Reply-To, so it was left out: answers go to the account that sends."
+            " Enter the address for answers in the mail program where that matters."
+        ),
+        HandOverWarning.HEADERS_DROPPED: (
+            "Mail programs leave out further headers, such as Importance or List-Unsubscribe, by link and by"
+            ' draft file. Where they matter, turn on "Use built-in VETtrak email client".'
+        ),
         HandOverWarning.DRAFT_FILE: (
-            "The email was opened as a draft file. Thunderbird and classic Outlook show it ready to send;"
-            " Evolution and Sylpheed show it as a message received (choose Edit as new there), and Claws Mail"
-            " does not show it: look at the recipients before sending."
+            f"The email was opened as a draft file. {_names(_OPEN_DRAFTS)} and Outlook open it ready to send."
+            f" Others do not: {_CLOSED_TO_DRAFTS}; Apple Mail shows it as a message received, which cannot be"
+            " edited. Look at the window and its recipients before sending."
+        ),
+        HandOverWarning.OTHER_PROGRAM: (
+            "The draft file was opened in another program than links are: look for the window there, and"
+            " choose one program for both in the desktop's settings under default applications."
         ),
     }
 )
