@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -187,3 +187,35 @@ def test_people_who_can_be_read_once_are_read_once() -> None:
         yield BOB
 
     assert len(plan_bulk(NOTICE, people(), sender="office@example.com").as_one_email().recipients.bcc) == 2
+
+
+def test_headers_that_are_the_same_for_all_go_along() -> None:
+    """And the way out of a mailing, in one click."""
+    plan = plan_bulk(
+        NOTICE,
+        [ANN, BOB],
+        sender="office@example.com",
+        headers={"X-Course": "Baking"},
+        unsubscribe="https://example.com/leave",
+    )
+    assert plan.as_one_email().headers == {
+        "X-Course": "Baking",
+        "List-Unsubscribe": "<https://example.com/leave>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"headers": {"X-Name": "${name}"}},
+        {"headers": lambda _: {}},
+        {"unsubscribe": "https://example.com/leave?who=${address}"},
+        {"unsubscribe": lambda _: ""},
+    ],
+)
+def test_headers_that_differ_are_refused(given: dict[str, Any]) -> None:
+    """One person's link would unsubscribe them for everybody."""
+    plan = plan_bulk(NOTICE, [ANN, BOB], sender="office@example.com", **given)
+    with pytest.raises(MergeError, match="differ from person to person. Leave them out"):
+        plan.as_one_email()

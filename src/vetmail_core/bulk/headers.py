@@ -71,6 +71,23 @@ class PlanHeaders:
                 'unsubscribe="https://example.com/leave?who=${address}", or give a function of a person.'
             )
 
+    def for_one_email(self) -> HeaderFields:
+        """Give the headers of one email to everybody.
+
+        Raises:
+            MergeError: they are a function's or hold a merge field, so they differ from person to person.
+        """
+        headers, unsubscribe = self.headers, self.unsubscribe
+        if isinstance(headers, Mapping) and isinstance(unsubscribe, str):
+            own = _Headers.of(headers, beside=bool(unsubscribe))  # pyright: ignore[reportUnknownArgumentType] - a function might be a mapping too
+            link = _Link.of(unsubscribe)
+            if not (own.asks or link.slots):
+                return _joined(own, link, _NO_FIELDS)
+        raise MergeError(
+            "One email to everybody needs the same headers and the same unsubscribe link for everybody, got ones"
+            " that differ from person to person. Leave them out, or send the plan itself."
+        )
+
     def for_everybody(self) -> Callable[[Person], HeaderFields]:
         """Make the function that gives the headers of a person's email.
 

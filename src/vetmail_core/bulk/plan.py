@@ -226,6 +226,7 @@ class BulkPlan:
             reply_to=self.sender.reply_to,
             recipients=addressed(people, [*roles, self.shared.recipients], self.typed, hidden=hidden),
             content=content,
+            headers=self.headers.for_one_email(),
             key=key_of_one_email(self._escaped_batch()),
         )
 
