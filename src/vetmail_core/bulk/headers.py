@@ -84,8 +84,8 @@ class PlanHeaders:
             if not (own.asks or link.slots):
                 return _joined(own, link, _NO_FIELDS)
         raise MergeError(
-            "One email to everybody needs the same headers and the same unsubscribe link for everybody, got ones"
-            " that differ from person to person. Leave them out, or send the plan itself."
+            "One email to everybody needs the same headers and unsubscribe link for everybody, got ones that"
+            " differ from person to person. Leave them out, or send the plan itself."
         )
 
     def for_everybody(self) -> Callable[[Person], HeaderFields]:
