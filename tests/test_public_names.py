@@ -51,7 +51,7 @@ NAMES = {
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (
-        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll "
+        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
         "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
 }

@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports import (
         ConnectionCheck,
         Deadlines,
+        EmailSource,
         EmlTransport,
         Limits,
         MailtoTransport,
@@ -164,6 +165,7 @@ __all__ = [
     "Email",
     "EmailContext",
     "EmailPreferences",
+    "EmailSource",
     "EmlTransport",
     "EnvironmentSecret",
     "Exclusion",
@@ -253,8 +255,8 @@ _HOMES: Final = {
     ".message": "Attachment Content Email",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "ConnectionCheck Deadlines EmlTransport Limits MailtoTransport Pipelining RedirectAll Retrying "
-        "SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
+        "ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining RedirectAll "
+        "Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",

@@ -33,7 +33,7 @@ def test_the_file_says_whose_it_is_and_which_version_wrote_it(path: Path) -> Non
     SqliteLedger(path).close()
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"vtml"),)
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
     database.close()
 
 
@@ -171,7 +171,7 @@ def test_two_programs_may_make_the_file_at_the_same_moment(path: Path) -> None:
 
 def test_a_file_that_stays_busy_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After half a minute of trying, of which this test takes the last moment only."""
-    monkeypatch.setattr("vetmail_core.ledger.store._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("vetmail_core.ledger.sqlite.store._BUSY_SECONDS", 0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match=r"sent\.ledger cannot be opened: .*held it for half a minute"):

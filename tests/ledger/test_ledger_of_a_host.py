@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import Ledger, Receipt, Status, deliver_once
+from vetmail_core import Cause, Ledger, Receipt, Status, deliver_once
 from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
 
 if TYPE_CHECKING:
@@ -96,11 +96,13 @@ def test_in_doubt_can_be_sent_again_by_choice(postbox: Make, email: Make) -> Non
     assert receipt.ok
 
 
-def test_what_another_run_holds_is_passed_over(postbox: Make, email: Make) -> None:
-    """`attempting` says which are the caller's."""
+def test_what_another_run_holds_is_told_apart_from_what_was_sent(postbox: Make, email: Make) -> None:
+    """`attempting` says which are the caller's; of the others the receipt says that somebody has them."""
     table, box = Table(elsewhere=["p1@example.com"]), postbox()
     steps = list(Delivery(box, [email(f"p{n}@example.com") for n in range(3)], ledger=table).steps())
-    assert [type(step) for step in steps] == [Receipt, AlreadySent, Receipt]
+    receipts = [step for step in steps if isinstance(step, Receipt)]
+    assert [receipt.outcomes[0].cause for receipt in receipts] == [None, Cause.HELD_ELSEWHERE, None]
+    assert [receipt.ok for receipt in receipts] == [True, False, True]
     assert box.sent == [("p0@example.com",), ("p2@example.com",)]
 
 
@@ -124,15 +126,27 @@ def test_a_database_that_fails_while_putting_down_stops_the_run(postbox: Make, e
     assert box.sent == [("p0@example.com",)]
 
 
-def test_a_database_that_fails_while_settling_is_not_hidden(postbox: Make, email: Make) -> None:
-    """What was on its way is answered first."""
+def test_a_database_that_fails_while_settling_stops_the_run_and_hides_no_answer(
+    postbox: Make, email: Make
+) -> None:
+    """What was on its way is answered, with a warning that the ledger may not know it; no more is tried."""
     table, box = Table(), postbox(ahead=1)
     table.error = ConnectionError("database gone")
-    receipts: list[Receipt] = []
-    with pytest.raises(ConnectionError):
-        receipts.extend(deliver_once(table, box, [email(f"p{n}@example.com") for n in range(9)]))
-    assert [receipt.outcomes[0].status for receipt in receipts][:2] == [Status.ACCEPTED] * 2
+    receipts = list(deliver_once(table, box, [email(f"p{n}@example.com") for n in range(9)]))
+    statuses = [receipt.outcomes[0].status for receipt in receipts]
+    assert statuses == [Status.ACCEPTED] * 2 + [Status.NOT_ATTEMPTED] * 7
+    assert all("database gone" in receipt.warnings[0] for receipt in receipts[:2])
+    assert "database gone" in str(receipts[2].outcomes[0].reply)
     assert len(box.sent) == 2
+
+
+def test_the_last_answer_that_cannot_be_written_is_in_its_receipt(postbox: Make, email: Make) -> None:
+    """Nothing follows that could fail and say so."""
+    table = Table()
+    table.error = ConnectionError("database gone")
+    (receipt,) = deliver_once(table, postbox(), [email("ann@example.com")])
+    assert receipt.ok
+    assert "database gone" in receipt.warnings[0]
 
 
 @pytest.mark.parametrize("ahead", [0, 2])

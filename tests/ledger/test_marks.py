@@ -11,7 +11,7 @@ import pytest
 from vetmail_core import LedgerError, SqliteLedger, deliver_once
 from vetmail_core._file_lock import try_lock
 from vetmail_core.ledger import LedgerState
-from vetmail_core.ledger.marks import SLOTS, DeadRun, Mark, RunMarks, boot_identity, stray_runs
+from vetmail_core.ledger.sqlite.marks import SLOTS, DeadRun, Mark, RunMarks, boot_identity, stray_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,11 +78,11 @@ def test_a_boot_told_from_the_clocks_is_compared_with_some_slack(
     path: Path, monkeypatch: pytest.MonkeyPatch, shift: float, trusted: Mark
 ) -> None:
     """Clocks are set a little now and then; a day's difference is another boot."""
-    monkeypatch.setattr("vetmail_core.ledger.marks.boot_identity", lambda: f"@{1_000_000 + shift}")
+    monkeypatch.setattr("vetmail_core.ledger.sqlite.marks.boot_identity", lambda: f"@{1_000_000 + shift}")
     marks = RunMarks(path)
     marks.set(0, Mark.ACCEPTED)
     marks.close(keep=True)
-    monkeypatch.setattr("vetmail_core.ledger.marks.boot_identity", lambda: "@1000001.5")
+    monkeypatch.setattr("vetmail_core.ledger.sqlite.marks.boot_identity", lambda: "@1000001.5")
     with DeadRun(path, marks.run) as found:
         assert found.mark(0) is trusted
 
@@ -134,7 +134,7 @@ def test_a_file_of_marks_that_somebody_clears_up_too_early_is_made_again(
                 file.unlink()
         return try_lock(descriptor, byte=byte)
 
-    monkeypatch.setattr("vetmail_core.ledger.marks.try_lock", clear_up_first)
+    monkeypatch.setattr("vetmail_core.ledger.sqlite.marks.try_lock", clear_up_first)
     made = RunMarks(path)
     assert len(cleared) == 1
     assert stray_runs(path) == (made.run,)

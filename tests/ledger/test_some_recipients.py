@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vetmail_core import Report, SqliteLedger, Status, deliver_once
 from vetmail_core.ledger import LedgerState
-from vetmail_core.ledger.standing import Verdict
+from vetmail_core.ledger.policy import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

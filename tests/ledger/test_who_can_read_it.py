@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vetmail_core import SqliteLedger
-from vetmail_core.ledger.marks import RunMarks
+from vetmail_core.ledger.sqlite.marks import RunMarks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,6 +28,7 @@ WITHOUT_A_SETTING = {
     Cause.BLOCKED,
     Cause.TOO_LARGE,
     Cause.CANCELLED,
+    Cause.HELD_ELSEWHERE,
 }
 
 

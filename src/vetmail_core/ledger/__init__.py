@@ -9,21 +9,45 @@ comes with the library; `deliver_once` puts either between emails and a transpor
 
 ::
 
-    standing.py    what is known of an email, recipient by recipient, and what follows
+    policy.py      the one set of decisions: what is known of an email, and what follows
     entries.py     one email on its way through a run: to hand over, or answered already
     delivery.py    the loop: ask, hand over, write down
-    runs.py        what a run asks of a ledger, of one that can do less, and of none
-    sqlite.py      the ledger in a file
-    sqlite_run.py  one run through it
-    store.py       the rows of that file
-    marks.py       how far a run got, for whoever comes after a kill
+    adapters.py    what a run asks of a ledger, of one that can do less, and of none
+    sqlite/        the ledger in a file
 """
 
 from __future__ import annotations
 
+from vetmail_core.ledger.adapters import LedgerRun, OpensRuns
 from vetmail_core.ledger.delivery import Delivery, deliver_once
 from vetmail_core.ledger.entries import AlreadySent
+from vetmail_core.ledger.policy import (
+    Ledger,
+    LedgerState,
+    Remembered,
+    Standing,
+    Verdict,
+    doubted,
+    remember,
+    resolved,
+    stand,
+)
 from vetmail_core.ledger.sqlite import SqliteLedger
-from vetmail_core.ledger.standing import Ledger, LedgerState
 
-__all__ = ["AlreadySent", "Delivery", "Ledger", "LedgerState", "SqliteLedger", "deliver_once"]
+__all__ = [
+    "AlreadySent",
+    "Delivery",
+    "Ledger",
+    "LedgerRun",
+    "LedgerState",
+    "OpensRuns",
+    "Remembered",
+    "SqliteLedger",
+    "Standing",
+    "Verdict",
+    "deliver_once",
+    "doubted",
+    "remember",
+    "resolved",
+    "stand",
+]

@@ -16,16 +16,28 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+import attrs
+
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import LedgerError, TransportError
-from vetmail_core.ledger.entries import AlreadySent, Entry, Sending, decided, in_doubt, not_attempted
-from vetmail_core.ledger.runs import OneByOne, OpensRuns, Run, Unremembered, keyless
-from vetmail_core.ledger.standing import NEW, Ledger
-from vetmail_core.receipts import Cause, Receipt, Reply
+from vetmail_core.errors import LedgerError, TransportError, VetmailError
+from vetmail_core.ledger.adapters import OneByOne, OpensRuns, Unremembered, keyless
+from vetmail_core.ledger.entries import (
+    AlreadySent,
+    Entry,
+    Sending,
+    decided,
+    held_elsewhere,
+    in_doubt,
+    not_attempted,
+)
+from vetmail_core.ledger.policy import NEW, Ledger
+from vetmail_core.receipts import Cause, Receipt, Reply, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from vetmail_core.ledger.adapters import LedgerRun
+    from vetmail_core.ledger.policy import Standing
     from vetmail_core.message import Email
 
 __all__ = ["Delivers", "Delivery", "Feed", "deliver_once"]
@@ -51,8 +63,9 @@ class Feed:
     An email that a transport has taken may have left, as far as anybody outside can tell. A transport
     that takes emails ahead of their turn and knows better says so: it calls `announce` before it takes
     the first, and what that returns before it sends the first octet of each email's text. Then an email
-    that was taken and had not begun to leave is not in doubt after a kill. To any other transport this is a
-    plain iterator.
+    that was taken and had not begun to leave is not in doubt after a kill. What it is told may be no: then
+    another worker has the email, or the ledger cannot be written, and it must not leave. To any other
+    transport this is a plain iterator.
     """
 
     def __init__(self, delivery: Delivery) -> None:
@@ -68,14 +81,23 @@ class Feed:
             raise StopIteration
         return email
 
-    def announce(self) -> Callable[[Email], None]:
-        """Promise to tell when an email begins to leave.
+    def announce(self) -> Callable[[Email], bool]:
+        """Promise to ask before an email begins to leave.
 
         Returns:
             What to call with the very email that was taken, before the first octet of its text is sent.
+            False: it must not leave.
         """
         self.announced = True
         return self._delivery.leaves
+
+    def answered(self, receipt: Receipt) -> None:
+        """Take an answer that is known before its turn; the receipt still comes in its turn.
+
+        Args:
+            receipt: for the very email that was taken.
+        """
+        self._delivery.answered(receipt)
 
 
 class Delivery:
@@ -115,7 +137,7 @@ class Delivery:
         self._transport = transport
         self._emails = iter(emails)
         self._ledger = ledger
-        self._run: Run = Unremembered()
+        self._run: LedgerRun = Unremembered()
         self._retry_unknown = retry_unknown
         self._stop = stop
         self._to_the_end = to_the_end
@@ -128,6 +150,7 @@ class Delivery:
         self._passed: deque[Entry] = deque()  # handed over, or lying between such
         self._error: Exception | None = None  # raised when what is under way is answered
         self._broken: Exception | None = None  # why the ledger cannot be written
+        self._mine: set[str] = set()  # keys that this run has put down and that are not answered
         self._feed = Feed(self)
         self._late: list[Receipt | AlreadySent] = []  # answered when the caller had gone
         self.stopped = False
@@ -146,10 +169,8 @@ class Delivery:
             TransportError: the transport breaks its promise of one receipt for each email.
             Exception: what the caller's own iterable raised, after the emails before it are answered.
         """
-        if isinstance(self._ledger, OpensRuns):
-            self._run = self._ledger.open_run()
-        elif self._ledger is not None:
-            self._run = OneByOne(self._ledger)
+        if self._ledger is not None:
+            self._run = _opened(self._ledger)
         try:
             # Up to the first email that is to be sent, the transport is left alone: no need, no connection.
             while self._ledger is not None and self._look_ahead() and not isinstance(self._ahead[0], Sending):
@@ -165,7 +186,9 @@ class Delivery:
             self._abandon()
             raise
         finally:
-            self._run.close()
+            # All is answered. What a run cannot let go of now, the next one finds.
+            with contextlib.suppress(Exception):
+                self._run.close()
 
     def _deliver(self) -> Iterator[Receipt | AlreadySent]:
         deliveries = self._transport.deliver(self._feed)
@@ -200,26 +223,32 @@ class Delivery:
             entry = self._ahead.popleft()
             if not isinstance(entry, Sending):
                 self._passed.append(entry)
-            elif self._may_begin(entry):
+            elif self._broken is None and (self._feed.announced or self.may_begin(entry)):
                 self._passed.append(entry)
                 return entry.sent
             else:
-                answer = entry.answer(self._unwritten(entry.sent))
-                self._settle(answer)
-                self._passed.append(answer)
+                self._passed.append(self._withheld(entry))
         return None
 
-    def _may_begin(self, entry: Sending) -> bool:
-        try:
-            if not self._feed.announced:
-                self._begin(entry)
-        except LedgerError as error:
-            self._broken = error
-        return self._broken is None
+    def may_begin(self, entry: Sending) -> bool:
+        """Ask the ledger whether an email may leave; once, because what has begun has begun."""
+        if entry.begun:
+            return True
+        if self._broken is None and not entry.held:
+            try:
+                entry.begun = bool(self._run.begin(entry.email))
+            except Exception as error:  # noqa: BLE001 - whatever a host's database raises means: do not send
+                self._broken = error
+            else:
+                entry.held = not entry.begun
+        return entry.begun
 
-    def _begin(self, entry: Sending) -> None:
-        self._run.begin(entry.email)
-        entry.begun = True
+    def _withheld(self, entry: Sending) -> Receipt:
+        """The answer for an email that must not leave, because another has it or nothing can be written."""
+        self._mine.discard(entry.email.key)
+        if entry.held:
+            return held_elsewhere(entry.email)  # another's row: there is nothing to write down
+        return self._settled(entry.answer(self._unwritten(entry.sent)))
 
     def _unwritten(self, email: Email) -> Receipt:
         return not_attempted(email, Cause.OTHER, reply=Reply(0, "", str(self._broken)))
@@ -242,12 +271,22 @@ class Delivery:
         self._passed.append(entry)
         return email
 
-    def leaves(self, sent: Email) -> None:
-        """The transport begins to send this email's text."""
+    def leaves(self, sent: Email) -> bool:
+        """Whether this email's text may begin to leave, as the transport is about to let it."""
+        entry = self._under_way(sent)
+        return entry is None or self.may_begin(entry)
+
+    def answered(self, receipt: Receipt) -> None:
+        """Write an answer down before its turn, so that a kill meanwhile does not leave it in doubt."""
+        entry = self._under_way(receipt.email)
+        if entry is not None and entry.begun and entry.written is None:
+            entry.written = self._settled(entry.answer(receipt))
+
+    def _under_way(self, sent: Email) -> Sending | None:
         for entry in reversed(self._passed):
             if isinstance(entry, Sending) and entry.sent is sent:
-                self._begin(entry)
-                return
+                return entry
+        return None
 
     def _stopping(self) -> bool:
         self.stopped = self.stopped or self._stop()
@@ -292,8 +331,14 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - whatever a host's database raises means: do not send
                 self._broken = error
             else:
-                return map(decided, group, standings)
+                return map(self._decided, group, standings)
         return map(self._unwritten, group)
+
+    def _decided(self, email: Email, standing: Standing) -> Entry:
+        entry = decided(email, standing, mine=email.key in self._mine)
+        if isinstance(entry, Sending):
+            self._mine.add(email.key)
+        return entry
 
     def _answered(self, entries: deque[Entry]) -> Iterator[Receipt | AlreadySent]:
         """What is answered without the transport, up to the next email that is handed over."""
@@ -310,27 +355,40 @@ class Delivery:
             raise TransportError(
                 "The transport answered for more emails than it was given; expected one receipt for each."
             )
+        if entry.written is not None:
+            answer = entry.written
+        elif not entry.begun and self._ledger is not None and _is_untouched(receipt):
+            # Held back at the last moment, or never come to: the ledger knows why, the transport need not.
+            answer = self._withheld(entry) if entry.held or self._broken else self._taken_down(entry, receipt)
+        else:
+            answer = self._taken_down(entry, receipt)
+        self._passed.popleft()
+        self._mine.discard(entry.email.key)
+        return answer
+
+    def _taken_down(self, entry: Sending, receipt: Receipt) -> Receipt:
         answer = entry.answer(receipt)  # before the entry goes: a wrong receipt leaves it in doubt
         # It stays until it is written down: that takes time, in which an interrupt may fall.
         self._passed[0] = answer
-        self._settle(answer)
-        self._passed.popleft()
-        return answer
+        return self._settled(answer)
 
-    def _settle(self, receipt: Receipt) -> None:
+    def _settled(self, receipt: Receipt) -> Receipt:
+        """Write an answer down; what could not be written stands in its receipt all the same."""
         try:
             self._run.settle(receipt)
-        except LedgerError as error:
-            self._broken = error  # the run's marks keep this answer; no further email goes
-        except Exception as error:  # noqa: BLE001 - a host's database; raised once what is under way is answered
-            self._broken = self._error = error
+        except Exception as error:  # noqa: BLE001 - whatever a host's database raises: no further email goes
+            self._broken = error
+            if not _is_untouched(receipt):
+                said = f"the ledger could not write this answer down and may not know it: {error}"
+                return attrs.evolve(receipt, warnings=(*receipt.warnings, said))
+        return receipt
 
     def _not_handed_over(self) -> Iterator[Receipt | AlreadySent]:
         while self._ahead:
             entry = self._ahead.popleft()
             if isinstance(entry, Sending):
-                entry = entry.answer(not_attempted(entry.sent, Cause.CANCELLED))
-                self._settle(entry)
+                self._mine.discard(entry.email.key)
+                entry = self._settled(entry.answer(not_attempted(entry.sent, Cause.CANCELLED)))
             yield entry
 
     def _abandon(self) -> None:
@@ -339,11 +397,33 @@ class Delivery:
         while self._passed:
             entry = self._passed.popleft()
             if isinstance(entry, Sending):
-                sent = entry.sent
-                entry = entry.answer(in_doubt(sent) if entry.begun else not_attempted(sent, Cause.CANCELLED))
-                self._settle(entry)
+                entry = entry.written or self._unanswered(entry)
             unfinished.append(entry)
         self.unfinished = (*unfinished, *self._not_handed_over())
+
+    def _unanswered(self, entry: Sending) -> Receipt:
+        if entry.held:
+            return held_elsewhere(entry.email)
+        sent = entry.sent
+        answer = in_doubt(sent) if entry.begun else not_attempted(sent, Cause.CANCELLED)
+        return self._settled(entry.answer(answer))
+
+
+def _is_untouched(receipt: Receipt) -> bool:
+    return all(outcome.status is Status.NOT_ATTEMPTED for outcome in receipt.outcomes)
+
+
+def _opened(ledger: Ledger) -> LedgerRun:
+    if not isinstance(ledger, OpensRuns):
+        return OneByOne(ledger)
+    try:
+        return ledger.open_run()
+    except VetmailError:
+        raise
+    except Exception as error:
+        raise LedgerError(
+            f"The ledger could not begin a run, so nothing was sent: {error}. Start again when it can."
+        ) from error
 
 
 def _check_ledger(ledger: Ledger) -> None:
@@ -367,10 +447,10 @@ def deliver_once(
         retry_unknown: send again to those who are in doubt. They may get a second copy.
 
     Yields:
-        One receipt for each email that was handed over, is in doubt from an earlier run (UNKNOWN), or
-        could not be written down (NOT_ATTEMPTED). Emails that ended as accepted, handed over or refused in an
-        earlier run, and those another run holds at this moment, are passed over; `Mailer.send_bulk` lists
-        them.
+        One receipt for each email that was handed over, is in doubt from an earlier run (UNKNOWN), is held by
+        another run at this moment (NOT_ATTEMPTED, HELD_ELSEWHERE), or could not be written down
+        (NOT_ATTEMPTED, with the reason). Emails that ended as accepted, handed over or refused in an earlier
+        run, and those that come twice in this one, are passed over; `Mailer.send_bulk` lists them.
 
     Raises:
         LedgerError: the ledger cannot be opened or is none, or an email has no key, after those before it

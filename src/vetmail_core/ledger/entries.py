@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, assert_never
 import attrs
 
 from vetmail_core.errors import TransportError
-from vetmail_core.ledger.standing import LedgerState, Standing, Verdict
+from vetmail_core.ledger.policy import LedgerState, Standing, Verdict
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status, only_for
 
 if TYPE_CHECKING:
     from vetmail_core.message import Email
 
-__all__ = ["AlreadySent", "Entry", "Sending", "decided", "in_doubt", "not_attempted"]
+__all__ = ["AlreadySent", "Entry", "Sending", "decided", "held_elsewhere", "in_doubt", "not_attempted"]
 
 _DONE: Final = {
     LedgerState.ACCEPTED: "was accepted",
@@ -52,13 +52,17 @@ class Sending:
         standing: what is known of the others.
 
     Attributes:
-        begun: it may have left; the one thing here that changes.
+        begun: it may have left.
+        held: the ledger said at the last moment that another worker has it.
+        written: its answer, where that was known and written down before its turn.
     """
 
     email: Email
     sent: Email
     standing: Standing
     begun: bool = attrs.field(default=False, init=False)
+    held: bool = attrs.field(default=False, init=False)
+    written: Receipt | None = attrs.field(default=None, init=False)
 
     def answer(self, receipt: Receipt) -> Receipt:
         """The receipt for the caller's own email.
@@ -98,8 +102,14 @@ class Sending:
 Entry = Sending | Receipt | AlreadySent
 
 
-def decided(email: Email, standing: Standing) -> Entry:
-    """What a standing means for an email."""
+def decided(email: Email, standing: Standing, *, mine: bool = False) -> Entry:
+    """What a standing means for an email.
+
+    Args:
+        email: as the caller gave it.
+        standing: what the ledger says.
+        mine: this very run has an email of this key under way.
+    """
     match standing.verdict:
         case Verdict.SEND:
             return Sending(email, _narrowed(email, standing), standing)
@@ -109,13 +119,12 @@ def decided(email: Email, standing: Standing) -> Entry:
             state = standing.state or LedgerState.ACCEPTED
             words = _DONE.get(state, "was answered")
             return AlreadySent(email, state, f"This email {words} in an earlier run{_when(standing)}.")
-        case Verdict.ELSEWHERE:
+        case Verdict.ELSEWHERE if mine:
             return AlreadySent(
-                email,
-                LedgerState.ATTEMPTING,
-                "Another run is sending this email at this moment, or it comes twice in this one;"
-                " the report of the one that sends it says what became of it.",
+                email, LedgerState.ATTEMPTING, "This email comes twice in this run; the first is under way."
             )
+        case Verdict.ELSEWHERE:
+            return held_elsewhere(email)
         case _:
             assert_never(standing.verdict)
 
@@ -150,6 +159,11 @@ def not_attempted(email: Email, cause: Cause, *, reply: Reply | None = None) -> 
         Outcome(mailbox, Status.NOT_ATTEMPTED, cause=cause, reply=reply) for mailbox in email.recipients.all
     ]
     return Receipt(email, outcomes, attempts=0)
+
+
+def held_elsewhere(email: Email) -> Receipt:
+    """The receipt for an email that another worker has at this moment."""
+    return not_attempted(email, Cause.HELD_ELSEWHERE)
 
 
 def in_doubt(email: Email) -> Receipt:

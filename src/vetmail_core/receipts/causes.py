@@ -74,6 +74,7 @@ class Cause(enum.Enum):
     CONNECTION = "connection"
     PROTOCOL = "protocol"
     CANCELLED = "cancelled"
+    HELD_ELSEWHERE = "held_elsewhere"
     OTHER = "other"
 
     @property
@@ -183,6 +184,10 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.CANCELLED: (
             "The run was stopped before this email's turn: start it again to send the rest; with a "
             "ledger nobody is mailed twice."
+        ),
+        Cause.HELD_ELSEWHERE: (
+            "Another worker has this email at this moment: its report says what became of it; nothing is to "
+            "be done here."
         ),
         Cause.OTHER: (
             "The reply says what happened: do what it says, or pass it to the administrator of the server "

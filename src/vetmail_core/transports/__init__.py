@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core._lazy import late
 
 if TYPE_CHECKING:
-    from vetmail_core.transports.base import Transport
+    from vetmail_core.transports.base import EmailSource, Transport
     from vetmail_core.transports.choice import transport_for
     from vetmail_core.transports.eml import EmlTransport
     from vetmail_core.transports.mailto import MailtoTransport, mailto_uri
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectionCheck",
     "Deadlines",
+    "EmailSource",
     "EmlTransport",
     "Limits",
     "MailtoTransport",
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    ".base": "Transport",
+    ".base": "EmailSource Transport",
     ".choice": "transport_for",
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
     ".mailto": "MailtoTransport mailto_uri",

@@ -6,15 +6,15 @@ a server or network did. Its law: exactly one receipt for each email, in order, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["HangsUp", "SaysTrouble", "Transport"]
+__all__ = ["EmailSource", "HangsUp", "SaysTrouble", "Transport"]
 
 
 @runtime_checkable
@@ -25,7 +25,9 @@ class Transport(Protocol):
         """Deliver emails, one after the other.
 
         Args:
-            emails: any iterable, pulled lazily; an endless one is fine.
+            emails: any iterable, pulled lazily; an endless one is fine. An `EmailSource` is one that wants to
+                be asked before each email leaves. A transport that takes emails ahead of their turn asks it;
+                of one that does not ask, each email counts as begun when it is taken.
 
         Yields:
             One receipt for each email, in order.
@@ -37,6 +39,33 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End politely. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class EmailSource(Protocol):
+    """What `deliver` is given by a run with a ledger: an iterator that is asked before each email leaves.
+
+    A source may also have ``answered(receipt)``. It is called once for an email whose answer is known before
+    its turn; the receipt still comes in its turn.
+    """
+
+    def __iter__(self) -> Self:
+        """The source itself."""
+        ...
+
+    def __next__(self) -> Email:
+        """The next email."""
+        ...
+
+    def announce(self) -> Callable[[Email], bool]:
+        """Promise to ask; called once, before the first `next`.
+
+        Returns:
+            What to call with the very email that `next` gave, once, just before the first octet of its text
+            can leave. False: it must not leave; its receipt is NOT_ATTEMPTED, HELD_ELSEWHERE, and the run
+            goes on. What it raises ends the run as an error of the iterator does.
+        """
         ...
 
 

@@ -97,9 +97,8 @@ class RedirectAll(_Wrapper):
             One receipt for each email, in order.
         """
         leaves = announced(emails)
-        handed = HandedOn(((email, self._redirected(email)) for email in emails), leaves)
-        for receipt in self._inner.deliver(handed):
-            yield self._answer(handed.answered(), receipt)
+        pairs = ((email, self._redirected(email)) for email in emails)
+        yield from HandedOn(pairs, leaves, source=emails, answer=self._answer).receipts(self._inner)
 
     def _redirected(self, email: Email) -> Email:
         recipients = email.recipients
@@ -185,11 +184,9 @@ class Retrying(_Wrapper):
                     return
                 yield email, email
 
-        handed = HandedOn(taken(), leaves)
-        for receipt in self._inner.deliver(handed):
-            email = handed.answered()
+        for receipt in HandedOn(taken(), leaves).receipts(self._inner):
             if held or self._worth_another_try(receipt):
-                held.append((email, receipt))
+                held.append((receipt.email, receipt))
             else:
                 yield receipt
         interrupted: BaseException | None = None
@@ -216,7 +213,7 @@ class Retrying(_Wrapper):
                 self._clock.sleep(delay)
             except BaseException as interrupt:  # noqa: BLE001 - raised by the caller, after the receipts
                 return receipt, interrupt
-            (latest,) = self._inner.deliver(HandedOn([(email, only_for(email, again))], leaves))
+            (latest,) = HandedOn([(email, only_for(email, again))], leaves).receipts(self._inner)
             receipt = _merged(receipt, latest)
             if all(outcome.status is Status.NOT_ATTEMPTED for outcome in latest.outcomes):
                 break
@@ -328,7 +325,7 @@ class Spaced(_Wrapper):
         leaves = announced(emails)
         for email in emails:
             with self._spacing:
-                (receipt,) = self._inner.deliver(HandedOn([(email, email)], leaves))
+                (receipt,) = HandedOn([(email, email)], leaves).receipts(self._inner)
             yield receipt
 
     def __repr__(self) -> str:

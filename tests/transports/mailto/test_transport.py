@@ -13,11 +13,13 @@ from tests.transports.mailto.program import MailProgram
 
 from vetmail_core import (
     Attachment,
+    Cause,
     EmailPreferences,
     Mailer,
     MailtoTransport,
     Phase,
     SqliteLedger,
+    Status,
     Transport,
     TransportError,
     mailto_uri,
@@ -26,7 +28,7 @@ from vetmail_core.testing import a_student, content
 from vetmail_core.transports.mailto import HandOverWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from vetmail_core import Email, Receipt
@@ -264,22 +266,61 @@ def test_a_window_opens_when_its_receipt_is_asked_for(
     assert len(program.opened) == 1
 
 
-def test_whoever_asks_is_told_of_each_email_once_its_window_is_open(make_email: Callable[..., Email]) -> None:
-    """As a ledger does; not of one that could not be opened, which may be tried again."""
-    told: list[Email] = []
+class Asks:
+    """A source that wants to be asked, as a ledger's run does; it says no to some."""
 
-    class Asks(list["Email"]):
-        def announce(self) -> Callable[[Email], None]:
-            return told.append
+    def __init__(self, emails: list[Email], *, no: Iterable[int] = ()) -> None:
+        self.emails = emails
+        self.asked: list[Email] = []
+        self._no = frozenset(no)
+        self._left = iter(emails)
 
+    def __iter__(self) -> Asks:
+        return self
+
+    def __next__(self) -> Email:
+        return next(self._left)
+
+    def announce(self) -> Callable[[Email], bool]:
+        """Ask me."""
+        return self.leaves
+
+    def leaves(self, email: Email) -> bool:
+        """Answer."""
+        self.asked.append(email)
+        return len(self.asked) - 1 not in self._no
+
+
+def test_whoever_wants_to_be_asked_is_asked_before_each_window(make_email: Callable[..., Email]) -> None:
+    """As a ledger does; of a window that could not be opened the receipt says that nothing came of it."""
     program = MailProgram(fails_at=3, error=TransportError("It crashed."))
     emails = Asks([make_email(), make_email(), make_email()])
     seen = [
-        (len(program.opened), len(told), receipt.ok)
+        (len(program.opened), len(emails.asked), receipt.ok)
         for receipt in MailtoTransport(open_uri=program).deliver(emails)
     ]
-    assert seen == [(1, 1, True), (2, 2, True), (2, 2, False)]
-    assert [id(email) for email in told] == [id(email) for email in emails[:2]]
+    assert seen == [(1, 1, True), (2, 2, True), (2, 3, False)]
+    assert [id(email) for email in emails.asked] == [id(email) for email in emails.emails]
+
+
+def test_no_window_is_opened_for_what_another_worker_has(
+    make_email: Callable[..., Email], program: MailProgram
+) -> None:
+    """The others are opened."""
+    emails = Asks([make_email(), make_email(), make_email()], no=[1])
+    receipts = list(MailtoTransport(open_uri=program).deliver(emails))
+    assert [receipt.ok for receipt in receipts] == [True, False, True]
+    assert receipts[1].outcomes[0].cause is Cause.HELD_ELSEWHERE
+    assert len(program.opened) == 2
+
+
+def test_a_program_that_cannot_be_opened_at_all_leaves_no_doubt(make_email: Callable[..., Email]) -> None:
+    """Whoever was asked hears that nothing came of it, and then of the error."""
+    receipts: list[Receipt] = []
+    program = MailProgram(fails_at=1, error=TransportError("It is not there."))
+    with pytest.raises(TransportError):
+        receipts.extend(MailtoTransport(open_uri=program).deliver(Asks([make_email()])))
+    assert [receipt.outcomes[0].status for receipt in receipts] == [Status.NOT_ATTEMPTED]
 
 
 def test_every_run_sweeps_the_drafts_of_yesterday(

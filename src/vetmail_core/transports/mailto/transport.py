@@ -17,7 +17,7 @@ import attrs
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.transports.hand_over import handed_over, not_attempted
-from vetmail_core.transports.handed_on import announced
+from vetmail_core.transports.handed_on import announced, held_elsewhere
 from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
 from vetmail_core.transports.mailto.opening import opener_for
 from vetmail_core.transports.mailto.uri import check_separator, checked_uri, mailto_uri, obstacle
@@ -181,6 +181,9 @@ class MailtoTransport:
             stopped = ""
             for number, ready in enumerate([self._prepared(email) for email in batch]):
                 if not stopped:
+                    if opens is not None and opens(ready.email) is False:
+                        yield held_elsewhere(ready.email)
+                        continue
                     try:
                         receipt = self._opened(ready)
                     except OSError as error:
@@ -191,11 +194,11 @@ class MailtoTransport:
                     except TransportError as error:
                         # Whoever is raised at loses the receipts so far, and would open those windows again.
                         if not number:
+                            if opens is not None:  # it was asked about: say that nothing came of it
+                                yield not_attempted(ready.email, why=str(error))
                             raise
                         stopped = str(error)
                     else:
-                        if opens is not None:
-                            opens(ready.email)  # not before: what could not be opened may be tried again
                         yield receipt
                         continue
                 yield not_attempted(ready.email, why=stopped)

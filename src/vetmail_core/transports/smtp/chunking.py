@@ -43,10 +43,9 @@ class ChunkLane:
         self._capabilities = capabilities
         self._window = window
         self._plain = plain
-        self._octets: list[bytes] = []
-        self._shown: list[bytes] = []
         self._replies: list[bytes] = []
         self._given = 0
+        self._waiting = 0  # octets of text put in and not given yet
         self._answered = 0
         self._full = False
         # What this server says to an envelope and not to a message: heard instead, the answers have drifted.
@@ -70,7 +69,7 @@ class ChunkLane:
             return 0
         if not self.flight:
             return 1 if self.trying else self._window
-        if self.trying or self._given - self._answered > _WINDOW_OCTETS:
+        if self.trying or self._given + self._waiting - self._answered > _WINDOW_OCTETS:
             return 0
         return self._window - len(self.flight)
 
@@ -103,31 +102,43 @@ class ChunkLane:
 
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
-        data = transaction.data
-        commands = b"".join(
-            (
-                b"RSET\r\n",
-                *transaction.envelope(self._capabilities, plain=self._plain),
-                b"BDAT %d LAST\r\n" % len(data),
-            )
-        )
-        self._octets += (commands, data)
-        self._shown.append(commands)
-        self._given += len(commands) + len(data)
-        transaction.end = self._given
         transaction.tries += 1
         self.count += 1
-        self.outstanding += len(transaction.mailboxes) + 3
         self._put.append(transaction)
+        self._waiting += len(transaction.data)
         self.flight.append(transaction)
+
+    def about_to_begin(self) -> list[Transaction]:
+        """The messages that were put in since the last ``take``."""
+        return list(self._put)
+
+    def hold_back(self, transaction: Transaction) -> None:
+        """Leave it out; the others go on over this connection."""
+        self._put.remove(transaction)
+        self.flight.remove(transaction)
+        transaction.hold_back()
+        self.done.append(transaction)
 
     def take(self) -> tuple[bytes, bytes]:
         """What to send now, and how the transcript shows it."""
-        self.bodies, self._put = self._put, []
-        data, shown = b"".join(self._octets), b"".join(self._shown)
-        self._octets.clear()
-        self._shown.clear()
-        return data, shown
+        octets: list[bytes] = []
+        shown: list[bytes] = []
+        for transaction in self._put:
+            data = transaction.data
+            commands = b"".join(
+                (
+                    b"RSET\r\n",
+                    *transaction.envelope(self._capabilities, plain=self._plain),
+                    b"BDAT %d LAST\r\n" % len(data),
+                )
+            )
+            octets += (commands, data)
+            shown.append(commands)
+            self._given += len(commands) + len(data)
+            transaction.end = self._given
+            self.outstanding += len(transaction.mailboxes) + 3
+        self.bodies, self._put, self._waiting = self._put, [], 0
+        return b"".join(octets), b"".join(shown)
 
     def receive(self, replies: list[bytes]) -> None:
         """Take answers in; finish the messages whose answers are complete."""

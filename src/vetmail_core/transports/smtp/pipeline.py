@@ -88,6 +88,14 @@ class Lane(Protocol):
         """Put a message in; there is room."""
         ...
 
+    def about_to_begin(self) -> list[Transaction]:
+        """The messages whose text begins with what ``take`` gives next."""
+        ...
+
+    def hold_back(self, transaction: Transaction) -> None:
+        """Finish one of those without a word of its text."""
+        ...
+
     def take(self) -> tuple[bytes, bytes]:
         """What to send now, and how the transcript shows it."""
         ...
@@ -177,6 +185,21 @@ class DataLane:
         self.count += 1
         self._next = transaction
         self.flight.append(transaction)
+
+    def about_to_begin(self) -> list[Transaction]:
+        """The message whose text the server has asked for, if there is one."""
+        return [] if self._open is None else [self._open]
+
+    def hold_back(self, transaction: Transaction) -> None:
+        """Finish it, and the connection with it.
+
+        After a 354 nothing polite is left: any word would be text, and a lone dot would deliver an empty
+        email. A server drops a message whose end it never sees (RFC 5321, 3.8).
+        """
+        self._open = None
+        transaction.hold_back()
+        self._finish(transaction)
+        self.over = True
 
     def take(self) -> tuple[bytes, bytes]:
         """What to send now, and how the transcript shows it; nothing while answers are owed."""

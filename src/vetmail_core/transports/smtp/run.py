@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vetmail_core.clock import Clock
+    from vetmail_core.transports.handed_on import Leaves
+    from vetmail_core.transports.smtp.connection import Connection
     from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
@@ -176,6 +178,10 @@ class Run:
             transaction = self._backlog.popleft() if self._backlog else self._pull()
             if transaction is None:
                 return
+            if transaction.job.may_leave is False:
+                transaction.hold_back()  # a further part of an email that was held back
+                transaction.job.settle(transaction.outcomes, reply=None, attempts=0)
+                return
             if not busy:
                 self._host.pace.pause()
                 self._stop = link.make_ready()
@@ -254,14 +260,30 @@ class Run:
         link = self._link
         assert link.session is not None  # noqa: S101 - a lane has one
         connection = link.session.connection
+        if self._leaves is not None:
+            self._ask(lane, self._leaves)
+        if not lane.over:
+            self._exchange(lane, connection)
+        if lane.over:
+            lane.abandon(link.sent(), None)
+        progress = self._collect(lane)
+        if progress:
+            self._fruitless = 0
+        if not lane.over:
+            link.used()
+            return
+        link.hang_up()
+        self._fruitless += not progress
+        if self._fruitless >= _FRUITLESS:
+            self._stop = self._stop or self._trouble
+
+    def _exchange(self, lane: Lane, connection: Connection) -> None:
+        link = self._link
         try:
             octets, shown = lane.take()
             if lane.bodies and connection.idle > _A_WHILE_SECONDS:
                 # The emails may come slowly; a body must not go to a server that has left meanwhile.
                 connection.look(lane.writing, lane.outstanding, link.due)
-            if self._leaves is not None:
-                for transaction in lane.bodies:
-                    self._leaves(transaction.job.email)
             if octets:
                 connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding, due=link.due)
             phase = lane.awaited
@@ -275,18 +297,19 @@ class Run:
             lane.receive(connection.left_over())
             lane.abandon(link.sent(), lost)
             self._host.step_down(lane)
-        if lane.over:
-            lane.abandon(link.sent(), None)
-        progress = self._collect(lane)
-        if progress:
-            self._fruitless = 0
-        if not lane.over:
-            link.used()
-            return
-        link.hang_up()
-        self._fruitless += not progress
-        if self._fruitless >= _FRUITLESS:
-            self._stop = self._stop or self._trouble
+
+    def _ask(self, lane: Lane, leaves: Leaves) -> None:
+        """Ask whether the texts that come next may leave; once an email, however many parts it has."""
+        for transaction in lane.about_to_begin():
+            job = transaction.job
+            if job.may_leave is None:
+                try:
+                    job.may_leave = leaves(job.email) is not False
+                except Exception as error:  # noqa: BLE001 - as if the iterable itself had raised
+                    job.may_leave = False
+                    self._exhausted, self._error = True, self._error or error
+            if not job.may_leave:
+                lane.hold_back(transaction)
 
     def _collect(self, lane: Lane) -> bool:
         """Settle what is finished, and queue again what is to be sent again.

@@ -94,6 +94,7 @@ class Job:
     message_id: str = ""
     parts: int = 1
     pending: int = 1
+    may_leave: bool | None = None  # what the source of emails said; asked once
     attempts: int = 0
     outcomes: list[Outcome]
     reply: Reply | None = None
@@ -335,6 +336,11 @@ class Transaction:
         self._add(self.mailboxes, status, cause=stop.cause, reply=stop.reply, phase=stop.phase)
         self.reply = stop.reply
         self.note = stop.note
+
+    def hold_back(self) -> None:
+        """Another worker has it: not an octet of its text has left, and none will."""
+        self.tries = 0
+        self.give_up(Status.NOT_ATTEMPTED, Stop(cause=Cause.HELD_ELSEWHERE, phase=Phase.DATA))
 
     def _refuse(self, mailboxes: Sequence[Mailbox], raw: bytes, phase: Phase) -> None:
         reply = read_reply(raw)

@@ -35,6 +35,7 @@ __all__ = [
     "Standing",
     "Verdict",
     "doubted",
+    "identity",
     "remember",
     "resolved",
     "stand",
@@ -208,6 +209,15 @@ def remember(
     statuses = {Status(entry[0]) for entry in named.values()}
     neediest = _neediest(statuses)
     return neediest, None if statuses == _ALIKE.get(neediest) else _dumped(named)
+
+
+def identity(email: Email) -> tuple[str, str]:
+    """What a ledger keeps of an email beside what became of it.
+
+    Returns:
+        Its Message-ID, and the address keys of its recipients in order (To, CC, BCC), one a line.
+    """
+    return email.message_id, "\n".join([mailbox.address_key for mailbox in email.recipients.all])
 
 
 def _neediest(statuses: Collection[Status]) -> LedgerState:

@@ -6,13 +6,14 @@ on the disk before the email can leave.
 
 The file is in WAL mode with every commit written through (``synchronous=FULL``). A run writes down a group of
 emails with one commit, and what became of the previous group goes into the same commit. The marks beside the
-file (see `vetmail_core.ledger.marks`) say how far within a group a run had got when it was killed.
+file (see `vetmail_core.ledger.sqlite.marks`) say how far within a group a run had got when it was killed.
 
 The file has to be on a disk of this machine: SQLite's WAL mode does not work on a network drive.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -21,13 +22,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import RunMarks
-from vetmail_core.ledger.sqlite_run import SqliteRun
-from vetmail_core.ledger.standing import LedgerState
-from vetmail_core.ledger.store import Store
+from vetmail_core.ledger.policy import LedgerState
+from vetmail_core.ledger.sqlite.marks import RunMarks
+from vetmail_core.ledger.sqlite.run import SqliteRun
+from vetmail_core.ledger.sqlite.store import Store
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
     from vetmail_core.receipts import Receipt
@@ -37,11 +37,16 @@ __all__ = ["SqliteLedger"]
 _ENDS_OF_DOUBT: Final = (LedgerState.ACCEPTED, LedgerState.DEFERRED, LedgerState.REFUSED)
 
 
+def _clear_away(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a child of a fork ends too, and the folder is not its own
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class SqliteLedger:
     """A ledger in one SQLite file, made when it is not there.
 
     Safe to share between threads, and between programs on one machine. A context manager; a program that
-    ends without closing it loses nothing.
+    ends without closing it loses nothing. Open it in the process that uses it, after a fork and not before.
 
     Args:
         path: the file, on a disk of this machine; its folder must be there. ``":memory:"``, as SQLite calls
@@ -56,7 +61,7 @@ class SqliteLedger:
         if path == ":memory:":
             # In a file all the same, which the marks of a run can stand beside.
             folder = Path(tempfile.mkdtemp(prefix="vetmail-ledger-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            weakref.finalize(self, _clear_away, folder, os.getpid())
             path = folder / "ledger"
         self._store = Store(Path(path).absolute(), SystemClock() if clock is None else clock)
         self._runs: list[SqliteRun] = []
@@ -166,7 +171,12 @@ class SqliteLedger:
         return self._direct
 
     def close(self) -> None:
-        """End. A second call does nothing; runs that are going on are ended as they stand."""
+        """End. A second call does nothing; runs that are going on are ended as they stand.
+
+        In a child of a fork it does nothing: the ledger is the parent's.
+        """
+        if self._store.lock.foreign:
+            return
         with self._store.lock:
             if not self._closed:
                 self._closed = True

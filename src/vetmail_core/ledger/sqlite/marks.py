@@ -119,6 +119,11 @@ class RunMarks:
             os.close(descriptor)
         # A program that drops its ledger without closing it lets go of the lock too, and its run is dead.
         self._let_go = weakref.finalize(self, os.close, descriptor)
+        _HELD.add(self)
+
+    def forget(self) -> None:
+        """In a child of a fork: let go of the copy of the lock, or the run would outlive its process."""
+        self._let_go()
 
     def set(self, slot: int, mark: Mark) -> None:
         """Mark one email. Costs no system call."""
@@ -139,6 +144,18 @@ class RunMarks:
             with contextlib.suppress(OSError):
                 self._path.unlink()
         self._let_go()
+
+
+_HELD: Final[weakref.WeakSet[RunMarks]] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for marks in _HELD:
+        marks.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 class DeadRun:

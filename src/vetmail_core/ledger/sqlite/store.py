@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import DeadRun, Mark, stray_runs
-from vetmail_core.ledger.standing import LedgerState, doubted, resolved
+from vetmail_core.ledger.policy import LedgerState, doubted, resolved
+from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from vetmail_core.clock import Clock
 
-__all__ = ["Claim", "Row", "Store"]
+__all__ = ["Claim", "Row", "Settled", "Store"]
 
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
-_SCHEMA: Final = 1
 _BUSY_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.005
+_UNTOLD: Final = (None, None)
 _PRIMARY: Final = 0xFF  # of an extended result code
 _MOST_AT_ONCE: Final = 10_000  # keys of one question; SQLite takes 32,766
-_TABLE: Final = """
+_EMAILS: Final = """
 CREATE TABLE emails (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
@@ -45,6 +45,18 @@ CREATE TABLE emails (
     prior TEXT
 )
 """
+# Each step takes a file from one schema to the next; a new file goes through all of them. What is known of an
+# email beside its state is kept once: its Message-ID, the server's name for it, and its recipients' address
+# keys in order, one a line.
+_STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (_EMAILS,),
+    (
+        "ALTER TABLE emails ADD COLUMN message_id TEXT",
+        "ALTER TABLE emails ADD COLUMN queue_id TEXT",
+        "ALTER TABLE emails ADD COLUMN recipients TEXT",
+    ),
+)
+_SCHEMA: Final = len(_STEPS)
 _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
     {
         sqlite3.SQLITE_NOTADB: "It is a file of another kind: give the ledger a file of its own.",
@@ -59,7 +71,13 @@ _NO_ROOM: Final = (
     "Nothing is sent that cannot be written down: make room on the disk, or give this program the right to"
     " write there, then start the run again."
 )
-_SETTLE: Final = "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
+_SETTLE: Final = (
+    "UPDATE emails SET state=?, detail=?, at=?, run=NULL, slot=NULL, prior=NULL,"
+    " queue_id=coalesce(?, queue_id) WHERE id=?"
+)
+_KNOWN: Final = (
+    "UPDATE emails SET message_id=coalesce(message_id, ?), recipients=coalesce(recipients, ?) WHERE key=?"
+)
 _BACK: Final = "UPDATE emails SET state=?, detail=?, run=NULL, slot=NULL, prior=NULL WHERE id=?"
 
 
@@ -85,6 +103,47 @@ class Claim(NamedTuple):
     detail: str | None = None
 
 
+class Settled(NamedTuple):
+    """What became of an email and is not written yet; `state` None when nothing was tried.
+
+    `identity` is there where the email was not put down with it.
+    """
+
+    state: LedgerState | None
+    detail: str | None
+    queue_id: str | None
+    identity: tuple[str, str] | None
+
+
+class _OwnersLock:
+    """A lock that only the process that made it may take.
+
+    A child of a fork has a copy of the connection, which it must not use, and maybe of a lock that a thread
+    held which the child does not have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._path = path
+        self._owner = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this is a child of the process that opened the ledger."""
+        return os.getpid() != self._owner
+
+    def __enter__(self) -> None:
+        if self.foreign:
+            raise LedgerError(
+                f"The ledger {self._path} was opened before this process was forked off, and two processes"
+                " cannot share what was opened. Open it in the process that uses it."
+            )
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 def _make_private(path: Path) -> None:
     """Make a new ledger its owner's alone; SQLite's files beside it take after it."""
     # What cannot be made here cannot be opened either, and SQLite then says why.
@@ -105,7 +164,7 @@ class Store:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
-        self.lock: Final = threading.RLock()
+        self.lock: Final = _OwnersLock(path)
         self.own: Final[set[str]] = set()
         self._clock = clock
         try:
@@ -140,8 +199,10 @@ class Store:
                     f"{self.path} was written by a later version (schema {schema}, expected at most"
                     f" {_SCHEMA}). Use that version, or another file."
                 )
-            if not tables:
-                self._db.execute(_TABLE)
+            for step in _STEPS[schema:]:
+                for statement in step:
+                    self._db.execute(statement)
+            if schema < _SCHEMA:
                 self._db.execute(f"PRAGMA application_id={_APPLICATION}")
                 self._db.execute(f"PRAGMA user_version={_SCHEMA}")
 
@@ -187,6 +248,11 @@ class Store:
                 yield
             except (sqlite3.Error, OSError) as error:
                 raise self.error(what, error) from error
+            except UnicodeEncodeError as error:
+                raise LedgerError(
+                    f"The key {error.object!r} holds half of a surrogate pair, which no database can keep;"
+                    " nothing was written. Read its source as UTF-8."
+                ) from None
 
     @contextlib.contextmanager
     def writing(self) -> Generator[None]:
@@ -260,7 +326,11 @@ class Store:
     # What follows changes rows and is called within `writing`.
 
     def put_down(
-        self, run: str, fresh: Mapping[str, int | None], seen: Sequence[tuple[Row, int | None]]
+        self,
+        run: str,
+        fresh: Mapping[str, int | None],
+        seen: Sequence[tuple[Row, int | None]],
+        identities: Mapping[str, tuple[str, str]],
     ) -> dict[str, Claim]:
         """Write down that a run is about to send.
 
@@ -268,6 +338,7 @@ class Store:
             run: its name.
             fresh: key -> slot, of emails that have no row.
             seen: rows and their slots, of emails that have one.
+            identities: key -> Message-ID and recipients, as far as they are known.
 
         Returns:
             What is put down, by key.
@@ -276,36 +347,47 @@ class Store:
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM emails").fetchone()
         ids = {key: last + count for count, key in enumerate(fresh, start=1)}
         self._db.executemany(
-            "INSERT INTO emails (id, key, state, at, run, slot) VALUES (?, ?, 'attempting', ?, ?, ?)",
-            [(ids[key], key, now, run, slot) for key, slot in fresh.items()],
+            "INSERT INTO emails (id, key, state, at, run, slot, message_id, recipients)"
+            " VALUES (?, ?, 'attempting', ?, ?, ?, ?, ?)",
+            [(ids[key], key, now, run, slot, *identities.get(key, _UNTOLD)) for key, slot in fresh.items()],
         )
         self._db.executemany(
-            "UPDATE emails SET prior=state, state='attempting', run=?, slot=? WHERE id=?",
-            [(run, slot, row.id) for row, slot in seen],
+            "UPDATE emails SET prior=state, state='attempting', run=?, slot=?,"
+            " message_id=coalesce(?, message_id), recipients=coalesce(?, recipients) WHERE id=?",
+            [(run, slot, *identities.get(row.key, _UNTOLD), row.id) for row, slot in seen],
         )
         claims = {key: Claim(ids[key], slot) for key, slot in fresh.items()}
         claims.update((row.key, Claim(row.id, slot, row.state, row.detail)) for row, slot in seen)
         return claims
 
-    def settle(self, settled: Iterable[tuple[int, LedgerState, str | None]]) -> None:
-        """Write down what became of rows."""
+    def settle(self, settled: Iterable[tuple[int, LedgerState, str | None, str | None]]) -> None:
+        """Write down what became of rows: row, state, detail and the server's own name for the message."""
         now = self.now()
-        self._db.executemany(_SETTLE, [(state.value, detail, now, row) for row, state, detail in settled])
+        self._db.executemany(
+            _SETTLE, [(state.value, detail, now, queue_id, row) for row, state, detail, queue_id in settled]
+        )
 
-    def settle_unclaimed(self, key: str, state: LedgerState, detail: str | None) -> None:
+    def settle_unclaimed(
+        self, key: str, state: LedgerState, detail: str | None, queue_id: str | None
+    ) -> None:
         """Write down what became of an email that nobody put down first."""
         self._db.execute(
-            "INSERT INTO emails (key, state, at, detail) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
-            " DO UPDATE SET state=excluded.state, at=excluded.at, detail=excluded.detail",
-            (key, state.value, self.now(), detail),
+            "INSERT INTO emails (key, state, at, detail, queue_id) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key)"
+            " DO UPDATE SET state=excluded.state, at=excluded.at, detail=excluded.detail,"
+            " queue_id=coalesce(excluded.queue_id, queue_id)",
+            (key, state.value, self.now(), detail, queue_id),
         )
+
+    def make_known(self, key: str, identity: tuple[str, str]) -> None:
+        """Write down the Message-ID and recipients of an email that was put down by its key alone."""
+        self._db.execute(_KNOWN, (*identity, key))
 
     def resolve(self, key: str, state: LedgerState) -> bool:
         """End a doubt; False when there is none."""
         row = self.rows((key,)).get(key)
         if row is None or row.state is not LedgerState.UNKNOWN:
             return False
-        self.settle(((row.id, *resolved(row.detail, state)),))
+        self.settle(((row.id, *resolved(row.detail, state), None),))
         return True
 
     def end(self, claim: Claim, mark: Mark) -> None:
@@ -313,9 +395,9 @@ class Store:
         row, _, prior, detail = claim
         match mark:
             case Mark.ACCEPTED:
-                self.settle(((row, LedgerState.ACCEPTED, None),))
+                self.settle(((row, LedgerState.ACCEPTED, None, None),))
             case Mark.HANDED_OVER:
-                self.settle(((row, LedgerState.HANDED_OVER, None),))
+                self.settle(((row, LedgerState.HANDED_OVER, None, None),))
             case Mark.BEGUN:
                 self._db.execute(_BACK, (LedgerState.UNKNOWN.value, doubted(detail), row))
             case Mark.CLAIMED | Mark.NOBODY:

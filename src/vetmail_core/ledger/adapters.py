@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.standing import NEW, Ledger, LedgerState, Standing, Verdict, stand
+from vetmail_core.ledger.policy import NEW, Ledger, LedgerState, Standing, Verdict, stand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,35 +17,60 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["OneByOne", "OpensRuns", "Run", "Unremembered", "keyless"]
+__all__ = ["LedgerRun", "OneByOne", "OpensRuns", "Unremembered", "keyless"]
 
 
-class Run(Protocol):
-    """One run through a ledger."""
+class LedgerRun(Protocol):
+    """One run through a ledger: one walk of one worker.
 
-    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
-        """Decide about emails and put down those to be sent."""
+    A run that has put an email down holds it: no other run may send it until this one has settled it, given
+    it back by `close`, or died. Whatever a method raises ends sending: the email at hand and all that follow
+    are NOT_ATTEMPTED, with the words of the error as their reason.
+    """
+
+    def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> Sequence[Standing]:
+        """Decide about emails, and put down, durably, those to be sent.
+
+        Args:
+            emails: each with a key; some thousands at most.
+            retry_unknown: those in doubt are sent again, by somebody's choice.
+
+        Returns:
+            One standing for each, in order: what `stand` makes of a row, `Standing(Verdict.SEND)` where there
+            is none, and `Standing(Verdict.ELSEWHERE)` for what a run holds at this moment.
+        """
         ...
 
-    def begin(self, email: Email) -> None:
-        """Mark that an email may leave from now on."""
+    def begin(self, email: Email) -> bool:
+        """Mark that an email may leave from now on; the last question before its first octet.
+
+        Returns:
+            False: it is no longer this run's, so it must not leave.
+        """
         ...
 
     def settle(self, receipt: Receipt) -> None:
-        """Take down what became of an email."""
+        """Take down what became of an email: what `remember` makes of its receipt.
+
+        A receipt in which nothing was tried gives the email back as it was before the run.
+        """
         ...
 
     def close(self) -> None:
-        """End."""
+        """End: give back what was put down and never begun. What was begun and not settled is in doubt."""
         ...
 
 
 @runtime_checkable
 class OpensRuns(Protocol):
-    """A ledger that can put down a group at a time."""
+    """A ledger that knows runs: it keeps workers apart, and puts down a group at a time."""
 
-    def open_run(self) -> Run:
-        """Begin a run."""
+    def open_run(self) -> LedgerRun:
+        """Begin a run.
+
+        Raises:
+            LedgerError: it cannot; the transport has not been touched.
+        """
         ...
 
 
@@ -58,12 +83,15 @@ class OneByOne:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._under_way: set[str] = set()
 
     def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
         """Ask for the state of each, and put down those to be sent."""
         return [self._claim(email, retry_unknown=retry_unknown) for email in emails]
 
     def _claim(self, email: Email, *, retry_unknown: bool) -> Standing:
+        if email.key in self._under_way:
+            return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
         known = self._ledger.state(email.key)
         state = None if known is None else LedgerState(known)  # a host's table may give it as text
         if state is LedgerState.REFUSED:
@@ -73,14 +101,18 @@ class OneByOne:
             mine = self._ledger.attempting((email.key,))
             if mine is not None and email.key not in mine:
                 return Standing(Verdict.ELSEWHERE, state=LedgerState.ATTEMPTING)
+            self._under_way.add(email.key)
         return standing
 
-    def begin(self, email: Email) -> None:
+    def begin(self, email: Email) -> bool:
         """Nothing more to write down."""
+        del email
+        return True
 
     def settle(self, receipt: Receipt) -> None:
         """Pass it on."""
         self._ledger.settle(receipt)
+        self._under_way.discard(receipt.email.key)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -94,8 +126,10 @@ class Unremembered:
         del retry_unknown  # without a memory nothing is in doubt
         return [NEW] * len(emails)
 
-    def begin(self, email: Email) -> None:
+    def begin(self, email: Email) -> bool:
         """Nothing to write down."""
+        del email
+        return True
 
     def settle(self, receipt: Receipt) -> None:
         """Nothing to write down."""

@@ -10,19 +10,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import LedgerError
-from vetmail_core.ledger.marks import SLOTS, Mark, RunMarks
-from vetmail_core.ledger.runs import keyless
-from vetmail_core.ledger.standing import NEW, LedgerState, Standing, Verdict, remember, stand
+from vetmail_core.ledger.adapters import keyless
+from vetmail_core.ledger.policy import NEW, LedgerState, Standing, Verdict, identity, remember, stand
+from vetmail_core.ledger.sqlite.marks import SLOTS, Mark, RunMarks
+from vetmail_core.ledger.sqlite.store import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vetmail_core.ledger.store import Claim, Row, Store
+    from vetmail_core.ledger.sqlite.store import Claim, Row, Store
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
 __all__ = ["SqliteRun"]
 
+_UNTOLD: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 _MARKS: Final[Mapping[LedgerState | None, Mark]] = MappingProxyType(
     {
         LedgerState.ACCEPTED: Mark.ACCEPTED,
@@ -47,7 +49,8 @@ class SqliteRun:
         self._marks = marks
         self._free = list(range(SLOTS))
         self._claims: dict[str, Claim] = {}
-        self._unwritten: dict[str, tuple[LedgerState | None, str | None]] = {}
+        self._unwritten: dict[str, Settled] = {}
+        self._bare: set[str] = set()  # put down by their keys alone
         self.closed = False
 
     def has_settled(self, key: str) -> bool:
@@ -100,7 +103,7 @@ class SqliteRun:
                 if standing.verdict is Verdict.SEND:
                     wanted[email.key] = row
                 standings.append(standing)
-            claims = self._put_down(wanted)
+            claims = self._put_down(wanted, {email.key: identity(email) for email in emails})
         self._written()
         self._claims.update(claims)
         return standings, foreign
@@ -127,9 +130,12 @@ class SqliteRun:
                     self._mark(claim.slot, Mark.BEGUN)
             self._written()
             self._claims.update(claims)
+            self._bare.update(claims)
             return frozenset(claims)
 
-    def _put_down(self, wanted: Mapping[str, Row | None]) -> dict[str, Claim]:
+    def _put_down(
+        self, wanted: Mapping[str, Row | None], identities: Mapping[str, tuple[str, str]] = _UNTOLD
+    ) -> dict[str, Claim]:
         if not wanted:
             return {}
         # A transport that takes thousands before it answers leaves no free slot; that email counts as begun.
@@ -138,14 +144,17 @@ class SqliteRun:
             self._mark(slot, Mark.CLAIMED)
         fresh = {key: slots[key] for key, row in wanted.items() if row is None}
         seen = [(row, slots[key]) for key, row in wanted.items() if row is not None]
-        return self._store.put_down(self._marks.run, fresh, seen)
+        return self._store.put_down(self._marks.run, fresh, seen, identities)
 
     def _mark(self, slot: int | None, mark: Mark) -> None:
         if slot is not None:
             self._marks.set(slot, mark)
 
-    def begin(self, email: Email) -> None:
+    def begin(self, email: Email) -> bool:
         """Mark that an email may leave from now on.
+
+        Returns:
+            True: as long as this program lives, nobody else takes what it has put down.
 
         Raises:
             LedgerError: the ledger was closed in the middle of the run.
@@ -155,6 +164,7 @@ class SqliteRun:
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
         self._mark(self._claims[email.key].slot, Mark.BEGUN)
+        return True
 
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)
@@ -179,7 +189,10 @@ class SqliteRun:
             state, detail = (
                 remember(receipt) if before is None else remember(receipt, before.state, before.detail)
             )
-            self._unwritten[key] = (state, detail)
+            queue_id = receipt.queue_id if state is LedgerState.ACCEPTED else ""
+            untold = claim is None or key in self._bare
+            known = identity(receipt.email) if untold else None
+            self._unwritten[key] = Settled(state, detail, queue_id or None, known)
             if claim is None:
                 return
             if state is LedgerState.REFUSED or (detail is None and state is not LedgerState.UNKNOWN):
@@ -199,21 +212,25 @@ class SqliteRun:
             self._written()
 
     def _write(self) -> None:
-        settled: list[tuple[int, LedgerState, str | None]] = []
-        for key, (state, detail) in self._unwritten.items():
+        settled: list[tuple[int, LedgerState, str | None, str | None]] = []
+        for key, (state, detail, queue_id, known) in self._unwritten.items():
             claim = self._claims.get(key)
             if state is None:
                 if claim is not None:
                     self._store.end(claim, Mark.NOBODY)
-            elif claim is None:
-                self._store.settle_unclaimed(key, state, detail)
+                continue
+            if claim is None:
+                self._store.settle_unclaimed(key, state, detail, queue_id)
             else:
-                settled.append((claim.row, state, detail))
+                settled.append((claim.row, state, detail, queue_id))
+            if known is not None:
+                self._store.make_known(key, known)
         if settled:
             self._store.settle(settled)
 
     def _written(self) -> None:
         for key in self._unwritten:
+            self._bare.discard(key)
             claim = self._claims.pop(key, None)
             if claim is not None and claim.slot is not None:
                 self._free.append(claim.slot)
@@ -225,6 +242,8 @@ class SqliteRun:
         When that cannot be written, the marks stay where they are and the next program that opens the ledger
         writes it.
         """
+        if self._store.lock.foreign:
+            return
         with self._store.lock:
             if self.closed:
                 return

@@ -1,0 +1,18 @@
+"""The ledger in one SQLite file.
+
+What it is for: remembering, for the programs of one machine, with no server to look after. What it refuses:
+a network drive. Its law: what is written down survives a kill, a full disk and a power cut.
+
+::
+
+    ledger.py  what a host opens
+    run.py     one run through it
+    store.py   the rows of the file
+    marks.py   how far a run got, for whoever comes after a kill
+"""
+
+from __future__ import annotations
+
+from vetmail_core.ledger.sqlite.ledger import SqliteLedger
+
+__all__ = ["SqliteLedger"]
