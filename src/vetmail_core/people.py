@@ -98,6 +98,7 @@ class Person:
             of their mail.
         active: False for an archived person or an ended relationship: nothing is sent.
         marketing: False for "Exclude from marketing email/SMS": no marketing mail, all other mail.
+        notes: what the source of the record has to say about it, a sentence each; among `warnings`.
 
     Raises:
         RecipientsError: somebody related is no `Person`, `related` says no roles, or `active` or `marketing`
@@ -115,6 +116,9 @@ class Person:
     )
     active: bool = attrs.field(default=True, kw_only=True)
     marketing: bool = attrs.field(default=True, kw_only=True)
+    notes: tuple[str, ...] = attrs.field(
+        default=(), converter=tuple[str, ...], kw_only=True, eq=False, repr=False
+    )
     # Read once: a list of a million people is planned twice, for the preview and for the run.
     _mailbox: Mailbox | None = attrs.field(init=False, eq=False, repr=False, default=None)
     _said: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False, default=())
@@ -142,7 +146,8 @@ class Person:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What somebody should look at, in plain sentences; none of it keeps the person from their mail."""
-        return self._said if self._mailbox is None else self._said + self._mailbox.warnings
+        said = self.notes + self._said
+        return said if self._mailbox is None else said + self._mailbox.warnings
 
     @property
     def has_address(self) -> bool:
@@ -177,6 +182,7 @@ class Person:
             related=dict(self.related),
             active=self.active,
             marketing=self.marketing,
+            notes=self.notes,
         )
         return plain, ()
 
