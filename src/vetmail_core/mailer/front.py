@@ -18,6 +18,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError, RecipientsError
 from vetmail_core.ledger import AlreadySent, Delivery
+from vetmail_core.mailer.new_keys import refuse_new_keys
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.mailer.walk import Walk
@@ -226,6 +227,7 @@ class Mailer:
         progress: Callable[[Receipt], None] | None = None,
         cancel: Callable[[], bool] | None = None,
         retry_unknown: bool = False,
+        new_keys: bool = False,
     ) -> Report:
         """Send a plan, or any emails.
 
@@ -237,16 +239,20 @@ class Mailer:
                 True no more are sent, the connection is ended with QUIT, and whoever is left in a plan or
                 a list is reported as not attempted.
             retry_unknown: send again to those in doubt from an earlier run.
+            new_keys: people whose address this batch has under a key that no longer comes are new people.
 
         Returns:
             What became of everyone.
 
         Raises:
+            RecipientsError: such people came without `new_keys`; nothing was sent.
             LedgerError: the ledger cannot be opened, or an email has no key.
             MessageError: something else than emails came; those before it are sent.
             RunInterrupted: from the keyboard; holds the report, which is complete as after a cancel.
             Exception: what the plan or `progress` raised; `last_report` says how far the run got.
         """
+        if ledger is not None and not new_keys and isinstance(plan, BulkPlan):
+            refuse_new_keys(plan, ledger)
         tally = Tally()
         emails = Walk(plan, tally)
         transport = self._opened()
