@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.cli import checking, sending
 from vetmail_core.cli.arguments import parser
-from vetmail_core.cli.show import Nowhere, one_line, say
+from vetmail_core.cli.show import Nowhere, one_line, plain, say
 from vetmail_core.errors import VetmailError
+from vetmail_core.people_file import PeopleFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +47,15 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         return _COMMANDS[arguments.command](arguments)
+    except PeopleFileError as error:
+        reasons = [plain(line) for line in str(error).splitlines()]
     except VetmailError as error:
-        reason = one_line(error)
+        reasons = [one_line(error)]
     except KeyboardInterrupt:
-        reason = "interrupted before anything was sent"
-    say(f"vetmail {arguments.command}: {reason}", out=sys.stderr)
+        reasons = ["interrupted before anything was sent"]
+    say(f"vetmail {arguments.command}: {reasons[0]}", out=sys.stderr)
+    for reason in reasons[1:]:
+        say(reason, out=sys.stderr)
     return 2
 
 

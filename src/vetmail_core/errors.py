@@ -143,6 +143,8 @@ class AddressError(VetmailError, ValueError):
         end: the offset behind its last code point.
         entry: 1-based index of the entry in a list; None outside a list.
         hint: what to write instead, "" when there is nothing better to say.
+        suggestion: the whole text as the hint says to write it, which is read without this error; None
+            where the hint is for a person to decide.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class AddressError(VetmailError, ValueError):
         end: int = 0,
         entry: int | None = None,
         hint: str = "",
+        suggestion: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -163,6 +166,7 @@ class AddressError(VetmailError, ValueError):
         self.end = end
         self.entry = entry
         self.hint = hint
+        self.suggestion = suggestion
 
 
 class AddressListError(AddressError):
@@ -187,6 +191,7 @@ class AddressListError(AddressError):
             end=first.end,
             entry=first.entry,
             hint=first.hint,
+            suggestion=first.suggestion,
         )
 
 

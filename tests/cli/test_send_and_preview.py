@@ -112,7 +112,7 @@ def test_a_preview_says_that_the_ledger_will_pass_people_over(
     reminder: Callable[..., Said], folder: Path
 ) -> None:
     """The preview shows the whole plan; whoever reads it must not wait for mail that will not go."""
-    one = "key,address,class,starts,room\nC1,ada@example.com,Cookery,Monday,1\n"
+    one = "key,name,address,class,starts,room\nC1,Ada,ada@example.com,Cookery,Monday,1\n"
     (folder / "one.csv").write_text(one, encoding="utf-8")
     words = ("--people", "one.csv", "--batch", "reminder-1", "--ledger", "sent.ledger")
     sentence = "send will pass over whoever sent.ledger has as sent already"
@@ -161,7 +161,7 @@ def _damage(folder: Path, name: str, content: str | None) -> None:
         ("email-preferences.json", '{"schema": 1,\n "use', (), "line 2"),
         ("email-preferences.json", '{"schema": 1, "mail_server": {"port": true}}', (), "mail_server.port"),
         ("class-of-ten.csv", None, (), "class-of-ten.csv: cannot be read"),
-        ("class-of-ten.csv", "key,email\nC1,a@example.com\n", (), 'rename the column "email" to "address"'),
+        ("class-of-ten.csv", "key,Parent Email\nC1,a@example.com\n", (), '--column address="Parent Email"'),
         ("class-of-ten.csv", "key,address\n", (), "expected at least one person"),
         (
             "class-of-ten.csv",

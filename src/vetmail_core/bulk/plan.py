@@ -238,6 +238,16 @@ class BulkPlan:
         """
         return email.key.removeprefix(self._prefix())
 
+    @property
+    def can_be_walked_again(self) -> bool:
+        """True unless the people came from an iterator."""
+        return not isinstance(self.people, _ReadOnce)
+
+    @property
+    def key_prefix(self) -> str:
+        """What the key of each email begins with; the person's key follows."""
+        return self._prefix()
+
     def _prefix(self) -> str:
         return self._escaped_batch() + "/"
 
@@ -252,7 +262,7 @@ class BulkPlan:
     ) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
         marketing = self.marketing
-        again = not isinstance(self.people, _ReadOnce)
+        again = self.can_be_walked_again
         if again and isinstance(self.content, Content):
             refuse_ungiven(self.content, self.people, marketing=marketing)
         letters = Letters(self.content, looked_over=again)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.address import parse_mailbox, parse_mailbox_list
-from vetmail_core.cli.people_file import PeopleFile
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.credentials import EnvironmentSecret, Login
 from vetmail_core.errors import AddressError, MergeError, RecipientsError, VetmailError
 from vetmail_core.message import Attachment, Content
 from vetmail_core.people import Person, Staff
+from vetmail_core.people_file import read_people
 from vetmail_core.transports import EmlTransport, MailtoTransport, transport_for
 
 if TYPE_CHECKING:
@@ -28,10 +28,20 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.mailer import Mailer
     from vetmail_core.message import Email
+    from vetmail_core.people_file import PeopleFile
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.transports import Transport
 
-__all__ = ["NothingTriedError", "nobody", "one_email_of", "plan_of", "staff_of", "token_of", "transport_of"]
+__all__ = [
+    "NothingTriedError",
+    "nobody",
+    "one_email_of",
+    "people_of",
+    "plan_of",
+    "staff_of",
+    "token_of",
+    "transport_of",
+]
 
 
 class NothingTriedError(VetmailError):
@@ -98,8 +108,30 @@ def transport_of(
     return EmlTransport(arguments.outbox)
 
 
-def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
-    """Read the files and make the plan.
+def people_of(arguments: argparse.Namespace) -> PeopleFile:
+    """Look the people file over.
+
+    Raises:
+        VetmailError: it cannot be used, or nobody is in it.
+    """
+    columns: dict[str, str] = {}
+    for entry in arguments.column:
+        field, equals, title = entry.partition("=")
+        if not (field.strip() and equals and title.strip()):
+            raise NothingTriedError(
+                f'--column {entry}: expected FIELD="Title in the file", such as address="E-mail Address"'
+            )
+        columns[field.strip()] = title
+    people = read_people(arguments.people, columns=columns, encoding=arguments.encoding)
+    if people.size == 0:
+        raise NothingTriedError(
+            f"{arguments.people}: expected at least one person under the column titles, found none"
+        )
+    return people
+
+
+def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -> BulkPlan:
+    """Read the other files and make the plan.
 
     Raises:
         VetmailError: something that was typed, or a file, cannot be used.
@@ -110,15 +142,10 @@ def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
             f"--ledger {arguments.ledger}: expected --batch ID beside it;"
             " a ledger knows an e-mail again by the name of its mailing and the person's key"
         )
-    people = PeopleFile(arguments.people)
-    if people.checked() == 0:
-        raise NothingTriedError(
-            f"{arguments.people}: expected at least one person under the column titles, found none"
-        )
     _check_context(arguments.context, preferences)
     return mailer.plan_bulk(
         _content(arguments),
-        people,
+        people.people,
         cc=_typed("--cc", arguments.cc, preferences),
         bcc=_typed("--bcc", arguments.bcc, preferences),
         context=arguments.context,

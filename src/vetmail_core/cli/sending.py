@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from vetmail_core.bulk import BulkPlan
+from vetmail_core.cli.chosen import chosen_emails, myself, to_myself
+from vetmail_core.cli.left_out import write_left_out
+from vetmail_core.cli.page import preview_page, write_page
 from vetmail_core.cli.planning import (
     NothingTriedError,
     nobody,
     one_email_of,
+    people_of,
     plan_of,
     staff_of,
     transport_of,
 )
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
 from vetmail_core.cli.signals import ended_politely
+from vetmail_core.cli.warnings import say_warnings, shared_addresses, warnings_of
 from vetmail_core.cli.windows import mail_program_at_the_command_line
 from vetmail_core.clock import SystemClock
 from vetmail_core.ledger import SqliteLedger
 from vetmail_core.mailer import Mailer, Progress, RunInterrupted
+from vetmail_core.mailer.new_keys import refuse_new_keys
 from vetmail_core.people import Person
 from vetmail_core.preferences import load_preferences
 from vetmail_core.receipts import Status
@@ -39,13 +46,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from vetmail_core.bulk import BulkPlan
+    from vetmail_core.bulk import PlanSummary
     from vetmail_core.message import Email
     from vetmail_core.receipts import Outcome, Receipt, Report
 
 __all__ = ["preview", "send"]
 
 _WENT = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
+_SHOWN = 20  # emails on a page
 _COLUMNS = (("#", 9), ("to", 44), ("copies", 40), ("outcome", 11))
 
 
@@ -60,33 +68,51 @@ def preview(arguments: argparse.Namespace) -> int:
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
+    people = people_of(arguments)
     with closing(transport_of(arguments, preferences, staff)) as transport:
-        plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport))
+        plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport), people)
     summary = plan.summary()
+    if arguments.ledger is not None and arguments.ledger.exists() and not arguments.new_keys:
+        with SqliteLedger(arguments.ledger) as ledger:
+            refuse_new_keys(plan, ledger)
+    page = chosen_emails(plan, arguments.person, most=_SHOWN) if arguments.html_preview is not None else []
     together = one_email_of(plan) if arguments.one_email and summary.emails else None
     emails = summary.emails if together is None else 1
     # Of a run that goes on, only the ledger knows how many windows are left to open.
     if isinstance(transport, OpensWindows) and (arguments.ledger is None or not arguments.ledger.exists()):
         with mail_program_at_the_command_line():
             transport.check_windows(emails)
+    if summary.emails:
+        say_warnings(people, summary, everything=arguments.verbose)
     rows = Rows(sys.stdout, columns=_COLUMNS)
     number = left_out = 0
+    excluded: list[Exclusion] = []
     for step in _steps(plan, together):
         if isinstance(step, Exclusion):
             left_out += 1
+            if arguments.html_preview is not None:
+                excluded.append(step)
             # Of a plan that comes to nobody stderr tells the one reason, and who and why is the plan itself.
             say(_left_out(step), out=sys.stderr if summary.emails else sys.stdout)
         else:
             number += 1
             rows.row(f"{number}/{emails}", _to(step), _copies(step), "would go")
+    if arguments.left_out is not None:
+        write_left_out(arguments.left_out, people, plan)
+    if arguments.html_preview is not None:
+        said = [one for kind in warnings_of(people, summary) for one in kind]
+        said += filter(None, [shared_addresses(summary)])
+        write_page(arguments.html_preview, preview_page(page, excluded, summary=summary, warnings=said))
     if summary.first is None:
         raise nobody(summary)
     counted = "1 email" if emails == 1 else f"{emails} emails"
-    say(f"\n{counted}; left out: {left_out}; nothing was written", out=sys.stdout)
+    written = "sent" if arguments.html_preview is not None or arguments.left_out is not None else "written"
+    say(f"\n{counted}; left out: {left_out}; nothing was {written}", out=sys.stdout)
     if arguments.ledger is not None and arguments.ledger.exists():
         say(f"send will pass over whoever {plain(str(arguments.ledger))} has as sent already", out=sys.stdout)
     if together is None:
         _say_copies(summary.copies)
+    _say_shared(summary)
     _say_email(together or summary.first)
     return 1 if left_out else 0
 
@@ -103,17 +129,27 @@ def send(arguments: argparse.Namespace) -> int:
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
     clock = _WatchedClock()
+    if arguments.to_myself is not None and arguments.ledger is not None:
+        raise NothingTriedError(
+            "--to-myself sends test copies, which no ledger should take for the mailing; leave --ledger out"
+        )
+    people = people_of(arguments)
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=transport)
     copies: Counter[str] = Counter()
     excluded: tuple[Exclusion, ...] = ()
     try:
         with ended_politely(), closing(transport):
-            plan = plan_of(arguments, mailer)
+            plan = plan_of(arguments, mailer, people)
             # Walks every person, so that a mistake at the last one stops before the first email.
             summary = plan.summary()
             if summary.emails == 0:
                 raise nobody(summary)
+            if arguments.left_out is not None:
+                write_left_out(arguments.left_out, people, plan)
+            if arguments.to_myself is not None:
+                say_warnings(people, summary, everything=arguments.verbose)
+                return _send_to_myself(arguments, mailer, plan)
             together = one_email_of(plan) if arguments.one_email else None
             if together is not None:
                 excluded = _exclusions(plan)
@@ -121,7 +157,13 @@ def send(arguments: argparse.Namespace) -> int:
             if isinstance(transport, SaysTrouble):
                 clock.watcher = lambda seconds: shown.waits(seconds, transport.trouble)
             with mail_program_at_the_command_line():
-                report = _run(arguments, mailer, plan if together is None else [together], shown)
+                report = _run(
+                    arguments,
+                    mailer,
+                    plan if together is None else [together],
+                    shown,
+                    lambda: say_warnings(people, summary, everything=arguments.verbose),
+                )
     except KeyboardInterrupt:
         # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a further
         # Ctrl-C, of somebody who will not wait for the goodbye to the server.
@@ -156,14 +198,34 @@ def _exclusions(plan: BulkPlan) -> tuple[Exclusion, ...]:
     return tuple(step for step in plan.steps() if isinstance(step, Exclusion))
 
 
+def _send_to_myself(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan) -> int:
+    """Send the emails of single people to one address, and to nobody else."""
+    me = myself(arguments.to_myself)
+    most = vars(arguments).get("first") or 1
+    copies = [to_myself(email, me) for email in chosen_emails(plan, arguments.person, most=most)]
+    report = mailer.send_bulk(copies)
+    say(str(report), out=sys.stdout)
+    say(f"test copies to {plain(me.addr_spec)} alone; nobody else was written to", out=sys.stdout)
+    _say_who_was_not_sent_to(report)
+    return 0 if report.ok else 1
+
+
 def _run(
-    arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan | list[Email], shown: _Shown
+    arguments: argparse.Namespace,
+    mailer: Mailer,
+    plan: BulkPlan | list[Email],
+    shown: _Shown,
+    warn: Callable[[], None],
 ) -> Report:
     with ExitStack() as opened:
         ledger = None if arguments.ledger is None else opened.enter_context(SqliteLedger(arguments.ledger))
+        if ledger is not None and not arguments.new_keys and isinstance(plan, BulkPlan):
+            refuse_new_keys(plan, ledger)
+        warn()
         opened.enter_context(shown)
         try:
-            return mailer.send_bulk(plan, ledger=ledger, progress=shown)
+            # Whether people have other keys now was looked at above, before the first line is printed.
+            return mailer.send_bulk(plan, ledger=ledger, progress=shown, new_keys=True)
         except RunInterrupted as interrupt:
             return interrupt.report
 
@@ -302,6 +364,12 @@ def _say_who_was_not_sent_to(report: Report) -> None:
         say(f"not sent: {plain(untried.address)}, whose turn did not come", out=sys.stderr)
     for exclusion in report.exclusions:
         say(_left_out(exclusion), out=sys.stderr)
+
+
+def _say_shared(summary: PlanSummary) -> None:
+    line = shared_addresses(summary)
+    if line:
+        say(plain(line), out=sys.stdout)
 
 
 def _say_copies(copies: Mapping[str, int]) -> None:
