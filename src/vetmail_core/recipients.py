@@ -26,7 +26,7 @@ from vetmail_core.errors import AddressError, AddressListError, RecipientsError
 from vetmail_core.people import Person, as_people, by_role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vetmail_core.contexts import EmailContext
     from vetmail_core.preferences import EmailPreferences
@@ -177,6 +177,7 @@ class ExclusionReason(enum.Enum):
     MARKETING_OPT_OUT = "marketing_opt_out"
     DUPLICATE_PERSON = "duplicate_person"
     ALREADY_SENT = "already_sent"
+    SUPPRESSED = "suppressed"
 
 
 @attrs.frozen
@@ -219,26 +220,31 @@ class Expansion:
     empty_roles: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
 
 
-def why_excluded(person: Person, *, marketing: bool = False) -> Exclusion | None:
+def why_excluded(
+    person: Person, *, marketing: bool = False, suppressed: Callable[[Mailbox], str | None] | None = None
+) -> Exclusion | None:
     """Why a person cannot be written to, or None when they can.
 
     Args:
         person: whom to write to.
         marketing: whether the mail is marketing, which some have opted out of.
+        suppressed: asked last, about an address that is a good one: a sentence when it is no use writing
+            there, such as that of `SqliteLedger.suppressed`; None or "" when it is.
     """
     if not person.active:
         return _left_out(person, ExclusionReason.INACTIVE, "is archived or no longer active")
     if marketing and not person.marketing:
         return _left_out(person, ExclusionReason.MARKETING_OPT_OUT, "is excluded from marketing e-mail")
     try:
-        person.mailbox()
+        mailbox = person.mailbox()
     except AddressError as error:
         if not person.has_address:
             return _left_out(person, ExclusionReason.NO_ADDRESS, "has no e-mail address on record")
         return _left_out(
             person, ExclusionReason.BAD_ADDRESS, f"has an e-mail address that cannot be used: {error}"
         )
-    return None
+    why = suppressed(mailbox) if suppressed is not None else None
+    return Exclusion(person, ExclusionReason.SUPPRESSED, why) if why else None
 
 
 def _left_out(person: Person, reason: ExclusionReason, why: str) -> Exclusion:
@@ -270,6 +276,7 @@ def place_roles(
     types: Mapping[str, RecipientType],
     *,
     marketing: bool = False,
+    suppressed: Callable[[Mailbox], str | None] | None = None,
 ) -> PlacedRoles:
     """Place people by the recipient types of their roles.
 
@@ -277,6 +284,7 @@ def place_roles(
         people: role -> the people who hold it; a role without a type is left alone.
         types: role -> recipient type, in the order the roles shall stand.
         marketing: whether the mail is marketing.
+        suppressed: says of an address why it is no use writing there.
 
     Raises:
         RecipientsError: somebody is no `Person`.
@@ -301,7 +309,7 @@ def place_roles(
                 assert_never(kind)
         before = len(box)
         for person in as_people(held.get(role, ())):
-            exclusion = why_excluded(person, marketing=marketing)
+            exclusion = why_excluded(person, marketing=marketing, suppressed=suppressed)
             if exclusion is None:
                 box.append(person.mailbox())
             else:

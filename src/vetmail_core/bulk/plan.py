@@ -113,6 +113,7 @@ class BulkPlan:
         known_roles: what the related people of a person may hold; None without a context, where related
             people get nothing.
         private: whether its context is private, so that it is not to be kept longer than sending takes.
+        suppressed: says of an address why it is no use writing there.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -128,6 +129,7 @@ class BulkPlan:
     headers: PlanHeaders = attrs.field(factory=PlanHeaders)
     known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
     private: bool = False
+    suppressed: Callable[[Mailbox], str | None] | None = attrs.field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -276,7 +278,7 @@ class BulkPlan:
             if person.key and not seen.meet(person.key):
                 yield _met_before(person)
                 continue
-            exclusion = why_excluded(person, marketing=marketing)
+            exclusion = why_excluded(person, marketing=marketing, suppressed=self.suppressed)
             if exclusion is not None:
                 yield exclusion
                 continue
@@ -284,7 +286,9 @@ class BulkPlan:
             if person.related and self.known_roles is not None:
                 _check_related(person, self.known_roles)
             if person.related and self.roles:
-                related = place_roles(person.related, self.roles, marketing=marketing)
+                related = place_roles(
+                    person.related, self.roles, marketing=marketing, suppressed=self.suppressed
+                )
                 recipients = related.recipients | copies
                 if note is not None:
                     note(related)
@@ -334,6 +338,7 @@ def plan_bulk(
     batch: str | int | None = "",
     headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
     unsubscribe: str | Callable[[Person], str] = "",
+    suppressed: Callable[[Mailbox], str | None] | None = None,
 ) -> BulkPlan:
     """Plan one email for each person.
 
@@ -367,6 +372,9 @@ def plan_bulk(
             person's, "" for none: "https://example.com/leave?who=${address}". Merge fields go in,
             percent-encoded. Written as List-Unsubscribe (RFC 2369), and for https with List-Unsubscribe-Post
             (RFC 8058): mail programs then show a button that calls it.
+        suppressed: asked about each person who would get an email, and of related and shared roles. A
+            sentence leaves them out as `ExclusionReason.SUPPRESSED`, with that sentence; None or "" does not.
+            Typed copies are not asked about, as somebody wants them. ``ledger.suppressed`` is one.
 
     Raises:
         AddressError: the sender or a typed copy is no mailbox.
@@ -407,7 +415,7 @@ def plan_bulk(
         typed=copied,
         copies=copies,
         roles=roles,
-        shared=place_roles(shared, roles, marketing=marketing),
+        shared=place_roles(shared, roles, marketing=marketing, suppressed=suppressed),
         context_copies=context_copies,
         marketing=marketing,
         # None by its name would be one batch for all mailings, and the second would be held for sent.
@@ -415,6 +423,7 @@ def plan_bulk(
         headers=PlanHeaders(headers, unsubscribe),
         known_roles=roles_known,
         private=known is not None and known.private,
+        suppressed=suppressed,
     )
 
 

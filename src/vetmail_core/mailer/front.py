@@ -242,6 +242,7 @@ class Mailer:
         batch: str | int | None = "",
         headers: Mapping[str, str] | Callable[[Person], Mapping[str, str]] = _NO_HEADERS,
         unsubscribe: str | Callable[[Person], str] = "",
+        suppressed: Callable[[Mailbox], str | None] | None = None,
     ) -> BulkPlan:
         """Plan one email for each person; nothing is sent. The arguments are those of `plan_bulk`.
 
@@ -264,6 +265,7 @@ class Mailer:
             batch=batch,
             headers=headers,
             unsubscribe=unsubscribe,
+            suppressed=suppressed,
         )
 
     def send_bulk(
