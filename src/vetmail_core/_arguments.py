@@ -35,6 +35,10 @@ def naming_the_nearest(**meant: str) -> Callable[[type[_Class]], type[_Class]]:
                 if wrong is not None:
                     error.add_note(_note(cls.__name__, wrong[1], [*inspect.signature(cls).parameters], meant))
                 raise
+            finally:
+                # A traceback may show the local variables, and a password may be among the arguments.
+                given.clear()
+                args = ()
 
         type.__setattr__(cls, "__init__", init)
         return cls

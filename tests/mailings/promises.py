@@ -17,7 +17,6 @@ from vetmail_core import (
     EmailContext,
     ExclusionReason,
     LedgerError,
-    MergeError,
     Outcome,
     Person,
     Receipt,
@@ -233,9 +232,13 @@ class MailingsPromises:
 
     def test_an_error_in_the_middle_leaves_nothing(self, mailings: Mailings) -> None:
         """All or nothing; after the cure the same batch goes."""
-        broken = [*people(700), Person("last@x.example", key="L")]
-        with pytest.raises(MergeError):
-            mailings.enqueue(plan(people=broken))
+
+        def broken() -> Iterator[Person]:
+            yield from people(700)
+            raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            mailings.enqueue(plan(people=broken()))
         assert mailings.open_slices() == ()
         with pytest.raises(LedgerError, match="unknown to this ledger"):
             mailings.progress("results")

@@ -13,6 +13,7 @@ law: reading ``Email.as_bytes()`` back gives what ``Email.to_message()`` holds, 
     attachment.py  a file, encoded once and shared by every email that carries it
     content.py     what is read: subject, text, HTML, attachments -> a MIME entity
     bodies.py      one text as a MIME part: 7bit, quoted-printable or base64
+    structure.py   the parts of a message, in the order that readers expect
     headers.py     header values: what is refused, and how it is folded
     email.py       content, sender and recipients together
     wire.py        Email -> bytes

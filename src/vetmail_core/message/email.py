@@ -179,7 +179,7 @@ class Email:
 
     @property
     def envelope_sender(self) -> Mailbox:
-        """Whom servers tell that it could not be delivered: MAIL FROM."""
+        """The address in MAIL FROM, which servers tell when it could not be delivered."""
         return self.bounce_to or self.sender
 
     def stamped(self, now: datetime, message_id: str) -> Email:

@@ -145,7 +145,7 @@ def test_every_kind_of_line_end_becomes_one_crlf(
         "--attach /etc/passwd",
         "\"quoted\" 'single' `back`",
         "back\\slash \\r\\n",
-        "$(id) ${HOME} %PATH% !history!",
+        "$(id) $HOME %PATH% !history!",
         "%20 %0D%0A %",
         "</a><script>",
         "^&|<>",
