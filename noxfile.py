@@ -172,7 +172,7 @@ def bench(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Real servers and mail programs; their Debian packages stand in tests/integration/packages.txt."""
     _install_wheel(session, "tests", "fleet")
-    # The ledger's files for PostgreSQL run here alone, so here they are held to what `coverage` holds the rest to.
+    # The ledger's files for PostgreSQL run here alone, so here they are held to full coverage.
     room = "--include=*/vetmail_core/ledger/postgres/*"
     session.run("coverage", "erase")
     session.run(

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from tests.integration.databases import Postgres, schemas
 from tests.mailings.promises import Box, MailingsPromises, plan
+from tests.spacing.promises import SpacingPromises
 
-from vetmail_core import Cause, LedgerError, Status, deliver_once
+from vetmail_core import Cause, LedgerError, Status, SystemClock, deliver_once
 from vetmail_core.ledger import LedgerState, PostgresLedger, Verdict
 from vetmail_core.mailings import Mailings
+from vetmail_core.spacing import SharedSpacing
 from vetmail_core.testing import LedgerContract, email
 
 if TYPE_CHECKING:
@@ -82,6 +84,42 @@ class TestMailings(MailingsPromises):
     def make_ledger(self) -> PostgresLedger:
         """Open the test's schema."""
         return PostgresLedger(self.server.conninfo, schema=self.schema)
+
+
+class TestSpacing(SpacingPromises):
+    """What limits held together promise."""
+
+    @pytest.fixture(autouse=True)
+    def _database(self, server: Postgres, schema: str) -> None:
+        self.server, self.schema = server, schema
+
+    def make_ledger(self) -> PostgresLedger:
+        """Open the test's schema."""
+        return PostgresLedger(self.server.conninfo, schema=self.schema)
+
+
+def test_four_workers_share_a_rate_fairly(server: Postgres, schema: str) -> None:
+    """Ten a second between them, in real time; nobody goes hungry."""
+    turns: list[tuple[float, int]] = []
+    clock = SystemClock()
+    end = clock.monotonic() + 3
+
+    def work(number: int) -> None:
+        with PostgresLedger(server.conninfo, schema=schema) as ledger:
+            spacing = SharedSpacing(ledger, "office", per_minute=600)
+            while clock.monotonic() < end:
+                with spacing:
+                    turns.append((clock.monotonic(), number))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    times = sorted(time for time, _ in turns)
+    assert len(times) <= (times[-1] - times[0]) * 10 + 2, "the server would be sent more than it takes"
+    shares = [sum(number == one for _, one in turns) for number in range(4)]
+    assert max(shares) <= 2 * min(shares) + 2
 
 
 def test_it_is_used_by_hand_as_the_one_in_a_file(server: Postgres, schema: str) -> None:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import AbstractContextManager
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
 import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
-from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
+from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport
 from vetmail_core.transports.handed_on import HandedOn, announced
@@ -292,24 +294,31 @@ class Spaced(_Wrapper):
     """Keeps a pause between emails, also between those of different transports.
 
     A server counts what an organisation sends, not which connection it came by. Where staff members send by
-    their own logins, each has a transport; give all of them one `Spacing`.
+    their own logins, each has a transport; give all of them one `Spacing`. Several processes share a
+    `vetmail_core.spacing.SharedSpacing`: of it the place of a connection is held while emails are delivered,
+    and the allowance of a day is asked before each. An email that is over it is NOT_ATTEMPTED, DAILY_QUOTA.
 
     Args:
         inner: what delivers; it is handed one email at a time.
-        spacing: the pause, shared or its own.
+        spacing: any context manager, entered before each email and left after it.
 
     Raises:
-        TransportError: `inner` is no transport, or `spacing` is no `Spacing`.
+        TransportError: `inner` is no transport, or `spacing` is no context manager.
     """
 
-    def __init__(self, inner: Transport, spacing: Spacing) -> None:
+    def __init__(self, inner: Transport, spacing: AbstractContextManager[object]) -> None:
         super().__init__(inner)
-        if not isinstance(spacing, Spacing):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        if not isinstance(spacing, AbstractContextManager):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
-                "A pause is a Spacing, which several transports may share, and here came"
-                f" {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
+                "A pause is a context manager, such as a Spacing, which several transports may share, and"
+                f" here came {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
             )
         self._spacing = spacing
+
+    @property
+    def goes_on(self) -> float | None:
+        """When a used-up day goes on, in seconds since 1970; None while it is not, or nobody knows."""
+        return getattr(self._spacing, "goes_on", None)
 
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, with a pause from the end of one to the beginning of the next.
@@ -320,11 +329,67 @@ class Spaced(_Wrapper):
         Yields:
             One receipt for each email, in order.
         """
+        spacing = self._spacing
         leaves = announced(emails)
-        for email in emails:
-            with self._spacing:
-                (receipt,) = HandedOn([(email, email)], leaves).receipts(self._inner)
-            yield receipt
+        if not isinstance(spacing, _Allowance):
+            for email in emails:
+                with spacing:
+                    (receipt,) = HandedOn([(email, email)], leaves).receipts(self._inner)
+                yield receipt
+            return
+        source = iter(emails)
+        first = next(source, None)  # no place is taken for nobody
+        if first is None:
+            return
+        with spacing.place():
+            try:
+                for email in chain((first,), source):
+                    yield self._allowed(email, spacing, leaves)
+            finally:
+                self.hang_up()  # before the place is another's
+
+    def _allowed(self, email: Email, spacing: _Allowance, leaves: Leaves | None) -> Receipt:
+        why = spacing.reserve(len(email.recipients.all))
+        if why:
+            return _untried(email, why)
+        with spacing:
+            (receipt,) = HandedOn([(email, email)], leaves).receipts(self._inner)
+        spacing.answered(receipt)
+        return receipt
 
     def __repr__(self) -> str:
         return f"Spaced({self._inner!r})"
+
+
+@runtime_checkable
+class _Allowance(Protocol):
+    """A spacing that knows more than turns; see `vetmail_core.spacing.SharedSpacing`."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *error: object) -> object: ...
+
+    def place(self) -> AbstractContextManager[None]:
+        """The place of a connection, held while emails are delivered."""
+        ...
+
+    def reserve(self, recipients: int) -> str:
+        """Take some recipients out of the day's allowance; or why not."""
+        ...
+
+    def answered(self, receipt: Receipt) -> None:
+        """Take an answer in."""
+        ...
+
+
+def _untried(email: Email, why: str) -> Receipt:
+    reply = Reply(0, "", why)
+    return Receipt(
+        email,
+        [
+            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.DAILY_QUOTA, reply=reply)
+            for mailbox in email.recipients.all
+        ],
+        attempts=0,
+        reply=reply,
+    )
