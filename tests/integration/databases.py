@@ -58,6 +58,11 @@ class Postgres:
         """Where it is."""
         return f"host=127.0.0.1 port={self.port} user=owner dbname=postgres"
 
+    @property
+    def uri(self) -> str:
+        """The same as a URI."""
+        return f"postgresql://owner@127.0.0.1:{self.port}/postgres"
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-w", "start")
