@@ -78,15 +78,12 @@ def work(arguments: argparse.Namespace) -> int:
 def _told_to_end() -> Generator[Callable[[], bool]]:
     """Whether the process was told to end; meanwhile it does not end by itself."""
     told: list[int] = []
-    before = {}
-    for name in _ENDS:
-        number = signal.Signals[name]
-        before[number] = signal.signal(number, lambda number, _frame: told.append(number))
-    try:
+    with contextlib.ExitStack() as afterwards:
+        for name in _ENDS:
+            number = signal.Signals[name]
+            before = signal.signal(number, lambda number, _frame: told.append(number))
+            afterwards.callback(signal.signal, number, before)
         yield lambda: bool(told)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Worker:

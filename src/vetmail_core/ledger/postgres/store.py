@@ -99,9 +99,9 @@ class Store:
         self.spelled = lru_cache(maxsize=200)(self._spelled)
         self._connection = self._connected()
 
-    def _spelled(self, statement: str) -> str:
+    def _spelled(self, statement: str) -> bytes:
         # Statements are our own words; a "%" can stand in the name of the schema alone.
-        return spelled(statement.replace("?", "%s"), self._schema.replace("%", "%%"))
+        return spelled(statement.replace("?", "%s"), self._schema.replace("%", "%%")).encode()
 
     def _connected(self) -> psycopg.Connection[Values]:
         try:
