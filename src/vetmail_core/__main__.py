@@ -1,6 +1,6 @@
-"""``python -m vetmail_core``: send · preview · check · paths.
+"""``python -m vetmail_core``: send · preview · check · work · paths.
 
-What it is for: turning the words of a shell into one of the four commands, and its outcome into a status.
+What it is for: turning the words of a shell into one of the commands, and its outcome into a status.
 What it refuses: a traceback for something that a user can mend. Its law: 0 all went, 1 some did not,
 2 nothing could be tried, with the reason on one line.
 """
@@ -17,13 +17,22 @@ from vetmail_core.errors import VetmailError
 from vetmail_core.people_file import PeopleFileError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    from vetmail_core.cli import working  # noqa: PLC0415 - ledgers and mailings are heavy
+
+    return working.work(arguments)
+
 
 _COMMANDS = {
     "send": sending.send,
     "preview": sending.preview,
     "check": checking.check,
     "paths": checking.paths,
+    "work": _work,
 }
 
 

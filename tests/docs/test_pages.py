@@ -163,7 +163,7 @@ def test_the_django_page_shows_the_sample_portal_as_it_is() -> None:
     assert [line for line in shown if line.strip() not in there and not line.startswith("# portal/")] == []
 
 
-@pytest.mark.parametrize("command", ["send", "preview", "check", "paths"])
+@pytest.mark.parametrize("command", ["send", "preview", "check", "work", "paths"])
 def test_every_option_of_the_command_line_is_on_its_page(command: str) -> None:
     """What --help lists is explained where commands are looked up."""
     said = subprocess.run(

@@ -203,6 +203,23 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_common(check)
 
+    work = commands.add_parser(
+        "work",
+        help="send the slices of mailings that were written down; several may work at once",
+        description="Sweep and deliver, until SIGTERM. The e-mail at hand is heard, so nothing is in doubt.",
+        epilog="Exit status: 0 ended, or all was accepted; 1 somebody was refused or is in doubt; 2 the"
+        " ledger or the preferences cannot be used (the reason on one line).",
+    )
+    work.add_argument(
+        "--ledger",
+        required=True,
+        metavar="FILE",
+        help="where the mailings are: a file, or postgresql://user@host/database (its password from"
+        " PGPASSWORD or a service file)",
+    )
+    work.add_argument("--until-done", action="store_true", help="end when nothing is open any more")
+    _add_common(work)
+
     commands.add_parser(
         "paths", help="where the shared preferences file is", description="Show the files in use."
     )

@@ -15,7 +15,9 @@ comes with the library; `deliver_once` puts either between emails and a transpor
     adapters.py    what a run asks of a ledger, of one that can do less, and of none
     bounced.py     what follows from a report that came back
     tables.py      what mailings and spacing ask of a ledger's database
+    owners_lock.py a ledger that was opened before a fork is not the child's
     sqlite         the ledger in a file
+    postgres       the ledger in a PostgreSQL database
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from vetmail_core.ledger.policy import (
     resolved,
     stand,
 )
+from vetmail_core.ledger.postgres import PostgresLedger
 from vetmail_core.ledger.sqlite import SqliteLedger
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "LedgerRun",
     "LedgerState",
     "OpensRuns",
+    "PostgresLedger",
     "Remembered",
     "SqliteLedger",
     "Standing",

@@ -103,7 +103,22 @@ class Mailings:
         with self._tables.writing() as statements:
             return write_down(plan, statements, slice_emails=slice_emails)
 
-    def open_slices(self, *, quiet_seconds: float = 60.0) -> tuple[int, ...]:
+    def open_emails(self) -> int:
+        """How many emails may still be sent; none of mailings that are stopped, or of poisoned slices.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._tables.reading() as statements:
+            ((left,),) = statements.rows(
+                f"SELECT count(*) FROM {_JOINED} WHERE m.stopped=0 AND m.forgotten IS NULL"  # noqa: S608 - our own words
+                f" AND s.tries<? AND {_OPEN}",
+                TRIES,
+                statements.now - GIVEN_UP_SECONDS,
+            )
+        return int(left)
+
+    def open_slices(self, *, quiet_seconds: float = 60.0, most: int = 1_000_000) -> tuple[int, ...]:
         """Find slices that somebody should be at and nobody is; each is told once, to one caller.
 
         What runs that died left behind is worked out first. A slice whose last call brought no email to its
@@ -111,6 +126,7 @@ class Mailings:
 
         Args:
             quiet_seconds: how long a slice must not have been begun, or been told.
+            most: how many to tell at most.
 
         Raises:
             LedgerError: the database cannot be read or written.
@@ -126,7 +142,7 @@ class Mailings:
                 " <= ?) AND EXISTS (SELECT 1 FROM @planned p LEFT JOIN @emails e ON e.key=p.key"
                 " WHERE p.slice=s.id AND (e.key IS NULL OR (e.state='deferred' AND m.since>?)))"
                 " AND NOT EXISTS (SELECT 1 FROM @planned p JOIN @emails e ON e.key=p.key"
-                " WHERE p.slice=s.id AND e.run IS NOT NULL) ORDER BY s.id",
+                " WHERE p.slice=s.id AND e.run IS NOT NULL) ORDER BY s.id LIMIT ?",
                 TRIES,
                 now,
                 quiet_seconds,
@@ -135,6 +151,7 @@ class Mailings:
                 quiet_seconds,
                 now,
                 now - GIVEN_UP_SECONDS,
+                most,
             )
             slices = tuple(number for (number,) in found)
             statements.many("UPDATE @slices SET woken=? WHERE id=?", [(now, number) for number in slices])

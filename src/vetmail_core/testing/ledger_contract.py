@@ -20,7 +20,7 @@ from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status
 from vetmail_core.testing.builders import email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
@@ -261,7 +261,7 @@ class LedgerContract:
     # -- how -------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _worker(self) -> Iterator[Ledger]:
+    def _worker(self) -> Generator[Ledger]:
         ledger = self.make_ledger()
         try:
             yield ledger
@@ -292,7 +292,7 @@ class LedgerContract:
         return ledger
 
     @contextlib.contextmanager
-    def _after_a_death(self, *, begun: bool) -> Iterator[Ledger]:
+    def _after_a_death(self, *, begun: bool) -> Generator[Ledger]:
         """The ledger, after a worker of another process died in the middle."""
         with self._worker() as ledger:
             self._runs(ledger)

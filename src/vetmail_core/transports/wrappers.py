@@ -12,8 +12,10 @@ import json
 import math
 import threading
 from collections import deque
+from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
 
 import attrs
 
@@ -21,7 +23,7 @@ from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.message import HeaderFields
-from vetmail_core.receipts import Cause, Outcome, Receipt, Status, only_for
+from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport, WindsUp
 from vetmail_core.transports.calls import checked_call
@@ -339,24 +341,31 @@ class Spaced(_Wrapper):
     """Keeps a pause between emails, also between those of different transports.
 
     A server counts what an organisation sends, not which connection it came by. Where staff members send by
-    their own logins, each has a transport; give all of them one `Spacing`.
+    their own logins, each has a transport; give all of them one `Spacing`. Several processes share a
+    `vetmail_core.spacing.SharedSpacing`: of it the place of a connection is held while emails are delivered,
+    and the allowance of a day is asked before each. An email that is over it is NOT_ATTEMPTED, DAILY_QUOTA.
 
     Args:
         inner: what delivers; it is handed one email at a time.
-        spacing: the pause, shared or its own.
+        spacing: any context manager, entered before each email and left after it.
 
     Raises:
-        TransportError: `inner` is no transport, or `spacing` is no `Spacing`.
+        TransportError: `inner` is no transport, or `spacing` is no context manager.
     """
 
-    def __init__(self, inner: Transport, spacing: Spacing) -> None:
+    def __init__(self, inner: Transport, spacing: AbstractContextManager[object]) -> None:
         super().__init__(inner)
-        if not isinstance(spacing, Spacing):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        if not isinstance(spacing, AbstractContextManager):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
-                "A pause is a Spacing, which several transports may share, and here came"
-                f" {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
+                "A pause is a context manager, such as a Spacing, which several transports may share, and"
+                f" here came {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
             )
         self._spacing = spacing
+
+    @property
+    def goes_on(self) -> float | None:
+        """When a used-up day goes on, in seconds since 1970; None while it is not, or nobody knows."""
+        return getattr(self._spacing, "goes_on", None)
 
     @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
@@ -368,14 +377,44 @@ class Spaced(_Wrapper):
         Yields:
             One receipt for each email, in order.
         """
+        spacing = self._spacing
         leaves = announced(emails)
-        for email in emails:
-            with self._spacing:
-                answers = Answers(HandedOn([(email, email)], leaves).receipts(self._inner))
-                receipts = list(answers)
-            yield from receipts
-            if answers.error is not None:
-                raise answers.error
+        if not isinstance(spacing, _Allowance):
+            for email in emails:
+                with spacing:
+                    receipts, error = self._given(email, leaves)
+                yield from receipts
+                if error is not None:
+                    raise error
+            return
+        source = iter(emails)
+        first = next(source, None)  # no place is taken for nobody
+        if first is None:
+            return
+        with spacing.place():
+            try:
+                for email in chain((first,), source):
+                    yield from self._allowed(email, spacing, leaves)
+            finally:
+                self.hang_up()  # before the place is another's
+
+    def _given(self, email: Email, leaves: Leaves | None) -> tuple[list[Receipt], BaseException | None]:
+        """Deliver one email; an interrupt is handed back, beside the receipt."""
+        answers = Answers(HandedOn([(email, email)], leaves).receipts(self._inner))
+        return list(answers), answers.error
+
+    def _allowed(self, email: Email, spacing: _Allowance, leaves: Leaves | None) -> Iterator[Receipt]:
+        why = spacing.reserve(len(email.recipients.all))
+        if why:
+            yield _untried(email, why)
+            return
+        with spacing:
+            receipts, error = self._given(email, leaves)
+        for receipt in receipts:
+            spacing.answered(receipt)
+            yield receipt
+        if error is not None:
+            raise error
 
     def __repr__(self) -> str:
         return f"Spaced({self._inner!r})"
@@ -464,3 +503,37 @@ class Archived(_Wrapper):
 
 def _for_own(own: Email, receipt: Receipt) -> Receipt:
     return receipt if receipt.email is own else attrs.evolve(receipt, email=own)
+
+
+@runtime_checkable
+class _Allowance(Protocol):
+    """A spacing that knows more than turns; see `vetmail_core.spacing.SharedSpacing`."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *error: object) -> object: ...
+
+    def place(self) -> AbstractContextManager[None]:
+        """The place of a connection, held while emails are delivered."""
+        ...
+
+    def reserve(self, recipients: int) -> str:
+        """Take some recipients out of the day's allowance; or why not."""
+        ...
+
+    def answered(self, receipt: Receipt) -> None:
+        """Take an answer in."""
+        ...
+
+
+def _untried(email: Email, why: str) -> Receipt:
+    reply = Reply(0, "", why)
+    return Receipt(
+        email,
+        [
+            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.DAILY_QUOTA, reply=reply)
+            for mailbox in email.recipients.all
+        ],
+        attempts=0,
+        reply=reply,
+    )

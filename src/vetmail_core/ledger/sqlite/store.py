@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
+from vetmail_core.ledger.owners_lock import OwnersLock
 from vetmail_core.ledger.policy import LedgerState, doubted, resolved
 from vetmail_core.ledger.sqlite.bounced import SqliteBounced
 from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
@@ -143,35 +143,6 @@ class Settled(NamedTuple):
     identity: tuple[str, str] | None
 
 
-class _OwnersLock:
-    """A lock that only the process that made it may take.
-
-    A child of a fork has a copy of the connection, which it must not use, and maybe of a lock that a thread
-    held which the child does not have.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._path = path
-        self._owner = os.getpid()
-
-    @property
-    def foreign(self) -> bool:
-        """Whether this is a child of the process that opened the ledger."""
-        return os.getpid() != self._owner
-
-    def __enter__(self) -> None:
-        if self.foreign:
-            raise LedgerError(
-                f"The ledger {self._path} was opened before this process was forked off, and two processes"
-                " cannot share what was opened. Open it in the process that uses it."
-            )
-        self._lock.acquire()
-
-    def __exit__(self, *_error: object) -> None:
-        self._lock.release()
-
-
 def _make_private(path: Path) -> None:
     """Make a new ledger its owner's alone; SQLite's files beside it take after it."""
     # What cannot be made here cannot be opened either, and SQLite then says why.
@@ -220,7 +191,7 @@ class Store:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
-        self.lock: Final = _OwnersLock(path)
+        self.lock: Final = OwnersLock(str(path))
         self.own: Final[set[str]] = set()
         self._clock = clock
         try:

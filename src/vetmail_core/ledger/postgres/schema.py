@@ -1,0 +1,56 @@
+"""The tables of the ledger in PostgreSQL.
+
+What it is for: `create_tables`, and the same as text for a host's own migrations. What it refuses: nothing.
+Its law: it may be run again, and by several at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vetmail_core.ledger.tables import table_statements
+
+__all__ = ["SQL", "STATEMENTS", "quoted", "spelled"]
+
+_LEDGER: Final = """
+CREATE TABLE @runs (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, boot TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE @emails (
+    id BIGINT GENERATED ALWAYS AS IDENTITY, key TEXT PRIMARY KEY, state TEXT NOT NULL, at BIGINT NOT NULL,
+    detail TEXT, run BIGINT, begun BOOLEAN NOT NULL DEFAULT false, prior TEXT, lost_by BIGINT,
+    message_id TEXT, queue_id TEXT, recipients TEXT
+);
+CREATE INDEX vetmail_emails_of_run ON @emails (run) WHERE run IS NOT NULL
+"""
+_TABLE: Final = re.compile(r"@(\w+)")
+
+STATEMENTS: Final = tuple(
+    statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace(
+        "CREATE INDEX", "CREATE INDEX IF NOT EXISTS"
+    )
+    for statement in (
+        *(" ".join(statement.split()) for statement in _LEDGER.split(";")),
+        *table_statements(
+            prefix="vetmail_",
+            identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            real="DOUBLE PRECISION",
+            octets="BYTEA",
+        ),
+    )
+)
+
+
+def quoted(schema: str) -> str:
+    """A name as it stands in a statement."""
+    return '"{}"'.format(schema.replace('"', '""'))
+
+
+def spelled(statement: str, schema: str) -> str:
+    """A statement with the tables' names as they are in a schema; "" for whichever the search path says."""
+    where = f"{quoted(schema)}." if schema else ""
+    return _TABLE.sub(lambda found: f"{where}vetmail_{found[1]}", statement)
+
+
+SQL: Final = "".join(f"{spelled(statement, '')};\n" for statement in STATEMENTS)
