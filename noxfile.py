@@ -127,7 +127,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Every line and branch of the library is run by the tests."""
-    _install_wheel(session, "tests")
+    _install_wheel(session, "tests", "fleet")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine")
