@@ -206,7 +206,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Real servers and mail programs; their Debian packages stand in tests/integration/packages.txt."""
-    _install_wheel(session, "tests", "fleet")
+    _install_wheel(session, "tests")
     options = ("-o", "addopts=", "--import-mode=importlib", "-p", "no:randomly", "-ra")
     _measured(session, *options, "tests/integration", *session.posargs)
 
@@ -214,7 +214,7 @@ def integration(session: nox.Session) -> None:
 @nox.session
 def campaign(session: nox.Session) -> None:
     """20,000 emails, 4 workers, 60 kills, with each engine: nobody twice, nobody forgotten. Takes an hour."""
-    _install_wheel(session, "tests", "fleet")
+    _install_wheel(session, "tests")
     for engine, ledger, emails in (
         ("work", "postgres", "20000"),
         ("redis", "postgres", "20000"),

@@ -8,6 +8,7 @@ import pytest
 
 from vetmail_core import LedgerError
 from vetmail_core.ledger import PostgresLedger
+from vetmail_core.ledger.postgres.schema import spelled
 
 
 def test_without_the_driver_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +24,11 @@ def test_a_lease_is_a_time() -> None:
     """None would make every run dead."""
     with pytest.raises(ValueError, match="lease is a time"):
         PostgresLedger("dbname=mail", lease_seconds=0)
+
+
+def test_a_schema_may_have_any_name() -> None:
+    """It is quoted."""
+    assert spelled("FROM @emails", 'of "B" 1') == 'FROM "of ""B"" 1".vetmail_emails'
 
 
 def test_its_tables_can_be_made_by_a_migration() -> None:

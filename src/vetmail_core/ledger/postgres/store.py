@@ -105,7 +105,8 @@ class Store:
 
     def _connected(self) -> psycopg.Connection[Values]:
         try:
-            return psycopg.connect(self._conninfo, autocommit=True)
+            # A prepared statement belongs to a session, which a pooler may give to somebody else meanwhile.
+            return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             # A malformed conninfo is quoted in the error, with whatever secret it holds.
             said = "" if isinstance(error, psycopg.ProgrammingError) else self._said(error)
