@@ -1,8 +1,9 @@
 """Draw a settings screen from ``describe_preferences()`` as one page of HTML that needs nothing else.
 
 Run it from anywhere: ``python docs/settings_screen.py`` writes ``docs/_static/settings-screen.html``. It
-shows what a host does with the description: labels, help, controls and choices from it; grey where a setting
-does not apply; and what ``check_preferences`` says, beside the setting it is about.
+shows what a host does: labels, help, controls and choices from the description, texts from ``form_values``,
+grey where a setting does not apply, and what ``check_preferences`` says, beside the setting it is about. What
+the page posts is what ``preferences_from_form`` reads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vetmail_core import (
-    ROLE_LABELS,
     STANDARD_CONTEXTS,
     AuthenticationType,
     BulkCopies,
@@ -26,12 +26,13 @@ from vetmail_core import (
     TlsMethod,
     check_preferences,
     describe_preferences,
+    form_values,
     provider_for,
 )
 from vetmail_core.preferences import SettingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vetmail_core import Problem
 
@@ -99,45 +100,39 @@ input[type=number] { max-width: 150px; }
 @media (max-width: 860px) { .contexts { grid-template-columns: minmax(0, 1fr); } }
 .contexts div { border-top: 1px solid var(--line); padding: 7px 0; }
 .contexts dt { font-weight: 600; }
-.contexts dd { margin: 3px 0 0; display: flex; flex-wrap: wrap; gap: 5px; }
-.role { border: 1px solid var(--line); border-radius: 12px; padding: 1px 10px; font-size: 13px; }
-.role { color: var(--soft); }
-.role.set { color: var(--text); border-color: var(--accent); }
-.role b { font-weight: 600; } .set b { color: var(--accent); }
+.contexts dd { margin: 3px 0 0; display: grid; grid-template-columns: 1fr 92px; gap: 4px 10px; }
+.contexts label { color: var(--soft); align-self: center; }
+.contexts select { min-height: 0; padding: 2px 6px; }
 """
 
 
-def value_of(preferences: EmailPreferences, name: str) -> object:
-    """The value of a setting by its dotted name."""
-    value: object = preferences
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
-def control(setting: SettingDescription, value: object, *, enabled: bool) -> str:
-    """The control for one setting."""
+def control(setting: SettingDescription, text: str, *, enabled: bool, stored: bool = False) -> str:
+    """The control for one setting, with the text that stands in it."""
     name = escape(setting.name)
-    state = f'id="{name}" name="{name}"' + ("" if enabled else " disabled")
+    off = "" if enabled else " disabled"
+    state = f'id="{name}" name="{name}"{off}'
     match setting.kind:
         case SettingKind.SWITCH:
-            return f'<input type="checkbox" {state}{" checked" if value else ""}>'
+            # An unchecked box posts nothing, as a disabled one does. The hidden "off" tells them apart.
+            return (
+                f'<input type="hidden" name="{name}" value="off"{off}>'
+                f'<input type="checkbox" {state} value="on"{" checked" if text == "on" else ""}>'
+            )
         case SettingKind.CHOICE:
             options = "".join(
                 f'<option value="{escape(written(choice.value))}"'
-                f"{' selected' if choice.value == value else ''}>{escape(choice.label)}</option>"
+                f"{' selected' if written(choice.value) == text else ''}>{escape(choice.label)}</option>"
                 for choice in setting.choices
             )
             return f"<select {state}>{options}</select>"
         case SettingKind.SECRET:
             # The secret itself never reaches the page, only whether there is one.
-            shown = "entered" if value is not None else "none"
+            shown = "stored" if stored else "none"
             return f'<input type="password" {state} placeholder="{shown}" autocomplete="new-password">'
         case SettingKind.NUMBER:
             least, most = setting.bounds or ("", "")
-            return f'<input type="number" {state} min="{least}" max="{most}" value="{value}">'
+            return f'<input type="number" {state} min="{least}" max="{most}" value="{escape(text)}">'
         case _:
-            text = "" if value is None else str(value)
             return f'<input type="text" {state} value="{escape(text)}">'
 
 
@@ -157,12 +152,12 @@ def shown_problems(name: str, problems: Iterable[Problem]) -> str:
     )
 
 
-def shown_setting(setting: SettingDescription, preferences: EmailPreferences) -> str:
+def shown_setting(setting: SettingDescription, preferences: EmailPreferences, text: str) -> str:
     """Label, help, control and problems of one setting."""
     enabled = preferences.applies(setting.name)
     classes = f"setting {setting.kind.value}" + ("" if enabled else " off")
     label, name = escape(setting.label), escape(setting.name)
-    field = control(setting, value_of(preferences, setting.name), enabled=enabled)
+    field = control(setting, text, enabled=enabled, stored=preferences.mail_server.password is not None)
     words = f'<p class="help" data-applies="{escape(setting.applies)}">{escape(setting.help)}</p>'
     if setting.kind is SettingKind.SWITCH:
         body = f'<label for="{name}">{field}<span>{label}</span></label>{words}'
@@ -173,39 +168,44 @@ def shown_setting(setting: SettingDescription, preferences: EmailPreferences) ->
     )
 
 
-def shown_contexts(setting: SettingDescription, preferences: EmailPreferences) -> str:
-    """Each context with the roles it offers and what they are set to."""
-    labels = {choice.value: choice.label for choice in setting.choices}
-    rows: list[str] = []
-    for key in dict.fromkeys((*STANDARD_CONTEXTS, *preferences.contexts)):
-        known = STANDARD_CONTEXTS.get(key)
-        types = preferences.recipient_types(key)
-        roles = dict.fromkeys((*types, *(known.roles if known else ())))
-        chips = "".join(
-            f'<span class="role{"" if types[role] is RecipientType.NONE else " set"}">'
-            f"{escape(ROLE_LABELS.get(role, role))} <b>{escape(labels[types[role]])}</b></span>"
-            for role in roles
+def shown_contexts(
+    described: Iterable[SettingDescription], preferences: EmailPreferences, texts: Mapping[str, str]
+) -> str:
+    """Each context with a choice for each of its roles; a private one says why it has none."""
+    groups: dict[str, list[str]] = {}
+    for rule in described:
+        name, enabled = escape(rule.name), preferences.applies(rule.name)
+        groups.setdefault(rule.group, []).append(
+            f'<label for="{name}" title="{escape(rule.help)}">{escape(rule.label)}</label>'
+            f"{control(rule, texts[rule.name], enabled=enabled)}"
         )
-        if known and known.private:
-            chips += '<span class="role">private, never copied</span>'
-        rows.append(f"<div><dt>{escape(known.label if known else key)}</dt><dd>{chips}</dd></div>")
-    off = "" if preferences.applies(setting.name) else " off"
-    words = f'<p class="help" data-applies="{escape(setting.applies)}">{escape(setting.help)}</p>'
-    return f'<div class="setting{off}">{words}<dl class="contexts">{"".join(rows)}</dl></div>'
+    for context in STANDARD_CONTEXTS.values():
+        if context.private:
+            groups[context.label] = ["<span>private, never copied</span>"]
+    rows = "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{''.join(controls)}</dd></div>"
+        for label, controls in groups.items()
+    )
+    off = "" if preferences.applies("contexts") else " off"
+    words = "Who is written to and copied, for mail from each place in the product."
+    return f'<div class="setting{off}"><p class="help">{words}</p><dl class="contexts">{rows}</dl></div>'
 
 
 def render(preferences: EmailPreferences = SAMPLE) -> str:
     """The whole page."""
-    tabs: dict[str, list[str]] = {}
-    for setting in describe_preferences():
-        show = shown_contexts if setting.kind is SettingKind.CONTEXTS else shown_setting
-        tabs.setdefault(setting.tab, []).append(show(setting, preferences))
-    (top, *pair), contexts = list(tabs.items())[:-1], list(tabs.items())[-1]
+    texts = form_values(preferences)
+    tabs: dict[str, list[SettingDescription]] = {}
+    for setting in describe_preferences(current=preferences):
+        tabs.setdefault(setting.tab, []).append(setting)
+    top, *pair = (
+        (tab, "".join(shown_setting(setting, preferences, texts[setting.name]) for setting in settings))
+        for tab, settings in tabs.items()
+        if tab != "Email Context"
+    )
+    contexts = shown_contexts(tabs["Email Context"], preferences, texts)
     provider = provider_for(preferences.mail_server.host)
     known = f" · {provider.name}" if provider else ""
-    cards = "".join(
-        f'<section class="card"><h2>{escape(tab)}</h2>{"".join(rows)}</section>' for tab, rows in pair
-    )
+    cards = "".join(f'<section class="card"><h2>{escape(tab)}</h2>{rows}</section>' for tab, rows in pair)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -218,10 +218,11 @@ def render(preferences: EmailPreferences = SAMPLE) -> str:
 <main>
 <h1>Email preferences</h1>
 <p class="path">File &rsaquo; Global Preferences &rsaquo; Email preferences{escape(known)}</p>
-<form>
-<div class="card">{"".join(top[1])}</div>
+<form method="post">
+<input type="hidden" name="revision" value="{escape(texts["revision"])}">
+<div class="card">{top[1]}</div>
 <div class="tabs">{cards}</div>
-<section class="card"><h2>{escape(contexts[0])}</h2>{"".join(contexts[1])}</section>
+<section class="card"><h2>Email Context</h2>{contexts}</section>
 </form>
 </main>
 </body>

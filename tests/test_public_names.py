@@ -44,8 +44,8 @@ NAMES = {
         "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer PreferencesError "
         "Problem Provider StalePreferencesError SettingDescription Settings Severity "
         "StaffDisplayName TlsMethod check_preferences default_preferences_path "
-        "describe_preferences load_preferences preferences_from_dict preferences_to_dict "
-        "provider_for save_preferences"
+        "describe_preferences form_values load_preferences preferences_from_dict preferences_from_form "
+        "preferences_to_dict provider_for save_preferences"
     ),
     "receipts": "Cause Outcome Phase Receipt Reply Report Status",
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",

@@ -98,8 +98,10 @@ if TYPE_CHECKING:
         check_preferences,
         default_preferences_path,
         describe_preferences,
+        form_values,
         load_preferences,
         preferences_from_dict,
+        preferences_from_form,
         preferences_to_dict,
         provider_for,
         save_preferences,
@@ -224,6 +226,7 @@ __all__ = [
     "deliver_once",
     "describe_preferences",
     "expand_context",
+    "form_values",
     "format_mailbox_list",
     "load_preferences",
     "mailto_uri",
@@ -231,6 +234,7 @@ __all__ = [
     "parse_mailbox_list",
     "plan_bulk",
     "preferences_from_dict",
+    "preferences_from_form",
     "preferences_to_dict",
     "provider_for",
     "resolve_sender",
@@ -243,8 +247,8 @@ _HOMES: Final = {
     ".preferences": (
         "PROVIDERS AuthenticationType BulkCopies EmailPreferences MailServer Provider SettingDescription "
         "Settings StaffDisplayName TlsMethod check_preferences default_preferences_path "
-        "describe_preferences load_preferences preferences_from_dict preferences_to_dict provider_for "
-        "save_preferences"
+        "describe_preferences form_values load_preferences preferences_from_dict preferences_from_form "
+        "preferences_to_dict provider_for save_preferences"
     ),
     ".contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
     ".people": "Person Staff",

@@ -10,7 +10,7 @@ import typing
 import attrs
 import pytest
 
-from vetmail_core.contexts import RecipientType
+from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
 from vetmail_core.preferences import (
     EmailPreferences,
     MailServer,
@@ -21,7 +21,12 @@ from vetmail_core.preferences import (
     describe_preferences,
 )
 
-DESCRIBED = {description.name: description for description in describe_preferences()}
+DESCRIBED = {
+    description.name: description
+    for description in describe_preferences()
+    if description.tab != "Email Context"
+}
+RULES = [description for description in describe_preferences() if description.tab == "Email Context"]
 
 
 def model_settings() -> dict[str, tuple[object, object]]:
@@ -35,7 +40,7 @@ def model_settings() -> dict[str, tuple[object, object]]:
             inner = typing.get_type_hints(type(value))
             for part in attrs.fields(type(value)):
                 found[f"{field.name}.{part.name}"] = (inner[part.name], getattr(value, part.name))
-        elif field.eq:
+        elif field.eq and field.name != "contexts":
             found[field.name] = (types[field.name], value)
     return found
 
@@ -43,7 +48,7 @@ def model_settings() -> dict[str, tuple[object, object]]:
 def test_every_setting_of_the_model_is_described_in_its_order() -> None:
     """A setting added to the model and forgotten here fails this test."""
     assert list(DESCRIBED) == list(model_settings())
-    assert len(DESCRIBED) == len(describe_preferences())
+    assert len(DESCRIBED) + len(RULES) == len({description.name for description in describe_preferences()})
 
 
 @pytest.mark.parametrize("description", describe_preferences(), ids=lambda description: description.name)
@@ -71,9 +76,7 @@ def expected_kind(kind: object) -> set[SettingKind]:
         int: {SettingKind.NUMBER},
         str: {SettingKind.TEXT, SettingKind.CHOICE},
     }
-    return fitting.get(
-        typing.cast("type", kind), {SettingKind.SECRET, SettingKind.MAILBOX, SettingKind.CONTEXTS}
-    )
+    return fitting.get(typing.cast("type", kind), {SettingKind.SECRET, SettingKind.MAILBOX})
 
 
 def test_each_control_fits_its_type() -> None:
@@ -90,8 +93,6 @@ def test_each_choice_is_offered_once() -> None:
             assert choices == list(kind), name
         elif DESCRIBED[name].kind is SettingKind.CHOICE:
             assert default in choices, name
-        elif name == "contexts":
-            assert choices == list(RecipientType)
         else:
             assert choices == [], name
         assert all(choice.label for choice in DESCRIBED[name].choices)
@@ -113,13 +114,14 @@ def test_a_number_has_the_bounds_of_the_model() -> None:
 
 
 def test_each_setting_has_words_for_people() -> None:
-    """Label, help and when it applies; labels of one tab differ."""
+    """Label, help and when it applies; labels of one tab and group differ, and so does every help text."""
     for description in describe_preferences():
         assert description.label
         assert description.help.endswith(".")
         assert description.applies.endswith(".")
-    places = {(description.tab, description.label) for description in describe_preferences()}
-    assert len(places) == len(DESCRIBED)
+    described = describe_preferences()
+    assert len({(one.tab, one.group, one.label) for one in described}) == len(described)
+    assert len({one.help for one in described}) == len(described)
 
 
 def test_the_tabs_are_vettraks() -> None:
@@ -159,4 +161,47 @@ def test_a_description_is_a_value() -> None:
     description = DESCRIBED["mail_server.port"]
     assert isinstance(description, SettingDescription)
     assert attrs.evolve(description) == description
-    assert len(set(describe_preferences())) == len(DESCRIBED)
+    assert len(set(describe_preferences())) == len(describe_preferences())
+
+
+def test_every_role_of_every_context_that_is_not_private_has_a_control() -> None:
+    """The Email Context tab can be drawn from the descriptions alone; private mail has nothing to set."""
+    assert [rule.name for rule in RULES] == [
+        f"contexts.{context.key}.{role}"
+        for context in STANDARD_CONTEXTS.values()
+        if not context.private
+        for role in (*context.to_roles, *context.roles)
+    ]
+    staff = next(rule for rule in RULES if rule.name == "contexts.occurrence_class.class_staff")
+    assert (staff.group, staff.label, staff.default) == ("Occurrence Class", "Class Staff", RecipientType.CC)
+    assert [choice.value for choice in staff.choices] == list(RecipientType)
+    assert staff.kind is SettingKind.CHOICE
+
+
+def test_a_hosts_own_contexts_and_rules_are_described_after_the_standard_ones() -> None:
+    """A product's own place to send from has controls too; its own private one has none."""
+    open_day = EmailContext(
+        "open_day", "Open Day", to_roles="client", roles="guide", defaults={"guide": RecipientType.BCC}
+    )
+    secret = EmailContext("results", "Results", to_roles="client", private=True)
+    current = EmailPreferences(
+        contexts={
+            "tour": {"visitor": RecipientType.TO},
+            "results": {"client": RecipientType.TO},
+            "client": {"tutor": RecipientType.CC},
+        }
+    )
+    described = describe_preferences(contexts=[open_day, secret], current=current)
+    new = [one for one in described if one.name not in {rule.name for rule in (*RULES, *DESCRIBED.values())}]
+    assert [(one.name, one.group, one.label, one.default) for one in new] == [
+        ("contexts.client.tutor", "Client", "tutor", RecipientType.NONE),
+        ("contexts.open_day.client", "Open Day", "Client", RecipientType.TO),
+        ("contexts.open_day.guide", "Open Day", "guide", RecipientType.BCC),
+        ("contexts.tour.visitor", "tour", "visitor", RecipientType.NONE),
+    ]
+
+
+def test_a_key_instead_of_a_context_is_refused_with_what_to_write() -> None:
+    """The catalogue has the standard ones already."""
+    with pytest.raises(TypeError, match=r'got str\. Write contexts=\[EmailContext\("open_day"'):
+        describe_preferences(contexts=typing.cast("list[EmailContext]", ["open_day"]))

@@ -194,6 +194,9 @@ def looking_at_preferences(loaded: v.EmailPreferences) -> None:
     assert_type(described[0].label, str)
     assert_type(described[0].help, str)
     assert_type(described[0].default, object)
+    assert_type(described[0].group, str)
+    posted: dict[str, str | list[str]] = {**v.form_values(loaded), "use_built_in_client": ["off", "on"]}
+    assert_type(v.preferences_from_form(posted, current=loaded), v.EmailPreferences)
     provider = v.provider_for("smtp.office365.com")
     assert_type(provider, v.Provider | None)
     provider = v.PROVIDERS["microsoft365"]

@@ -12,6 +12,7 @@ a server, or to show a password. Its law: a value that exists is valid, and each
     providers.py  what the usual mail providers require and allow
     checks        what will go wrong all the same, with advice
     describe.py   labels, help and choices, for whoever draws a screen
+    form.py       what stands in the screen's controls, and preferences from what was posted
     codec.py      preferences as plain data, and back
     document.py   the text of a file, read strictly
     lock.py       one writer at a time
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         SettingKind,
         describe_preferences,
     )
+    from vetmail_core.preferences.form import form_values, preferences_from_form
     from vetmail_core.preferences.model import (
         AuthenticationType,
         BulkCopies,
@@ -70,8 +72,10 @@ __all__ = [
     "check_preferences",
     "default_preferences_path",
     "describe_preferences",
+    "form_values",
     "load_preferences",
     "preferences_from_dict",
+    "preferences_from_form",
     "preferences_to_dict",
     "provider_for",
     "save_preferences",
@@ -82,6 +86,7 @@ _HOMES: Final = {
     ".providers": "PROVIDERS Provider provider_for",
     ".checks": "check_preferences",
     ".describe": "Choice SettingDescription SettingKind describe_preferences",
+    ".form": "form_values preferences_from_form",
     ".codec": "preferences_from_dict preferences_to_dict",
     ".store": "default_preferences_path load_preferences save_preferences",
     "..errors": "PreferencesError Problem Severity StalePreferencesError",

@@ -1,21 +1,20 @@
-"""What a settings screen needs to know of every setting.
+"""What a settings screen needs to know of every control: label, help, choices, default, when it applies.
 
-What it is for: building the preferences screen, or any other form, from the library's own knowledge: labels,
-help, choices, defaults, and when a setting applies. What it refuses: to draw anything. Its law: every setting
-of the model is described, and its default is the model's own.
+The Email Context tab has a control for each role of each context. A private context has none, as its mail is
+never copied; a context or role that only the preferences know has one when they are given.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
 import attrs
 
-from vetmail_core.contexts import RecipientType
+from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, EmailContext, RecipientType
 from vetmail_core.preferences.model import (
     PORTS,
     WAITS_MS,
@@ -26,7 +25,7 @@ from vetmail_core.preferences.model import (
     TlsMethod,
 )
 
-__all__ = ["Choice", "SettingDescription", "SettingKind", "describe_preferences"]
+__all__ = ["Choice", "SettingDescription", "SettingKind", "describe_preferences", "rules_shown"]
 
 
 class SettingKind(enum.Enum):
@@ -39,7 +38,7 @@ class SettingKind(enum.Enum):
     SECRET = "secret"  # noqa: S105 - the name of a kind, not a secret
     MAILBOX = "mailbox"
     CONTEXTS = "contexts"
-    """A list of contexts, each with its roles, each role with one of the choices."""
+    """No setting has this kind now: each role of each context is a CHOICE of its own."""
 
 
 @attrs.frozen
@@ -78,6 +77,8 @@ class SettingDescription:
     Attributes:
         name: dotted name, "mail_server.port".
         tab: the tab it stands on; "" for the switch above the tabs.
+        group: what it stands under on its tab: the context's label for a rule, "advanced" for what a screen
+            keeps folded away, else "".
         label: VETtrak's label.
         help: what it does, in a sentence or two.
         kind: which control fits.
@@ -85,8 +86,6 @@ class SettingDescription:
         bounds: the least and the most of a number; None when it is not a number.
         default: the model's default.
         applies: in words, when it has an effect; ``EmailPreferences.applies(name)`` decides.
-        group: "advanced" for a setting that hardly anybody needs, which VETtrak's screen does not have and
-            another one may fold away; "" for all others.
     """
 
     name: str
@@ -284,29 +283,90 @@ _DESCRIPTIONS: Final = (
         default=_DEFAULTS.settings.custom_display_name,
         applies="The display name is set to Own display name.",
     ),
-    SettingDescription(
-        name="contexts",
-        tab="Email Context",
-        label="Email Context",
-        help="Who is written to and copied by default, for mail from each place in the product.",
-        kind=SettingKind.CONTEXTS,
-        choices=(
-            Choice(RecipientType.TO, "To"),
-            Choice(RecipientType.CC, "CC"),
-            Choice(RecipientType.BCC, "BCC"),
-            Choice(RecipientType.NONE, "None"),
-        ),
-        default=_DEFAULTS.contexts,
-        applies=_BUILT_IN,
-    ),
+)
+
+_RECIPIENT_TYPES: Final = (
+    Choice(RecipientType.TO, "To"),
+    Choice(RecipientType.CC, "CC"),
+    Choice(RecipientType.BCC, "BCC"),
+    Choice(RecipientType.NONE, "None"),
 )
 
 
-def describe_preferences() -> tuple[SettingDescription, ...]:
-    """Describe every setting, in the order of VETtrak's screen.
+def rules_shown(
+    contexts: Iterable[EmailContext], current: EmailPreferences | None
+) -> Iterator[tuple[str, EmailContext | None, tuple[str, ...]]]:
+    """Which roles of which contexts have a control, in the order of the screen.
+
+    Args:
+        contexts: a host's own.
+        current: preferences whose rules are shown too, whatever context and role they are for.
+
+    Yields:
+        A context's key, the context (None when only the preferences know it), and its roles.
+
+    Raises:
+        TypeError: one of the contexts is not an `EmailContext`.
+    """
+    own: dict[str, EmailContext] = {}
+    for context in contexts:
+        if not isinstance(context, EmailContext):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TypeError(
+                f"contexts= needs EmailContext values, got {type(context).__name__}. Write "
+                'contexts=[EmailContext("open_day", "Open Day", to_roles="client")].'
+            )
+        own[context.key] = context
+    rules: Mapping[str, Mapping[str, RecipientType]] = {} if current is None else current.contexts
+    known = {**STANDARD_CONTEXTS, **own}
+    for key in dict.fromkeys((*known, *rules)):
+        found = known.get(key)
+        if found is None:
+            yield key, None, tuple(rules[key])
+        elif not found.private:
+            yield key, found, tuple(dict.fromkeys((*found.to_roles, *found.roles, *rules.get(key, ()))))
+
+
+def _rules(
+    contexts: Iterable[EmailContext], current: EmailPreferences | None
+) -> Iterator[SettingDescription]:
+    for key, context, roles in rules_shown(contexts, current):
+        label = key if context is None else context.label
+        defaults = _DEFAULTS.recipient_types(key if context is None else context)
+        for role in roles:
+            who = ROLE_LABELS.get(role, role)
+            yield SettingDescription(
+                name=f"contexts.{key}.{role}",
+                tab="Email Context",
+                group=label,
+                label=who,
+                help=f'Where {who} stands in email from "{label}": To, CC, BCC or not at all.',
+                kind=SettingKind.CHOICE,
+                choices=_RECIPIENT_TYPES,
+                default=defaults[role],
+                applies=_BUILT_IN,
+            )
+
+
+_STANDARD_RULES: Final = tuple(_rules((), None))
+
+
+def describe_preferences(
+    *, contexts: Iterable[EmailContext] = (), current: EmailPreferences | None = None
+) -> tuple[SettingDescription, ...]:
+    """Describe every control of a settings screen, in the order of VETtrak's screen.
+
+    Args:
+        contexts: a host's own contexts, to be shown beside the standard ones.
+        current: preferences whose rules are described too where they are for a context or role that is
+            not known here. With the same ``contexts``, ``form_values`` has one text for each description.
 
     Returns:
-        One description for each setting of the model. The contexts and their roles to show for the last
-        one are in ``vetmail_core.contexts``: ``STANDARD_CONTEXTS`` and ``ROLE_LABELS``.
+        One description for each control. The rules of the Email Context tab are named
+        "contexts.CONTEXT.ROLE"; private contexts have none.
+
+    Raises:
+        TypeError: one of the contexts is not an `EmailContext`.
     """
-    return _DESCRIPTIONS
+    own = tuple(contexts)
+    rules = _STANDARD_RULES if not own and current is None else tuple(_rules(own, current))
+    return _DESCRIPTIONS + rules
