@@ -64,6 +64,7 @@ class Cause(enum.Enum):
     AUTHENTICATION = "authentication"
     BASIC_AUTH_RETIRED = "basic_auth_retired"
     APP_PASSWORD_NEEDED = "app_password_needed"  # noqa: S105 - the name of a cause, not a password
+    TOKEN = "token"  # noqa: S105 - the name of a cause: no access token could be had
     TLS = "tls"
     EHLO_NAME = "ehlo_name"
     THROTTLED = "throttled"
@@ -93,6 +94,7 @@ _ABOUT_US: Final = frozenset(
         Cause.AUTHENTICATION,
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,
+        Cause.TOKEN,
         Cause.TLS,
         Cause.EHLO_NAME,
         Cause.DAILY_QUOTA,
@@ -137,6 +139,11 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "Google does not accept the account's own password here: turn on 2-Step Verification for "
             'that account, make an app password and enter it as "Email login password" in Email '
             "preferences > Mail server."
+        ),
+        Cause.TOKEN: (
+            "No access token could be had, so the mail server was not asked: sign in again, or have the "
+            'permission or the client secret of the account in "Email login username" (Email preferences > '
+            "Mail server) renewed, and send again."
         ),
         Cause.TLS: (
             'No secure connection could be made: check "SSL/TLS connection method" and "Email port" '

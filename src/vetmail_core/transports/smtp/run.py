@@ -330,6 +330,8 @@ class Run:
         if again.why is not Why.BYSTANDER:
             reply = read_reply(again.raw) if again.raw else None
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
+        if again.why is Why.TOKEN:
+            self._opener.token_refused()
         if again.why is Why.SESSION:
             self._host.plain = self._host.plain or again.raw.startswith((b"504", b"555", b"501 5.5.4"))
             self._host.step_down(lane)
