@@ -129,7 +129,9 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
     by_token = server.authentication is AuthenticationType.OAUTH2
     if server.use_staff_logins and staff is not None:
         if staff.login is None and by_token:
-            return None  # A token stands in for the password, and the staff member's address for the username.
+            return (
+                None  # A token stands in for the password, and the staff member's address for the username.
+            )
         if staff.login is None:
             raise _missing(
                 "mail_server.use_staff_logins",

@@ -55,7 +55,9 @@ def test_every_setting_of_the_model_is_described_in_its_order() -> None:
     """A setting added to the model and forgotten here fails this test."""
     assert list(DESCRIBED) == list(model_settings())
     assert [source.name for source in SOURCES] == [name for name in SETTING_NAMES if "oauth" in name]
-    assert len(DESCRIBED) + len(SOURCES) + len(RULES) == len({description.name for description in describe_preferences()})
+    assert len(DESCRIBED) + len(SOURCES) + len(RULES) == len(
+        {description.name for description in describe_preferences()}
+    )
 
 
 @pytest.mark.parametrize("description", describe_preferences(), ids=lambda description: description.name)
@@ -199,7 +201,11 @@ def test_a_hosts_own_contexts_and_rules_are_described_after_the_standard_ones() 
         }
     )
     described = describe_preferences(contexts=[open_day, secret], current=current)
-    new = [one for one in described if one.name not in {rule.name for rule in (*RULES, *SOURCES, *DESCRIBED.values())}]
+    new = [
+        one
+        for one in described
+        if one.name not in {rule.name for rule in (*RULES, *SOURCES, *DESCRIBED.values())}
+    ]
     assert [(one.name, one.group, one.label, one.default) for one in new] == [
         ("contexts.client.tutor", "Client", "tutor", RecipientType.NONE),
         ("contexts.open_day.client", "Open Day", "Client", RecipientType.TO),

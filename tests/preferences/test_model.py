@@ -186,7 +186,9 @@ def test_all_problems_of_a_tab_come_at_once() -> None:
             staff_display_name="x",  # type: ignore[arg-type]
             custom_display_name="\n",
         )
-    assert [problem.setting for problem in caught.value.problems] == [name for name in SETTING_NAMES if name.startswith("settings.")]
+    assert [problem.setting for problem in caught.value.problems] == [
+        name for name in SETTING_NAMES if name.startswith("settings.")
+    ]
 
 
 def test_a_display_name_of_ones_own_must_be_given() -> None:

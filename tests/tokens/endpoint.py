@@ -225,8 +225,18 @@ class TokenEndpoint:
         refresh = f"refresh-{next(self._numbers)}-" + "r" * 1_900
         self.refresh_tokens[refresh] = who
         now = int(time.time())
-        claims = {"aud": CLIENT, "iss": f"{self.authority}/{TENANT}/v2.0", "sub": "s", "iat": now, "exp": now + 600}
-        facts = {**self._token(who), "refresh_token": refresh, "scope": "https://outlook.office.com/SMTP.Send"}
+        claims = {
+            "aud": CLIENT,
+            "iss": f"{self.authority}/{TENANT}/v2.0",
+            "sub": "s",
+            "iat": now,
+            "exp": now + 600,
+        }
+        facts = {
+            **self._token(who),
+            "refresh_token": refresh,
+            "scope": "https://outlook.office.com/SMTP.Send",
+        }
         if self.id_token:
             facts["id_token"] = self.signed({**claims, "preferred_username": who})
         return facts
@@ -234,7 +244,13 @@ class TokenEndpoint:
     def _token(self, who: str) -> dict[str, object]:
         now = time.time()
         life = self.life if isinstance(self.life, int | float) else 3_600
-        claims = {"sub": who, "jti": next(self._numbers), "iat": int(now), "exp": int(now + life), **self.claims}
+        claims = {
+            "sub": who,
+            "jti": next(self._numbers),
+            "iat": int(now),
+            "exp": int(now + life),
+            **self.claims,
+        }
         text = self.signed(claims)
         self.tokens.append(text)
         return {"access_token": text, "token_type": "Bearer", "expires_in": self.life}

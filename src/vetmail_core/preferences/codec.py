@@ -358,7 +358,9 @@ def _make_converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(_is_secret, _write_secret)
     converter.register_unstructure_hook(Mailbox, str)
     # Written where it is set: what the first schema did not have is not in a file that does without.
-    server = make_dict_unstructure_fn(MailServer, converter, ehlo_name=override(omit_if_default=True), oauth=override(omit=True))
+    server = make_dict_unstructure_fn(
+        MailServer, converter, ehlo_name=override(omit_if_default=True), oauth=override(omit=True)
+    )
     converter.register_unstructure_hook(MailServer, server)
     return converter
 

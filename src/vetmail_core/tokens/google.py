@@ -132,7 +132,10 @@ class GoogleServiceAccount:
         fault = ""
         try:
             credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-                facts, scopes=[SCOPE], subject=self.mailbox
+                facts,
+                scopes=[SCOPE],
+                subject=self.mailbox,
+                additional_claims={"aud": facts["token_uri"]},  # the package names Google's own otherwise
             )
         except ValueError:
             fault = "its private_key is damaged"

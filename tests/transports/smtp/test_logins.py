@@ -155,7 +155,9 @@ def test_a_token_refused_twice_stops_the_run(serve: Serve, connect: Connect, ema
     """The status the server gave is shown."""
     server = serve(mechanisms=("XOAUTH2",), good=TOKENS)
     tokens = iter(["old", "older"])
-    transport = connect(server, token=lambda: next(tokens), authentication=OAUTH2, username="anna@example.com")
+    transport = connect(
+        server, token=lambda: next(tokens), authentication=OAUTH2, username="anna@example.com"
+    )
     receipts = list(transport.deliver(emails(2)))
     assert {receipt.outcomes[0].cause for receipt in receipts} == {Cause.AUTHENTICATION}
     assert "the token's status: 401" in receipts[0].warnings[0]

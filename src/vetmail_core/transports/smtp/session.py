@@ -155,6 +155,12 @@ class Opener:
         return self.server.authentication is AuthenticationType.OAUTH2
 
     @property
+    def token_host(self) -> str:
+        """Who gives the access tokens; "" where nobody or nobody known does."""
+        own = None if self._token_login is None else self._token_login.source
+        return str(getattr(own, "endpoint_host", ""))
+
+    @property
     def token_seconds(self) -> float | None:
         """How long the source will use the token that was fetched last; None where it does not say."""
         own = None if self._token_login is None else self._token_login.source
