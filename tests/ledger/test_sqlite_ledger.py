@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from vetmail_core import LedgerError, Outcome, Receipt, SqliteLedger, Status, deliver_once
+from vetmail_core import Cause, LedgerError, Outcome, Receipt, SqliteLedger, Status, deliver_once
 from vetmail_core.ledger import LedgerState
 from vetmail_core.testing import FakeClock
 
@@ -19,8 +19,9 @@ Make = Any  # the conftest's classes and factories; a test folder is no package 
 
 
 def answered(email: Make, status: Status) -> Receipt:
-    """The receipt in which everybody ended alike."""
-    return Receipt(email, [Outcome(mailbox, status) for mailbox in email.recipients.all])
+    """The receipt in which everybody ended alike; refused is refused for good."""
+    cause = Cause.BAD_RECIPIENT if status is Status.REFUSED else None
+    return Receipt(email, [Outcome(mailbox, status, cause=cause) for mailbox in email.recipients.all])
 
 
 def test_an_email_nobody_has_seen_has_no_state(path: Path) -> None:

@@ -11,7 +11,6 @@ SETTINGS = (
     "Mail server address (SMTP)",
     "Email port",
     "SSL/TLS connection method",
-    "EHLO name",
     "Authentication type",
     "Email login username",
     "Email login password",
@@ -20,12 +19,15 @@ SETTINGS = (
     "Wait time between emails",
     "Default from address",
     "For bulk email, send legacy CC/BCC for",
+    "EHLO name",
 )
 # No setting cures these: the person, the email or the moment is the matter.
 WITHOUT_A_SETTING = {
     Cause.BAD_RECIPIENT,
     Cause.MAILBOX_FULL,
     Cause.RECIPIENT_THROTTLED,
+    Cause.GREYLISTED,
+    Cause.HELD_ELSEWHERE,
     Cause.BLOCKED,
     Cause.TOO_LARGE,
     Cause.CANCELLED,
@@ -53,6 +55,11 @@ def test_the_advice_names_the_setting_where_one_is_the_cure(cause: Cause) -> Non
 def test_no_setting_is_named_where_none_would_help(cause: Cause) -> None:
     """Nobody is sent to change a setting in vain."""
     assert not any(setting in cause.advice for setting in SETTINGS)
+
+
+def test_the_advice_about_a_sender_names_what_receivers_check() -> None:
+    """Half of such refusals come from the domain's records, not from the login."""
+    assert all(word in Cause.SENDER_NOT_ALLOWED.advice for word in ("SPF", "DKIM", "DMARC"))
 
 
 def test_no_two_causes_share_their_advice() -> None:

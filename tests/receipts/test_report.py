@@ -111,7 +111,7 @@ RETRIED = [  # status, unknown included, sent again
     (Status.NOT_ATTEMPTED, False, True),
     (Status.UNKNOWN, False, False),
     (Status.UNKNOWN, True, True),
-    (Status.REFUSED, True, False),
+    (Status.REFUSED, True, True),
     (Status.HANDED_OVER, True, False),
 ]
 
@@ -135,27 +135,20 @@ def test_of_a_great_many_sent_to_before_the_first_are_listed_and_all_are_counted
 def test_retry_holds_what_may_go_again(
     answered: Callable[..., Receipt], *, status: Status, unknown: bool, again: bool
 ) -> None:
-    """Deferred and untried always, those in doubt by choice, the others never."""
+    """Deferred, untried and refused without a word about the recipient always; those in doubt by choice."""
     receipt = answered(status)
     assert tallied(receipt).retry(unknown=unknown) == ((receipt.email,) if again else ())
 
 
 @pytest.mark.parametrize("cause", list(Cause))
-def test_retry_holds_whoever_was_refused_because_of_us(
+def test_retry_holds_whoever_was_refused_for_a_reason_of_ours(
     answered: Callable[..., Receipt], cause: Cause
 ) -> None:
-    """A login or an allowance can be mended; an address that nobody has cannot."""
+    """A login, an allowance or a text can be mended; an address that nobody has cannot."""
     receipt = answered(Status.REFUSED, cause=cause)
-    mended = cause in {
-        Cause.AUTHENTICATION,
-        Cause.BASIC_AUTH_RETIRED,
-        Cause.APP_PASSWORD_NEEDED,
-        Cause.TLS,
-        Cause.EHLO_NAME,
-        Cause.DAILY_QUOTA,
-        Cause.BLOCKED,
-    }
-    assert tallied(receipt).retry() == ((receipt.email,) if mended else ())
+    final = cause in {Cause.BAD_RECIPIENT, Cause.MAILBOX_FULL}
+    assert receipt.outcomes[0].is_open is not final
+    assert tallied(receipt).retry() == (() if final else (receipt.email,))
 
 
 def test_retry_goes_only_to_those_who_still_need_it(email: Email) -> None:

@@ -146,7 +146,7 @@ def test_a_handshake_can_fail_from_the_first_byte(script: Callable[[Faults], Fau
 
 def test_whole_messages_by_bdat() -> None:
     """CHUNKING is offered and works, refusals in between included."""
-    faults = Faults().refuse("old@example.com").defer(at=Phase.DOT, times=1, code=451, enhanced="4.3.0")
+    faults = Faults().refuse("old@example.com").defer(at=Phase.DOT, times=1, code=451, enhanced="4.2.0")
     with (
         LocalSmtpServer(faults=faults) as smtpd,
         SmtpTransport(smtpd.mail_server, pipelining=Pipelining.CHUNKING) as transport,

@@ -361,6 +361,7 @@ def test_greylisting_over_a_real_connection_ends_well() -> None:
 def test_a_ledger_around_it_remembers_the_end(tmp_path: Path) -> None:
     """Two wrappers and a ledger: each person stands as they ended."""
     inner = Server({"test@example.com": [Status.DEFERRED, Status.ACCEPTED, Status.REFUSED]})
+    inner.cause = Cause.BAD_RECIPIENT
     transport = Retrying(RedirectAll(inner, "test@example.com"), delays=[60], clock=FakeClock())
     with SqliteLedger(tmp_path / "trial.ledger") as ledger:
         assert len(list(deliver_once(ledger, transport, people(2)))) == 2

@@ -13,6 +13,7 @@ The file has to be on a disk of this machine: SQLite's WAL mode does not work on
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -27,7 +28,6 @@ from vetmail_core.ledger.standing import LedgerState
 from vetmail_core.ledger.store import Store
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
     from vetmail_core.receipts import Receipt
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["SqliteLedger"]
 
 _ENDS_OF_DOUBT: Final = (LedgerState.ACCEPTED, LedgerState.DEFERRED, LedgerState.REFUSED)
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class SqliteLedger:
@@ -48,6 +53,8 @@ class SqliteLedger:
             it, is a ledger for a test: it is gone with this object.
         clock: tells when something was written down.
 
+    Each process opens a ledger of its own: one that was opened before a fork is a LedgerError in the child.
+
     Raises:
         LedgerError: the file cannot be opened, or holds something else.
     """
@@ -56,7 +63,7 @@ class SqliteLedger:
         if path == ":memory:":
             # In a file all the same, which the marks of a run can stand beside.
             folder = Path(tempfile.mkdtemp(prefix="vetmail-ledger-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            weakref.finalize(self, _remove, folder, os.getpid())
             path = folder / "ledger"
         self._store = Store(Path(path).absolute(), SystemClock() if clock is None else clock)
         self._runs: list[SqliteRun] = []
@@ -166,7 +173,12 @@ class SqliteLedger:
         return self._direct
 
     def close(self) -> None:
-        """End. A second call does nothing; runs that are going on are ended as they stand."""
+        """End. A second call does nothing; runs that are going on are ended as they stand.
+
+        Nothing either in a process that was forked later: the ledger is not its own.
+        """
+        if self._store.is_a_copy:
+            return
         with self._store.lock:
             if not self._closed:
                 self._closed = True

@@ -154,7 +154,8 @@ class SqliteRun:
             raise LedgerError(
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
-        self._mark(self._claims[email.key].slot, Mark.BEGUN)
+        with self._store.lock:
+            self._mark(self._claims[email.key].slot, Mark.BEGUN)
 
     def _marked(self, slot: int | None) -> Mark:
         return Mark.BEGUN if slot is None else self._marks.get(slot)
@@ -225,6 +226,8 @@ class SqliteRun:
         When that cannot be written, the marks stay where they are and the next program that opens the ledger
         writes it.
         """
+        if self._store.is_a_copy:
+            return
         with self._store.lock:
             if self.closed:
                 return

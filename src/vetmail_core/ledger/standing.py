@@ -162,7 +162,11 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     doubt = send = False
     for mailbox in email.recipients.all:
         entry = named.get(mailbox.address_key, unnamed)
-        if entry is None or entry.status in _TO_BE_SENT or (entry.status is Status.UNKNOWN and retry_unknown):
+        if (
+            entry is None
+            or entry.outcome(mailbox).is_open
+            or (entry.status is Status.UNKNOWN and retry_unknown)
+        ):
             send = True
         else:
             known[mailbox.address_key] = entry
@@ -264,7 +268,8 @@ def doubted(detail: str | None) -> str | None:
 
 def _write(outcome: Outcome) -> list[object]:
     if outcome.is_open:
-        # Whoever met the day's allowance, or a password that had run out, was not refused: we were.
+        # Whoever met the day's allowance, a text taken for spam or a reply that names nobody was not
+        # refused: we were.
         return [Status.DEFERRED.value]
     entry: list[object] = [outcome.status.value, None if outcome.cause is None else outcome.cause.value]
     if outcome.reply is not None:
@@ -286,6 +291,8 @@ def _read(detail: str) -> dict[str, Remembered]:
     entries: dict[str, tuple[str, str | None, int, str, str]] = json.loads(detail)
     for address, (status, *rest) in entries.items():
         cause = Cause(rest[0]) if rest and rest[0] is not None else None
+        if status == Status.REFUSED.value and cause is None:
+            cause = Cause.BAD_RECIPIENT  # somebody's word that it ends here (`resolve`)
         reply = Reply(*rest[1:]) if rest[1:] else None  # type: ignore[arg-type] # as _write left them
         named[address] = Remembered(Status(status), cause, reply)
     return named

@@ -21,6 +21,7 @@ from vetmail_core.ledger.standing import LedgerState, doubted, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from vetmail_core.clock import Clock
@@ -105,7 +106,8 @@ class Store:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
-        self.lock: Final = threading.RLock()
+        self._lock = threading.RLock()
+        self._process = os.getpid()
         self.own: Final[set[str]] = set()
         self._clock = clock
         try:
@@ -122,6 +124,25 @@ class Store:
         except BaseException:
             self._db.close()
             raise
+
+    @property
+    def is_a_copy(self) -> bool:
+        """Whether this process was forked from the one that opened the file."""
+        return os.getpid() != self._process
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """One thread at a time, of the process that opened the file.
+
+        Raises:
+            LedgerError: another process opened it; SQLite's connection must not be used in this one.
+        """
+        if self.is_a_copy:
+            raise LedgerError(
+                f"The ledger {self.path} was opened before this process was forked; expected one of this "
+                "process's own. Open it again here."
+            )
+        return self._lock
 
     def _prepare(self) -> None:
         self._turn_to_wal()

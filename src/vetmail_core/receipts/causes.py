@@ -65,8 +65,9 @@ class Cause(enum.Enum):
     BASIC_AUTH_RETIRED = "basic_auth_retired"
     APP_PASSWORD_NEEDED = "app_password_needed"  # noqa: S105 - the name of a cause, not a password
     TOKEN = "token"  # noqa: S105 - the name of a cause: no access token could be had
-    TLS = "tls"
     EHLO_NAME = "ehlo_name"
+    TLS = "tls"
+    GREYLISTED = "greylisted"
     THROTTLED = "throttled"
     DAILY_QUOTA = "daily_quota"
     BLOCKED = "blocked"
@@ -76,6 +77,7 @@ class Cause(enum.Enum):
     CONNECTION = "connection"
     PROTOCOL = "protocol"
     CANCELLED = "cancelled"
+    HELD_ELSEWHERE = "held_elsewhere"
     OTHER = "other"
 
     @property
@@ -85,18 +87,22 @@ class Cause(enum.Enum):
 
     @property
     def is_about_us(self) -> bool:
-        """Whether it lies with the login or the allowance, whoever is written to; such a reply ends a run."""
+        """True if it lies with us, whoever is written to; such a reply ends a run.
+
+        What is final is another question: `Outcome.is_open` answers it.
+        """
         return self in _ABOUT_US
 
 
 _ABOUT_US: Final = frozenset(
     {
+        Cause.SENDER_NOT_ALLOWED,
         Cause.AUTHENTICATION,
         Cause.BASIC_AUTH_RETIRED,
         Cause.APP_PASSWORD_NEEDED,
         Cause.TOKEN,
-        Cause.TLS,
         Cause.EHLO_NAME,
+        Cause.TLS,
         Cause.DAILY_QUOTA,
         Cause.BLOCKED,
     }
@@ -119,9 +125,9 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         ),
         Cause.SENDER_NOT_ALLOWED: (
             "The mail server does not let this login send from this address: in Email preferences > "
-            'Settings set "Default from address" to the address of the login, clear it when "Use '
-            'individual staff member email logins" is ticked, or have the mail administrator grant '
-            'the login "Send as" for that address.'
+            'Settings set "Default from address" to the address of the login, or clear it when "Use '
+            'individual staff member email logins" is ticked; or have the mail administrator allow the '
+            'login to "Send as" that address, and check SPF, DKIM and DMARC of its domain.'
         ),
         Cause.AUTHENTICATION: (
             'The mail server did not accept the login: check "Email login username", "Email login '
@@ -145,15 +151,19 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             'permission or the client secret of the account in "Email login username" (Email preferences > '
             "Mail server) renewed, and send again."
         ),
+        Cause.EHLO_NAME: (
+            "The mail server does not accept the name that this computer gives: set "
+            '"EHLO name" in Email preferences > Mail server (advanced) to the full name of this computer '
+            "on the internet, such as mail.college.example, and send again."
+        ),
         Cause.TLS: (
             'No secure connection could be made: check "SSL/TLS connection method" and "Email port" '
             "in Email preferences > Mail server (Explicit goes with port 587, Implicit with 465) and "
             'that "Mail server address (SMTP)" is the name on the server\'s certificate.'
         ),
-        Cause.EHLO_NAME: (
-            "The mail server does not accept the name that this computer gives: enter a domain name that "
-            'leads to this computer\'s internet address as "EHLO name" (mail_server.ehlo_name) in Email '
-            "preferences > Mail server, or ask the server's administrator which name it wants."
+        Cause.GREYLISTED: (
+            "The receiving server has not seen this sender and recipient before, and takes the email at a "
+            "later attempt: send to them again in a quarter of an hour."
         ),
         Cause.THROTTLED: (
             'The mail server is being sent too much at once: raise "Wait time between emails" in '
@@ -197,6 +207,10 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.CANCELLED: (
             "The run was stopped before this email's turn: start it again to send the rest; with a "
             "ledger nobody is mailed twice."
+        ),
+        Cause.HELD_ELSEWHERE: (
+            "Another run is sending this email at this moment: wait until it has ended, and start this one "
+            "again; what the other has sent is not sent twice."
         ),
         Cause.OTHER: (
             "The reply says what happened: do what it says, or pass it to the administrator of the server "

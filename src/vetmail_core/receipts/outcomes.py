@@ -50,6 +50,9 @@ _IN_DOUBT: Final = (
 )
 
 
+_ABOUT_THE_RECIPIENT: Final = frozenset({Cause.BAD_RECIPIENT, Cause.MAILBOX_FULL})  # all that can be final
+
+
 @attrs.frozen
 class Outcome:
     """How it ended for one recipient.
@@ -93,9 +96,13 @@ class Outcome:
 
     @property
     def is_open(self) -> bool:
-        """Whether another run may try this recipient, who was put off, not tried or refused because of us."""
+        """True if a later run may try this recipient again.
+
+        A refusal is final only where it is about the recipient. Whatever lies with us (the login, the sender,
+        the allowance), with the text or its size can be cured, and so may be what does not say whom it means.
+        """
         if self.status is Status.REFUSED:
-            return self.cause is not None and self.cause.is_about_us
+            return self.cause not in _ABOUT_THE_RECIPIENT
         return self.status in {Status.DEFERRED, Status.NOT_ATTEMPTED}
 
     @property

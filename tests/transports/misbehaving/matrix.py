@@ -286,7 +286,8 @@ def _causes(step: str, kind: str) -> set[Cause]:
         case "drop" | "rst" | "stall" | "trickle" | "421" | "421_stall":
             return {Cause.CONNECTION}
         case "garbage" | "blank" | "long" | "flood" | "1xx" | "503" | "wrong":
-            return {Cause.PROTOCOL, *([Cause.AUTHENTICATION] if step == "auth" else [])}
+            own = {"auth": [Cause.AUTHENTICATION], "ehlo": [Cause.EHLO_NAME]}
+            return {Cause.PROTOCOL, *own.get(step, [])}
         case _:
             return set(Cause) - {Cause.PROTOCOL}
 

@@ -32,7 +32,7 @@ def test_refused_recipients_cost_the_others_nothing(mode: Pipelining, eager: boo
     assert complaints(trial) == []
     expected = {
         "bad": (Status.REFUSED, Cause.BAD_RECIPIENT, Phase.RCPT, 550),
-        "later": (Status.DEFERRED, Cause.OTHER, Phase.RCPT, 450),
+        "later": (Status.DEFERRED, Cause.GREYLISTED, Phase.RCPT, 450),
         "full": (Status.DEFERRED, Cause.MAILBOX_FULL, Phase.RCPT, 452),
         "p": (Status.ACCEPTED, None, Phase.DOT, 250),
         "q": (Status.ACCEPTED, None, Phase.DOT, 250),

@@ -53,7 +53,7 @@ def test_a_throttling_server_slows_the_run_which_creeps_back(
 ) -> None:
     """Double the wait at each such reply; a fifth less after each message that went through."""
     server, clock = serve(), FakeClock()
-    server.script("dot", None, "450 4.2.1 too fast", "450 4.2.1 too fast")
+    server.script("dot", None, "450 4.7.0 too fast", "450 4.7.0 too fast")
     receipts = list(
         connect(server, clock=clock, pipelining=mode, limits=Limits(chunking_window=1)).deliver(emails(30))
     )

@@ -17,7 +17,7 @@ from vetmail_core.address import parse_mailbox
 from vetmail_core.errors import AddressError, TransportError
 from vetmail_core.preferences import AuthenticationType
 from vetmail_core.receipts import Cause, Phase, Reply
-from vetmail_core.transports.replies import meaning
+from vetmail_core.transports.replies import Parties, meaning
 from vetmail_core.transports.smtp.opening import Ask, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.protocol import command, mail_command, rcpt_command, read_reply
 from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, wire_path
@@ -97,10 +97,11 @@ class ConnectionCheck:
     @property
     def advice(self) -> str:
         """What to do about the first refusal; "" when there is none."""
+        parties = Parties(sender=self.sender, login=self.login, recipients=(self.recipient or "",))
         if not self.sender_accepted:
-            return meaning(self.sender_reply, Phase.MAIL).cause.advice
+            return meaning(self.sender_reply, Phase.MAIL, parties).cause.advice
         if self.recipient_reply is not None and not _is_yes(self.recipient_reply):
-            return meaning(self.recipient_reply, Phase.RCPT).cause.advice
+            return meaning(self.recipient_reply, Phase.RCPT, parties).cause.advice
         return ""
 
     def __str__(self) -> str:
@@ -279,7 +280,6 @@ def _explained(opener: Opener, note: str, phase: Phase, cause: Cause, *, advice:
     server = opener.server
     login = "" if server.authentication is AuthenticationType.NONE else f" as {opener.username}"
     where = f"{server.host} port {server.port}{login}: the check stopped at"
-    if cause is Cause.TOKEN:
-        # Its own sentence says what to do, and the mail server has nothing to do with it.
-        return TransportError(f"{where} TOKEN: {note}")
-    return TransportError(f"{where} {phase.name} ({cause.name}): {note}. {advice or cause.advice}")
+    step = "TOKEN" if cause is Cause.TOKEN else f"{phase.name} ({cause.name})"
+    what_to_do = cause.advice if advice is None else advice
+    return TransportError(f"{where} {step}: {note.removesuffix('.')}. {what_to_do}".rstrip())

@@ -34,15 +34,11 @@ class ChunkLane:
         capabilities: what the server announced.
         window: messages on the way at once; fewer when they are large.
         proved: this server has taken a message this way before; else the first one goes alone.
-        plain: leave DSN parameters out.
     """
 
-    def __init__(
-        self, capabilities: Capabilities, window: int, *, proved: bool = False, plain: bool = False
-    ) -> None:
+    def __init__(self, capabilities: Capabilities, window: int, *, proved: bool = False) -> None:
         self._capabilities = capabilities
         self._window = window
-        self._plain = plain
         self._octets: list[bytes] = []
         self._shown: list[bytes] = []
         self._replies: list[bytes] = []
@@ -107,7 +103,7 @@ class ChunkLane:
         commands = b"".join(
             (
                 b"RSET\r\n",
-                *transaction.envelope(self._capabilities, plain=self._plain),
+                *transaction.envelope(self._capabilities),
                 b"BDAT %d LAST\r\n" % len(data),
             )
         )

@@ -15,7 +15,7 @@ import attrs
 
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase, Reply
-from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.replies import Parties, Retry, Scope, meaning
 from vetmail_core.transports.smtp.auth import Hidden, fits_in_command, oauth_status, refusal_answer, scrubbed
 from vetmail_core.transports.smtp.protocol import Capabilities, command, read_reply
 
@@ -59,7 +59,7 @@ class Failure(Exception):  # noqa: N818 - as above
         reply: the server's words, when it spoke.
         tries: how often to try in all: 1 when another try would get the same answer.
         wait: the least pause before the next try, in seconds.
-        advice: what to do about it, where it is more than the cause's own advice; else "".
+        advice: what to do about it, instead of the cause's advice; None is that one, "" that the note says it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Failure(Exception):  # noqa: N818 - as above
         reply: Reply | None = None,
         tries: int = 1,
         wait: float = 0.0,
-        advice: str = "",
+        advice: str | None = None,
     ) -> None:
         super().__init__(note)
         self.phase = phase
@@ -95,15 +95,6 @@ MANY: Final = 1_000  # until the time for reconnecting is used up
 # on: the message would be in doubt though it arrived (seen with 2.3.19; `smtp_server_transaction_finished`).
 _NOTHING_BEHIND_A_BODY: Final = re.compile(r"\bDovecot\b")
 
-_GOODBYE: Final = 421
-_FINAL: Final = 500
-# Google closes each refusal with the command in brackets, whatever it is about.
-_NAMES_A_NAME: Final = re.compile(r"\b(?:helo|ehlo)\b(?!\))", re.IGNORECASE)
-_LOAD_OR_BLOCK: Final = re.compile(
-    r"busy|\bload\b|overload|too (?:many|much|fast)|connections|\brate\b|resources|capacity|not available|"
-    r"unavailable|shut\w* ?down|maintenance|block|black|banned|\w*bl\b|listed|reputation|denied",
-    re.IGNORECASE,
-)
 _MECHANISM_CODES: Final = frozenset({500, 501, 502, 503, 504, 534, 538, 550})
 _PASSWORD_CODES: Final = frozenset({"5.7.8", "5.7.139"})
 _APP_PASSWORD: Final = re.compile(r"app(?:lication)?[- ](?:specific )?password", re.IGNORECASE)
@@ -137,10 +128,10 @@ if TYPE_CHECKING:
     Flow = Generator[Ask | Upgrade, bytes, _T]
 
 
-def _refused(raw: bytes, phase: Phase, note: str) -> Failure:
-    """What a refusal before the first message means."""
+def _refused(raw: bytes, phase: Phase, note: str, *, hello: str = "") -> Failure:
+    """What a refusal before the first message means; hello is the name where EHLO was refused."""
     reply = read_reply(raw)
-    meant = meaning(reply, phase)
+    meant = meaning(reply, phase, Parties(ehlo_name=hello), hello=bool(hello))
     tries = 1
     if meant.retry is not Retry.NEVER:
         # A login that fails in passing is repeated a few times only: it may be counted against us.
@@ -168,32 +159,13 @@ def _hello(ehlo_name: str, *, helo: bool) -> Flow[Capabilities]:
     raw = yield Ask(command(f"EHLO {ehlo_name}"), Phase.GREETING, quick=True)
     if raw.startswith(b"2"):
         return Capabilities.read(raw)
-    failure = _refused(raw, Phase.GREETING, "the server did not take EHLO")
+    failure = _refused(raw, Phase.GREETING, "the server did not take EHLO", hello=ehlo_name)
     if raw.startswith(b"5") and helo:
         # A server from before extensions (RFC 5321, 3.2): plain mail goes through all the same.
         raw = yield Ask(command(f"HELO {ehlo_name}"), Phase.GREETING, quick=True)
         if raw.startswith(b"2"):
             return Capabilities.read(raw)
-    if failure.reply is not None and _is_about_the_name(failure.reply, ehlo_name, twice=helo):
-        failure.cause, failure.tries = Cause.EHLO_NAME, 1
     raise failure
-
-
-def _is_about_the_name(reply: Reply, ehlo_name: str, *, twice: bool) -> bool:
-    """Whether EHLO was refused because of the name that it gave.
-
-    Servers seldom say so: 421 without a word about load, or a refusal of EHLO and HELO alike, is about the
-    only thing that both of them say.
-    """
-    # A literal is an internet address, and a word about that is about a block.
-    ours = not ehlo_name.startswith("[") and re.search(
-        rf"(?<![\w.-]){re.escape(ehlo_name)}(?![\w-])", reply.text, re.IGNORECASE
-    )
-    if ours or _NAMES_A_NAME.search(reply.text):
-        return True
-    if reply.enhanced.startswith(("4.3.", "4.4.")) or _LOAD_OR_BLOCK.search(reply.text):
-        return False
-    return reply.code == _GOODBYE or (twice and reply.code >= _FINAL)
 
 
 def start(ehlo_name: str, tls: TlsMethod, *, login: bool = False) -> Flow[tuple[str, Capabilities]]:

@@ -51,16 +51,18 @@ class ReplyParser:
 
     Attributes:
         empty: empty lines that came since the last reply.
+        blanks: empty lines that came at all.
+        sound: replies of the last feed that came before an empty line.
         broken: why what came is no reply any more; "" while all is well. Nothing is read after that.
     """
 
-    __slots__ = ("_lines", "_octets", "_rest", "broken", "empty")
+    __slots__ = ("_lines", "_octets", "_rest", "blanks", "broken", "empty", "sound")
 
     def __init__(self) -> None:
         self._rest: bytes = b""
         self._lines: list[bytes] = []
         self._octets = 0
-        self.empty = 0
+        self.empty = self.blanks = self.sound = 0
         self.broken = ""
 
     @property
@@ -84,7 +86,8 @@ class ReplyParser:
 
     def _feed_slowly(self, data: bytes) -> list[bytes]:
         replies: list[bytes] = []
-        start = 0
+        start = self.sound = 0
+        blanks = self.blanks
         data = self._rest + data
         while not self.broken:
             end = data.find(b"\n", start)
@@ -94,6 +97,8 @@ class ReplyParser:
                 break
             self._take_line(data[start:end].removesuffix(b"\r"), replies)
             start = end + 1
+            if self.blanks == blanks:
+                self.sound = len(replies)
         self._rest = data[start:]
         if not self.broken and len(self._rest) > LINE_OCTETS:
             self.broken = f"a line of more than {LINE_OCTETS} octets"
@@ -106,6 +111,7 @@ class ReplyParser:
         lines = self._lines
         if not line and not lines and self.empty < EMPTY_LINES:
             self.empty += 1
+            self.blanks += 1
             return
         found = _LINE.fullmatch(line)
         if found is None:

@@ -108,10 +108,7 @@ class Run:
     def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
         """Receipts for everything that comes after a stop."""
         while (email := self._next()) is not None:
-            outcomes = [
-                Outcome(mailbox, Status.NOT_ATTEMPTED, cause=stop.cause, reply=stop.reply, phase=stop.phase)
-                for mailbox in email.recipients.all
-            ]
+            outcomes = [stop.outcome(mailbox, Status.NOT_ATTEMPTED) for mailbox in email.recipients.all]
             yield Receipt(
                 email, outcomes, attempts=0, reply=stop.reply, warnings=(stop.note,) if stop.note else ()
             )
@@ -189,6 +186,8 @@ class Run:
                 return  # its receipt goes out before the next one is pulled
             transaction.first = session.messages == 0
             transaction.wait = self._host.pace.wait
+            transaction.ours = session.ours
+            transaction.plain = self._host.plain
             lane.put(transaction)
             session.messages += 1
 
@@ -304,7 +303,10 @@ class Run:
             job = transaction.job
             if transaction.left:
                 data, renewable = transaction.data, transaction.renewable
-                back.append(Transaction(job, transaction.left, data, renewable=renewable))
+                left = Transaction(job, transaction.left, data, renewable=renewable)
+                left.undressed = transaction.left_undressed
+                self._host.plain = left.undressed or self._host.plain
+                back.append(left)
                 job.pending += 1
                 job.parts += 1
             progress = progress or transaction.again is None
@@ -314,6 +316,8 @@ class Run:
                 attempts=transaction.tries,
                 note=transaction.note,
             )
+            if transaction.undressed:
+                self._host.tried_plain(transaction.outcomes)
             self._stop = self._stop or transaction.stop
             if transaction.slower:
                 self._slow_down(transaction, lane)
@@ -332,8 +336,9 @@ class Run:
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
         if again.why is Why.TOKEN:
             self._opener.token_refused()
+        if again.why is Why.PLAIN:
+            self._host.plain = True  # until it turns out that they were not the reason
         if again.why is Why.SESSION:
-            self._host.plain = self._host.plain or again.raw.startswith((b"504", b"555", b"501 5.5.4"))
             self._host.step_down(lane)
         if again.why is Why.CLOSING:
             transaction.strikes += 1

@@ -15,6 +15,7 @@ import attrs
 from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.auth import Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
 from vetmail_core.transports.smtp.ends import is_loopback
@@ -43,6 +44,7 @@ class Session:
         capabilities: what the server announced last.
         greeting: the server's first words.
         mechanism: how the login was made, "" without one.
+        ours: what a reply may name of ours.
         messages: how many went over it.
         opened: when, by the run's clock.
         used: when it was last used, by the run's clock.
@@ -54,6 +56,7 @@ class Session:
     capabilities: Capabilities
     greeting: str = ""
     mechanism: str = ""
+    ours: Parties = NOBODY
     messages: int = 0
     opened: float = 0.0
     used: float = 0.0
@@ -102,6 +105,7 @@ class Opener:
         self._renewed = False
         if self.renewable and not self._username:
             self._username = str(getattr(self._token, "mailbox", ""))
+        self._answered = ""  # the internet address of the last session; the first to be tried for the next
         self._check()
         self._token_login: TokenLogin | None = None
         if self.renewable and self._token is not None:
@@ -206,8 +210,13 @@ class Opener:
             if isinstance(error, Lost) and self._may_wait_for_tls(error, connection):
                 error.note += "; a server that expects Implicit says nothing before TLS"
             raise
+        self._answered = connection.peer
         return Session(
-            connection=connection, capabilities=capabilities, greeting=greeting, mechanism=mechanism
+            connection=connection,
+            capabilities=capabilities,
+            greeting=greeting,
+            mechanism=mechanism,
+            ours=Parties(login=self.username, ehlo_name=name, address=address_in(connection.own_literal)),
         )
 
     def _may_wait_for_tls(self, lost: Lost, connection: Connection) -> bool:
@@ -224,7 +233,9 @@ class Opener:
         Raises:
             Failure: nobody there.
         """
-        return connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
+        return connect(
+            self.server, deadlines=self.deadlines, context=self._tls(), known=known, first=self._answered
+        )
 
     def _tls(self) -> ssl.SSLContext | None:
         if self._context is None and self.server.tls is not TlsMethod.NONE:

@@ -163,6 +163,7 @@ def _failure_of(work: Callable[[], None]) -> Failure | None:
             str(error),
             phase=Phase.AUTH,
             cause=Cause.TOKEN,
+            advice="",
             tries=MANY if error.transient else 1,
             wait=error.retry_after or 0.0,
         )

@@ -8,12 +8,13 @@ octet of a message has left, only the server's answer ends the doubt.
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
-from vetmail_core.transports.replies import Retry, Scope, meaning
+from vetmail_core.transports.replies import NOBODY, Parties, Retry, meaning
 from vetmail_core.transports.smtp.protocol import (
     Capabilities,
     mail_command,
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.receipts import Reply
+    from vetmail_core.transports.replies import Meaning
     from vetmail_core.transports.smtp.opening import Lost
 
 __all__ = ["Again", "Job", "Stop", "Transaction", "Why"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
+_ENVELOPE: Final = frozenset({Phase.MAIL, Phase.RCPT})
+_OUT_OF_STEP: Final = frozenset({b"500", b"502", b"503"})  # the command itself, not what it carried
+_PARAMETER: Final = re.compile(rb"\bparameters?\b|\borcpt\b|\benvid\b|\bbody=|\bsize=", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,12 +50,20 @@ class Stop:
         phase: where the run stopped.
         reply: the server's words, when it spoke.
         note: what happened, in words; "" when the reply says it.
+        advice: what to do about it, instead of the cause's advice; None is that one.
     """
 
     cause: Cause
     phase: Phase
     reply: Reply | None = None
     note: str = ""
+    advice: str | None = None
+
+    def outcome(self, mailbox: Mailbox, status: Status) -> Outcome:
+        """How it ends for somebody to whom nothing more is sent."""
+        return Outcome(
+            mailbox, status, cause=self.cause, reply=self.reply, phase=self.phase, told=self.advice
+        )
 
 
 class Why(enum.Enum):
@@ -59,6 +72,7 @@ class Why(enum.Enum):
     CLOSING = "closing"  # 421, or the line was lost before the last octet
     FRESH = "fresh"  # the server wants a new connection (452 4.5.3 on MAIL)
     SESSION = "session"  # out of step: 503 and its kin
+    PLAIN = "plain"  # a parameter of ours may be what was refused
     TOKEN = "token"  # noqa: S105 - the name of a reason: the access token has run out
     BYSTANDER = "bystander"  # another message's trouble; no blame
 
@@ -142,6 +156,13 @@ class Transaction:
         wait: the run's pause between messages when it was sent, seconds.
         session_error: whether it has had its second chance after a 503.
         renewable: whether a new token may help, once.
+        plain: whether the server wants our parameters left out; None while nobody has tried.
+        dressed: whether it carried one of them.
+        undressed: it goes without them because one of them may be what was refused.
+        left_undressed: the same for those who are ``left``.
+        ours: what a reply may name of the connection's: the login, the EHLO name, our internet address.
+        refreshed: whether it has had its new connection after a word about the server's state.
+        goodbye: whether the server has said that it closes this connection.
     """
 
     # Values of the class until they differ, as above.
@@ -158,6 +179,14 @@ class Transaction:
     first: bool = False
     wait: float = 0.0
     session_error: bool = False
+    plain: bool | None = None
+    dressed: bool = False
+    undressed: bool = False
+    left_undressed: bool = False
+    ours: Parties = NOBODY
+    refreshed: bool = False
+    goodbye: bool = False
+    _parties: Parties | None = None
 
     def __init__(
         self, job: Job, mailboxes: Sequence[Mailbox], data: bytes, *, renewable: bool = False
@@ -171,25 +200,30 @@ class Transaction:
 
     # -- what is said ----------------------------------------------------------------------------------
 
-    def envelope(self, capabilities: Capabilities, *, plain: bool = False) -> list[bytes]:
+    def envelope(self, capabilities: Capabilities) -> list[bytes]:
         """MAIL and RCPT commands, one each.
+
+        Some servers announce parameters and refuse them; ``plain`` leaves them out.
 
         Args:
             capabilities: what the server announced.
-            plain: leave out what bounces could be matched by; some servers announce it and refuse it.
         """
         self.replies = []
         self.again = None
+        self.goodbye = False
         email, data = self.job.email, self.data
         sender = wire_path(email.sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
         ascii_data = data.isascii()
-        parameters = f" SIZE={len(data)}" if "SIZE" in capabilities else ""
-        if not ascii_data and "8BITMIME" in capabilities:
+        plain = self.undressed or self.plain is True
+        parameters = f" SIZE={len(data)}" if "SIZE" in capabilities and not plain else ""
+        if not ascii_data and "8BITMIME" in capabilities and not plain:
             parameters += " BODY=8BITMIME"
+        dsn = "DSN" in capabilities and not plain
+        self.dressed = dsn or parameters != ""
         if not (ascii_data and sender.isascii() and "".join(paths).isascii()):
             parameters += " SMTPUTF8"
-        if "DSN" not in capabilities or plain:
+        if not dsn:
             return [mail_command(sender, parameters=parameters), *map(rcpt_command, paths)]
         for identity in (email.key, self.job.message_id):
             written = xtext(identity)
@@ -203,6 +237,14 @@ class Transaction:
         return commands
 
     # -- what it comes to ------------------------------------------------------------------------------
+
+    def meaning(self, raw: bytes, phase: Phase) -> Meaning:
+        """What a refusal of it means, given whom it may name."""
+        if self._parties is None:
+            recipients = [*map(wire_path, self.mailboxes), *(mailbox.addr_spec for mailbox in self.mailboxes)]
+            sender = wire_path(self.job.email.sender)
+            self._parties = attrs.evolve(self.ours, sender=sender, recipients=recipients)
+        return meaning(read_reply(raw), phase, self._parties)
 
     def accept(self, raw: bytes) -> None:
         """Every recipient was taken, and the message too."""
@@ -257,8 +299,10 @@ class Transaction:
         if taken and last.startswith(b"2"):
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
-            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if _asks_again(raw)]
-            self.slower = any(raw.startswith(b"421") and _wants_less(raw) for raw in rcpts)
+            self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if self._asks_again(raw)]
+            self.left_undressed = any(self._blames_parameters(raw, Phase.RCPT) for raw in rcpts)
+            goodbyes = [raw for raw in rcpts if raw.startswith(b"421")]
+            self.slower = any(self.meaning(raw, Phase.RCPT).slows for raw in goodbyes)
         elif taken:
             self._refuse(taken, last, phase)
         kept = set(map(id, self.left))
@@ -269,29 +313,68 @@ class Transaction:
 
     def _again(self, raw: bytes, phase: Phase) -> bool:
         """Whether a refusal is about the connection, so that the message deserves another one."""
-        meant = meaning(read_reply(raw), phase)
+        meant = self.meaning(raw, phase)
         why: Why | None = None
         if raw.startswith(b"421"):
             self.closing(raw, phase)
             return True
-        if meant.retry is Retry.RECONNECT and not self.session_error:
+        if self._blames_parameters(raw, phase):
+            why, self.undressed, self.session_error = Why.PLAIN, True, True
+        elif meant.retry is Retry.RECONNECT and not self.session_error:
             why, self.session_error = Why.SESSION, True
+        elif meant.retry is Retry.FRESH and not self.refreshed:
+            why, self.refreshed = Why.FRESH, True
         elif meant.cause is Cause.AUTHENTICATION and self.renewable:
             why, self.renewable = Why.TOKEN, False
-        elif phase is Phase.MAIL and meant.cause is Cause.TOO_MANY_RECIPIENTS and not self.first:
+        elif phase is Phase.MAIL and meant.splits and not self.first:
             # This ends: of those sent again in their order, the first is the first of its connection.
             why = Why.FRESH
         if why is None:
             return False
-        self.slower = meant.retry is Retry.SLOWER
+        self.slower = meant.slows
         self.again = Again(why=why, cause=meant.cause, phase=phase, raw=raw)
         return True
 
+    def _blames_parameters(self, raw: bytes, phase: Phase) -> bool:
+        """Whether a refusal may be about a parameter of ours, so that one try without them tells.
+
+        Whoever says clearly something else, "user unknown" for example, is believed.
+        """
+        if not self.dressed or self.undressed:
+            return False
+        if phase not in _ENVELOPE or not raw.startswith(b"5") or raw[:3] in _OUT_OF_STEP:
+            return False
+        meant = self.meaning(raw, phase)
+        unclear = self.plain is None and meant.cause in {Cause.OTHER, Cause.PROTOCOL} and not meant.ends_run
+        return unclear or _PARAMETER.search(raw) is not None
+
     def closing(self, raw: bytes, phase: Phase) -> None:
-        """The server answers 421: it closes the connection, and the message is as good as never sent."""
-        meant = meaning(read_reply(raw), phase)
-        self.slower = meant.retry is Retry.SLOWER
+        """The server answers 421: it closes the connection, and the message is as good as never sent.
+
+        Where the reason lies with us, another connection would hear it again: the run ends.
+        """
+        self.goodbye = True
+        meant = self.meaning(raw, phase)
+        if meant.ends_run:
+            self._refuse(self.mailboxes, raw, phase)
+            return
+        self.slower = meant.slows
         self.again = Again(why=Why.CLOSING, cause=meant.cause, phase=phase, raw=raw)
+
+    def _asks_again(self, raw: bytes) -> bool:
+        """Whether a recipient among others deserves a message of their own.
+
+        They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about
+        the session or the connection, which says nothing about them.
+        """
+        if raw.startswith(b"2"):
+            return False
+        meant = self.meaning(raw, Phase.RCPT)
+        if raw.startswith(b"421"):
+            return not meant.ends_run
+        if self._blames_parameters(raw, Phase.RCPT):
+            return True
+        return meant.splits or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
 
     def interrupted(self, lost: Lost | None) -> None:
         """The connection is gone, and the last octet has not left.
@@ -331,19 +414,18 @@ class Transaction:
 
     def give_up(self, status: Status, stop: Stop) -> None:
         """Nothing more is tried for it."""
-        self.outcomes = []
-        self._add(self.mailboxes, status, cause=stop.cause, reply=stop.reply, phase=stop.phase)
+        self.outcomes = [stop.outcome(mailbox, status) for mailbox in self.mailboxes]
         self.reply = stop.reply
         self.note = stop.note
 
     def _refuse(self, mailboxes: Sequence[Mailbox], raw: bytes, phase: Phase) -> None:
         reply = read_reply(raw)
-        meant = meaning(reply, phase)
+        meant = self.meaning(raw, phase)
         status = Status.REFUSED if reply.code >= 500 else Status.DEFERRED  # noqa: PLR2004 - RFC 5321, 4.2.1
         self._add(mailboxes, status, cause=meant.cause, reply=reply, phase=phase)
         self.reply = self.reply or reply
-        self.slower = self.slower or meant.retry is Retry.SLOWER
-        if meant.scope is Scope.RUN:
+        self.slower = self.slower or meant.slows or meant.retry is Retry.FRESH
+        if meant.ends_run:
             self.stop = Stop(cause=meant.cause, phase=phase, reply=reply)
 
     def _add(
@@ -364,26 +446,6 @@ def in_order(outcomes: list[Outcome], mailboxes: Sequence[Mailbox]) -> None:
     """Put outcomes into the order of the mailboxes they are for."""
     place = {id(mailbox): number for number, mailbox in enumerate(mailboxes)}
     outcomes.sort(key=lambda outcome: place[id(outcome.mailbox)])
-
-
-def _asks_again(raw: bytes) -> bool:
-    """Whether a recipient among others deserves a message of their own.
-
-    They were turned away only because there were others (RFC 5321, 4.5.3.1.10), or by an answer about the
-    session or the connection, which says nothing about them.
-    """
-    if raw.startswith(b"2"):
-        return False
-    if raw.startswith(b"421"):
-        return True
-    meant = meaning(read_reply(raw), Phase.RCPT)
-    fewer = raw.startswith((b"452", b"552")) and meant.cause is Cause.TOO_MANY_RECIPIENTS
-    return fewer or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
-
-
-def _wants_less(raw: bytes) -> bool:
-    """Whether a refused recipient is a word about our speed."""
-    return meaning(read_reply(raw), Phase.RCPT).retry is Retry.SLOWER
 
 
 def wire_path(mailbox: Mailbox) -> str:

@@ -7,6 +7,7 @@ to send a message again that may have arrived. Its law: exactly one receipt for 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
@@ -42,6 +43,8 @@ class SmtpTransport:
 
     A connection is made when the first email comes, used again for the next ones, and replaced when it is
     worn, old, idle or lost. A context manager; leaving it says goodbye to the server.
+
+    A process that is forked while a connection rests makes one of its own; each goes on with its own emails.
 
     Args:
         server: the **Mail server** tab.
@@ -131,7 +134,8 @@ class SmtpTransport:
             One receipt for each email, in order.
 
         Raises:
-            TransportError: the transport is closed, or is used from two threads at once.
+            TransportError: the transport is closed, or is used from two threads at once; or a process that
+                was forked in the middle of a run goes on with it.
             PreferencesError: the password is not where it should be; before any email was pulled.
         """
         if self._host.closed:
@@ -143,7 +147,15 @@ class SmtpTransport:
             if self._host.session is None:
                 self._opener.reveal()
             run = Run(emails, host=self._host, opener=self._opener, limits=self._limits, clock=self._clock)
-            yield from run.receipts()
+            process = os.getpid()
+            for receipt in run.receipts():
+                yield receipt
+                if os.getpid() != process:
+                    # The process that began it goes on with the same emails; here they would leave twice.
+                    raise TransportError(
+                        "This run was begun by another process, which goes on with it; expected a run of "
+                        "this process's own. Call deliver() with the emails that this process is to send."
+                    )
 
     def check(
         self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
