@@ -47,7 +47,7 @@ NAMES = {
         "describe_preferences form_values load_preferences preferences_from_dict preferences_from_form "
         "preferences_to_dict provider_for save_preferences"
     ),
-    "receipts": "Cause Outcome Phase Receipt Reply Report Status",
+    "receipts": "Cause Outcome Phase Receipt Reply Report Status receipt_from_dict",
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
     "transports": (

@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         Reply,
         Report,
         Status,
+        receipt_from_dict,
     )
     from vetmail_core.recipients import (
         Exclusion,
@@ -237,6 +238,7 @@ __all__ = [
     "preferences_from_form",
     "preferences_to_dict",
     "provider_for",
+    "receipt_from_dict",
     "resolve_sender",
     "save_preferences",
     "transport_for",
@@ -262,7 +264,7 @@ _HOMES: Final = {
     ),
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",
-    ".receipts": "Cause Outcome Phase Receipt Reply Report Status",
+    ".receipts": "Cause Outcome Phase Receipt Reply Report Status receipt_from_dict",
     ".address": (
         "CollectedMailboxes Mailbox collect_mailbox_list format_mailbox_list parse_mailbox "
         "parse_mailbox_list unique_mailboxes"

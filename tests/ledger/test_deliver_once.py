@@ -85,6 +85,7 @@ def test_in_doubt_is_reported_on_every_later_run(path: Path, postbox: Make, emai
             assert receipt.unknown
             assert receipt.outcomes[0].cause is Cause.CONNECTION
             assert receipt.attempts == 0, "none of today's"
+            assert receipt.remembered
             assert "in doubt since an earlier run (2026-03-02 09:00 UTC)" in receipt.warnings[0]
         assert ledger.in_doubt() == ("ann@example.com",)
 

@@ -184,6 +184,7 @@ def test_when_nobody_was_accepted_the_error_says_why_and_what_to_do(smtpd: Local
         'Nobody was sent "Your class moved": old@example.com: refused (550 5.1.1'
     )
     assert Cause.BAD_RECIPIENT.advice in str(caught.value)
+    assert caught.value.receipt.reason in str(caught.value)
     assert caught.value.receipt.refused
 
 

@@ -370,6 +370,10 @@ def receipts(receipt: v.Receipt) -> None:
     assert_type(receipt.reply, v.Reply | None)
     assert_type(receipt.ok, bool)
     assert_type(receipt.queue_id, str)
+    assert_type(receipt.reason, str)
+    assert_type(receipt.remembered, bool)
+    assert_type(receipt.to_dict(), dict[str, object])
+    assert_type(v.receipt_from_dict(receipt.to_dict()), v.Receipt)
     for outcome in receipt.outcomes:
         assert_type(outcome, v.Outcome)
         assert_type(outcome.mailbox, v.Mailbox)

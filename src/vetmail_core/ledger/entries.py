@@ -135,6 +135,7 @@ def _still_in_doubt(email: Email, standing: Standing) -> Receipt:
         email,
         [standing.known[mailbox.address_key].outcome(mailbox) for mailbox in email.recipients.all],
         attempts=0,
+        remembered=True,
         warnings=(
             (
                 f"in doubt since an earlier run{_when(standing)}: it may have arrived. Ask the recipient or"

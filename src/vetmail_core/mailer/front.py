@@ -383,8 +383,9 @@ def _nobody(receipt: Receipt) -> str:
     for outcome in receipt.outcomes:
         reply = f" ({outcome.said})" if outcome.said else ""
         said.append(f"{outcome.mailbox.addr_spec}: {outcome.status.value.replace('_', ' ')}{reply}")
-    advice = dict.fromkeys(outcome.advice for outcome in receipt.outcomes if outcome.advice)
-    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *advice))
+    advice = (outcome.advice for outcome in receipt.outcomes)
+    told = filter(None, dict.fromkeys((receipt.reason, *advice)))
+    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *told))
 
 
 def _exclusion(sent: AlreadySent, plan: BulkPlan | Iterable[Email]) -> Exclusion:

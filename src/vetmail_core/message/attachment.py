@@ -16,6 +16,7 @@ from urllib.parse import quote
 import attrs
 
 from vetmail_core.address.addr_spec import in_quotes
+from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 from vetmail_core.errors import MessageError
 from vetmail_core.message.bodies import base64_lines
 from vetmail_core.message.headers import SOFT_LIMIT, check_text, fold_words
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Attachment"]
 
 _NAME_LIMIT: Final = 255
+_HARD_LIMIT: Final = 998  # RFC 5322, section 2.1.1
 _WORD: Final = r"[a-z0-9][a-z0-9!#$&^_.+-]*"  # RFC 6838, section 4.2
 _VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
 _MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE)
@@ -194,8 +196,10 @@ class Attachment:
     def _head(self) -> str:
         media_type, parameters = self.typed()
         line = "".join([f'; {name}="{value}"' for name, value in parameters.items()])
+        # Beside the file name, for programs that look at the type alone.
+        name = "" if "name" in parameters else f";\r\n name={_quoted_name(self.filename)}"
         return (
-            f"{fold_words(f'Content-Type: {media_type}{line}')}\r\n"
+            f"{fold_words(f'Content-Type: {media_type}{line}')}{name}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
             f"Content-Disposition: attachment;{_filename_parameter(self.filename)}\r\n\r\n"
         )
@@ -209,25 +213,35 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _is_plain(filename: str) -> bool:
+    """Whether a quoted string says it; readers take what looks like an encoded word in one for a word."""
+    return filename.isascii() and "=?" not in filename
+
+
+def _quoted_name(filename: str) -> str:
+    """For ``name=``, which has no lawful form beyond ASCII: all programs write and read words in quotes."""
+    if _is_plain(filename):
+        return in_quotes(filename)
+    return f'"{encoded_words(filename, first_room=WORD_LINE - len(" name=") - 2)}"'
+
+
 def _filename_parameter(filename: str) -> str:
-    """Write the name as one quoted string, or by RFC 2231 where that cannot say it."""
-    if filename.isascii() and "=?" not in filename:
+    """Write the name as one quoted string, or by RFC 2231 where that cannot say it.
+
+    Many programs cannot read a name in pieces, so a line is as long as RFC 5322 (2.1.1) allows before that.
+    """
+    if _is_plain(filename):
         line = f" filename={in_quotes(filename)}"
-        if len(line) <= SOFT_LIMIT:
-            return (
-                line if len(line) + len("Content-Disposition: attachment;") <= SOFT_LIMIT else f"\r\n{line}"
-            )
-    encoded = quote(filename, safe=_ATTR_CHAR)
-    line = f" filename*=utf-8''{encoded}"
-    if len(line) <= SOFT_LIMIT:
+        beside = len("Content-Disposition: attachment;") + len(line) <= SOFT_LIMIT
+        return line if beside else f"\r\n{line}"
+    encoded = f"utf-8''{quote(filename, safe=_ATTR_CHAR)}"
+    line = f" filename*={encoded}"
+    if len(line) <= _HARD_LIMIT:
         return f"\r\n{line}"
-    lines: list[str] = []
-    rest = f"utf-8''{encoded}"
-    while rest:
-        start = f" filename*{len(lines)}*="
-        room = SOFT_LIMIT - len(start) - 1
-        cut = min(room, len(rest))
-        cut -= next((back for back in (1, 2) if rest[cut - back] == "%"), 0)  # its two digits stay with it
-        lines.append(f"\r\n{start}{rest[:cut]}")
-        rest = rest[cut:]
-    return ";".join(lines)
+    lines = [" filename*0*=utf-8''"]
+    for character in filename:
+        written = quote(character, safe=_ATTR_CHAR)  # kept whole: some readers decode piece by piece
+        if len(lines[-1]) + len(written) >= _HARD_LIMIT:
+            lines.append(f" filename*{len(lines)}*=")
+        lines[-1] += written
+    return "".join([f"\r\n{line};" for line in lines])[:-1]

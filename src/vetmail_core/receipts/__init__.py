@@ -13,6 +13,18 @@ from __future__ import annotations
 
 from vetmail_core.receipts.causes import Cause, Phase, Status
 from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply, only_for
+from vetmail_core.receipts.records import receipt_from_dict
 from vetmail_core.receipts.report import Report, Tally
 
-__all__ = ["Cause", "Outcome", "Phase", "Receipt", "Reply", "Report", "Status", "Tally", "only_for"]
+__all__ = [
+    "Cause",
+    "Outcome",
+    "Phase",
+    "Receipt",
+    "Reply",
+    "Report",
+    "Status",
+    "Tally",
+    "only_for",
+    "receipt_from_dict",
+]

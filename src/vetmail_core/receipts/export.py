@@ -14,11 +14,16 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from vetmail_core.receipts.causes import REACHED, Cause, Status
+from vetmail_core.receipts.records import WORDS, dict_of, many, plain
 from vetmail_core.recipients import ExclusionReason
 
 if TYPE_CHECKING:
-    from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
+    from collections.abc import Iterator
+
+    from vetmail_core.receipts.outcomes import Outcome, Receipt
     from vetmail_core.receipts.report import Report
     from vetmail_core.recipients import Exclusion
 
@@ -26,25 +31,10 @@ __all__ = ["csv_of", "json_of", "text_of"]
 
 _SHOWN: Final = 20  # addresses of a group; a long list hides the advice
 _WIDTH: Final = 100
-_WORDS: Final = {
-    Status.ACCEPTED: "accepted",
-    Status.HANDED_OVER: "handed over",
-    Status.REFUSED: "refused",
-    Status.DEFERRED: "deferred",
-    Status.UNKNOWN: "in doubt",
-    Status.NOT_ATTEMPTED: "not tried",
-}
 _COLUMNS: Final = (
     "status", "address", "name", "key", "cause", "advice", "phase", "code", "enhanced", "reply", "attempts",
+    "reason",
 )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in " ".join(text.split()))
-
-
-def _many(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def text_of(report: Report) -> str:
@@ -58,44 +48,53 @@ def text_of(report: Report) -> str:
         Status.NOT_ATTEMPTED: report.not_attempted,
     }
     said = (
-        ", ".join(f"{count} {_WORDS[status]}" for status, count in counts.items() if count) or "nothing sent"
+        ", ".join(f"{count} {WORDS[status]}" for status, count in counts.items() if count) or "nothing sent"
     )
-    emails = _many(report.emails, "email", "emails")
-    lines = [f"{emails} to {_many(report.recipients, 'recipient', 'recipients')}: {said}"]
+    emails = many(report.emails, "email", "emails")
+    lines = [f"{emails} to {many(report.recipients, 'recipient', 'recipients')}: {said}"]
     if report.cancelled:
         lines.append("The run was stopped before its end; start it again to send the rest.")
-    groups: dict[tuple[Status, Cause | None], list[Outcome]] = {}
-    for receipt in report.failures:
+    groups: dict[tuple[Status, Cause | None], list[tuple[Receipt, Outcome]]] = {}
+    for receipt in report.named:
         for outcome in receipt.outcomes:
             if outcome.status not in REACHED:
                 # What put somebody in doubt does not change what there is to do about it.
                 cause = None if outcome.status is Status.UNKNOWN else outcome.cause
-                groups.setdefault((outcome.status, cause), []).append(outcome)
+                groups.setdefault((outcome.status, cause), []).append((receipt, outcome))
     for (status, cause), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         lines += ["", *_group(status, cause, members)]
-    if report.unlisted:
-        lines += ["", f"and {_many(report.unlisted, 'email', 'emails')} more that were not tried"]
+    if report.untried:
+        left = report.unlisted - (len(report.named) - len(report.failures))
+        lines += ["", f"and {many(left, 'email', 'emails')} more that were not tried"]
+        lines += [f"    {person.address}" for person in report.untried[:_SHOWN]]
+        if len(report.untried) > _SHOWN:
+            lines.append(f"    and {len(report.untried) - _SHOWN} more")
     if report.exclusions:
         lines += ["", *_left_out(report)]
     return "\n".join(lines)
 
 
-def _group(status: Status, cause: Cause | None, members: list[Outcome]) -> list[str]:
+def _group(status: Status, cause: Cause | None, members: list[tuple[Receipt, Outcome]]) -> Iterator[str]:
     why = "" if cause is None else f": {cause.value.replace('_', ' ')}"
-    lines = [f"{_WORDS[status]}{why} ({_many(len(members), 'recipient', 'recipients')})"]
-    for advice in dict.fromkeys(outcome.advice for outcome in members):
-        lines += textwrap.wrap(_plain(advice), _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    lines += [f"    {m.mailbox.addr_spec}  {_plain(m.said)}".rstrip() for m in members[:_SHOWN]]
+    yield f"{WORDS[status]}{why} ({many(len(members), 'recipient', 'recipients')})"
+    advices = dict.fromkeys(outcome.advice for _, outcome in members)
+    for advice in advices:
+        yield from textwrap.wrap(plain(advice), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    receipt, first = members[0]
+    reason = receipt.reason_for(first)
+    if reason and reason not in map(plain, advices):
+        yield f"  {reason}"
+    for _, outcome in members[:_SHOWN]:
+        yield f"    {outcome.mailbox.addr_spec}  {plain(outcome.said)}".rstrip()
     if len(members) > _SHOWN:
-        lines.append(f"    and {len(members) - _SHOWN} more")
-    return lines
+        yield f"    and {len(members) - _SHOWN} more"
 
 
 def _left_out(report: Report) -> list[str]:
     counts = Counter(exclusion.reason for exclusion in report.exclusions)
     if report.already_sent:
         counts[ExclusionReason.ALREADY_SENT] = report.already_sent  # not all of them are listed
-    lines = [f"left out ({_many(counts.total(), 'person', 'people')})"]
+    lines = [f"left out ({many(counts.total(), 'person', 'people')})"]
     for reason, count in counts.most_common():
         who = [_who(exclusion) for exclusion in report.exclusions if exclusion.reason is reason][:_SHOWN]
         more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
@@ -108,7 +107,7 @@ def _left_out(report: Report) -> list[str]:
 
 def _who(exclusion: Exclusion) -> str:
     person = exclusion.person
-    return _plain(person.name or str(person.address or "") or person.key or "?")
+    return plain(person.name or str(person.address or "") or person.key or "?")
 
 
 def _cell(text: str) -> str:
@@ -120,7 +119,7 @@ def csv_of(report: Report) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(_COLUMNS)
-    for receipt in report.failures:
+    for receipt in report.named:
         for outcome in receipt.outcomes:
             if outcome.status in REACHED:
                 continue
@@ -137,12 +136,23 @@ def csv_of(report: Report) -> str:
                 "" if reply is None else reply.enhanced,
                 "" if reply is None else reply.text,
                 str(receipt.attempts),
+                receipt.reason_for(outcome),
             )
             rows.writerow([_cell(cell) for cell in row])
+    advice = Cause.CANCELLED.advice
+    for untried in report.untried:
+        cells = (
+            Status.NOT_ATTEMPTED.value,
+            untried.address,
+            untried.name,
+            untried.key,
+            Cause.CANCELLED.value,
+        )
+        rows.writerow([_cell(cell) for cell in (*cells, advice, "", "", "", "", "0", advice)])
     for exclusion in report.exclusions:
         person = exclusion.person
         left_out = ("excluded", str(person.address or ""), person.name, person.key, exclusion.reason.value)
-        rows.writerow([_cell(cell) for cell in (*left_out, exclusion.detail, "", "", "", "", "")])
+        rows.writerow([_cell(cell) for cell in (*left_out, exclusion.detail, "", "", "", "", "", "")])
     return out.getvalue()
 
 
@@ -161,7 +171,8 @@ def json_of(report: Report) -> str:
             "ok": report.ok,
             "cancelled": report.cancelled,
             "counts": counts,
-            "failures": [_failure(receipt) for receipt in report.failures],
+            "failures": [dict_of(receipt) for receipt in report.named],
+            "untried": [attrs.asdict(untried) for untried in report.untried],
             "exclusions": [
                 {
                     "key": exclusion.person.key,
@@ -176,30 +187,3 @@ def json_of(report: Report) -> str:
         ensure_ascii=False,
         indent=2,
     )
-
-
-def _failure(receipt: Receipt) -> dict[str, object]:
-    return {
-        "key": receipt.email.key,
-        "message_id": receipt.email.message_id,
-        "attempts": receipt.attempts,
-        "queue_id": receipt.queue_id,
-        "reply": _reply(receipt.reply),
-        "warnings": list(receipt.warnings),
-        "recipients": [
-            {
-                "address": outcome.mailbox.addr_spec,
-                "name": outcome.mailbox.display_name,
-                "status": outcome.status.value,
-                "cause": None if outcome.cause is None else outcome.cause.value,
-                "advice": outcome.advice,
-                "phase": None if outcome.phase is None else outcome.phase.value,
-                "reply": _reply(outcome.reply),
-            }
-            for outcome in receipt.outcomes
-        ],
-    }
-
-
-def _reply(reply: Reply | None) -> dict[str, object] | None:
-    return None if reply is None else {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text}

@@ -74,6 +74,8 @@ class Outcome:
     cause: Cause | None = attrs.field(default=None, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)
     phase: Phase | None = attrs.field(default=None, kw_only=True)
+    # The advice as it was written down: a later version may word it differently.
+    _told: str | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.status, Status):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
@@ -88,11 +90,18 @@ class Outcome:
 
         Where the reply holds our own words instead of a server's, these say what to do.
         """
+        if self._told is not None:
+            return self._told
         if self.status is Status.UNKNOWN:
             return _IN_DOUBT
         if self.cause is Cause.OTHER and self.reply is not None and not self.reply.code:
             return self.reply.text
         return "" if self.cause is None else self.cause.advice
+
+    @property
+    def has_own_advice(self) -> bool:
+        """True if the advice was written for this very outcome, rather than for its cause."""
+        return self._told is not None
 
     @property
     def is_open(self) -> bool:
@@ -118,11 +127,12 @@ _QUEUE_IDS: Final = tuple(
         r"\bid=([\w-]+)",  # Exim
         r"\[InternalId=(\d+)",  # Exchange, Microsoft 365
         r"^OK:?\s+\d{9,11}\s+(\S+) - gsmtp",  # Gmail
-        r"^Ok ([0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{6})",  # Amazon SES
+        r"^Ok ([0-9a-f]{8,16}(?:-[0-9a-f]{2,12}){2,6})$",  # Amazon SES
+        r"^OK:\s*((?=\S*\d)[0-9a-z][\w.-]{7,})$",  # Amazon SES and WorkMail, in another mood
         r"^:?\s*(\w+) Message accepted for delivery",  # Sendmail, OpenSMTPD
         r"^ok \d{9,11} (qp \d+)",  # qmail
         r"\bqueued with id (\w+)",  # Stalwart
-        r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,})",  # Haraka
+        r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,}(?:\.\d+)?)",  # Haraka, with the transaction's number
     )
 )
 
@@ -141,6 +151,8 @@ class Receipt:
         attempts: how many times it was tried; 0 when nothing was tried.
         reply: the server's final reply to the message, when there was one.
         warnings: what went well but deserves a word.
+        remembered: nothing was sent now: the ledger knew the answer.
+        happened: the connection's own words on what went wrong, with host and port; "" when it said nothing.
 
     Raises:
         RecipientsError: a recipient of the email has no outcome, or more than one, or an outcome is for
@@ -152,6 +164,10 @@ class Receipt:
     attempts: int = attrs.field(default=1, kw_only=True)
     reply: Reply | None = attrs.field(default=None, kw_only=True)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...], kw_only=True)
+    remembered: bool = attrs.field(default=False, kw_only=True)
+    _happened: str = attrs.field(default="", kw_only=True, eq=False, repr=False)
+    # Reason and queue id as they were written down, as of an outcome's advice.
+    _told: tuple[str, str] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         recipients = self.email.recipients.all
@@ -221,12 +237,50 @@ class Receipt:
     @property
     def queue_id(self) -> str:
         """The server's own name for the message, to find it in its log; "" when its reply has none."""
+        if self._told is not None:
+            return self._told[1]
         if self.reply is not None:
             for pattern in _QUEUE_IDS:
                 found = pattern.search(self.reply.text)
                 if found is not None:
                     return found[1]
         return ""
+
+    @property
+    def reason(self) -> str:
+        """Why somebody was not reached and what to do, in one sentence without line ends; "" when all were.
+
+        It holds the connection's own words, such as "Connection refused by smtp.example.com port 587", or the
+        server's reply. Where recipients ended differently it speaks of the first who was not reached.
+        """
+        if self._told is not None:
+            return self._told[0]
+        return next((self.reason_for(o) for o in self.outcomes if o.status not in REACHED), "")
+
+    def reason_for(self, outcome: Outcome) -> str:
+        """The same for one of its outcomes; "" for one who was reached.
+
+        Args:
+            outcome: of this receipt.
+        """
+        from vetmail_core.receipts.records import sentence_of  # noqa: PLC0415 - seldom needed
+
+        return "" if outcome.status in REACHED else sentence_of(outcome, self._happened)
+
+    def to_dict(self) -> dict[str, object]:
+        """The receipt as a dictionary, ready for JSON: ``{"schema": 1, "key": ..., "recipients": [...]}``.
+
+        It never holds a text, an attachment, a header value or a login, and it does name blind copies.
+        `receipt_from_dict` reads it.
+        """
+        from vetmail_core.receipts.records import dict_of  # noqa: PLC0415 - seldom needed
+
+        return dict_of(self)
+
+    def __str__(self) -> str:
+        from vetmail_core.receipts.records import line_of  # noqa: PLC0415 - seldom needed
+
+        return line_of(self)
 
 
 def only_for(email: Email, keys: Container[str]) -> Email:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vetmail_core.receipts import Receipt
 
 if TYPE_CHECKING:
@@ -82,13 +84,9 @@ class WatchedReceipt(Receipt):
             record: what is claimed when the receipt is read.
             test_file: the path of the test's file; a look from elsewhere does not count.
         """
-        watched = cls(
-            receipt.email,
-            receipt.outcomes,
-            attempts=receipt.attempts,
-            reply=receipt.reply,
-            warnings=receipt.warnings,
-        )
+        watched = object.__new__(cls)  # checked already
+        for field in attrs.fields(Receipt):
+            object.__setattr__(watched, field.name, getattr(receipt, field.name))
         object.__setattr__(watched, "_record", record)
         object.__setattr__(watched, "_test_file", test_file)
         return watched

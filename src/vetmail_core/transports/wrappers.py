@@ -248,9 +248,10 @@ def _merged(earlier: Receipt, latest: Receipt) -> Receipt:
         else outcome
         for outcome in earlier.outcomes
     ]
-    return Receipt(
-        earlier.email,
-        outcomes,
+    return attrs.evolve(
+        latest,
+        email=earlier.email,
+        outcomes=outcomes,
         attempts=earlier.attempts + latest.attempts,
         reply=latest.reply or earlier.reply,
         warnings=tuple(dict.fromkeys((*earlier.warnings, *latest.warnings))),

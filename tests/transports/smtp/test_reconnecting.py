@@ -33,12 +33,15 @@ def closed_port() -> int:
 def test_a_server_that_is_not_there_is_tried_for_five_minutes(emails: MakeSome) -> None:
     """1, 2, 4 ... 60 seconds by the Clock, then everything is NOT_ATTEMPTED; no exception."""
     clock = FakeClock()
-    with SmtpTransport(MailServer(host="127.0.0.1", port=closed_port()), clock=clock) as transport:
+    port = closed_port()
+    with SmtpTransport(MailServer(host="127.0.0.1", port=port), clock=clock) as transport:
         receipts = list(transport.deliver(emails(3)))
     assert statuses(receipts) == ["not_attempted"] * 3
+    assert receipts[0].reason.startswith(f"Connection refused by 127.0.0.1 port {port}: check ")
+    assert receipts[0].reason == receipts[2].reason
     outcome = receipts[2].outcomes[0]
     assert (outcome.cause, outcome.phase) == (Cause.CONNECTION, Phase.CONNECT)
-    assert "did not answer" in receipts[2].warnings[0]
+    assert "connection refused" in receipts[2].warnings[0]
     assert 200 < sum(clock.slept) <= 300
     assert 7 <= len(clock.slept) <= 11
 
@@ -167,3 +170,13 @@ def test_what_a_server_says_in_the_middle_of_a_body_is_heard(
     assert outcome.status.value in {"refused", "deferred"}
     assert outcome.cause is not None
     assert outcome.cause.value == cause
+
+
+def test_a_line_that_breaks_is_told_with_host_and_port(
+    serve: Serve, connect: Connect, emails: MakeSome, act: type[Act]
+) -> None:
+    """The words of a broken line do not say whose it was, and a host may have several servers."""
+    server = serve().script("dot", act("drop"))
+    (receipt,) = connect(server).deliver(emails(1))
+    assert receipt.unknown
+    assert receipt.reason.startswith(f"The server closed the connection (127.0.0.1 port {server.port}): ask ")

@@ -276,7 +276,9 @@ def _login_address(username: str) -> Mailbox | None:
         return None
 
 
-def _explained(opener: Opener, note: str, phase: Phase, cause: Cause, *, advice: str = "") -> TransportError:
+def _explained(
+    opener: Opener, note: str, phase: Phase, cause: Cause, *, advice: str | None = None
+) -> TransportError:
     server = opener.server
     login = "" if server.authentication is AuthenticationType.NONE else f" as {opener.username}"
     where = f"{server.host} port {server.port}{login}: the check stopped at"

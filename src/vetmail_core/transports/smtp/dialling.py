@@ -80,7 +80,7 @@ def connect(
         sock = _first_to_answer(_in_turn(addresses, first), deadline)
     except OSError as error:
         raise Failure(
-            f"{server.host} port {server.port} did not answer ({reason(error)})",
+            _named(error, f"{server.host} port {server.port}"),
             phase=Phase.CONNECT,
             cause=Cause.CONNECTION,
             tries=MANY,
@@ -93,6 +93,12 @@ def connect(
             connection.close()
             raise
     return connection
+
+
+def _named(error: OSError, there: str) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"connection refused by {there}"
+    return f"{there} did not answer ({reason(error)})"
 
 
 def _in_turn(addresses: list[_Place], first: str) -> list[_Place]:

@@ -138,7 +138,11 @@ class Link:
             self._host.trouble = fault.note
             if number >= fault.tries or not self._backoff.pause(number, at_least=fault.wait):
                 return Stop(
-                    cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note, advice=fault.advice
+                    cause=fault.cause,
+                    phase=fault.phase,
+                    reply=fault.reply,
+                    note=fault.note,
+                    advice=fault.advice,
                 )
         session.opened = session.used = self._clock.monotonic()
         self.worn = False

@@ -21,7 +21,7 @@ from vetmail_core.transports.smtp.link import Link
 from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, Job, Stop, Transaction, Why
+from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, Job, Stop, Transaction, Why, at_server
 from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Run:
         try:
             while True:
                 while jobs and not jobs[0].pending:
-                    yield jobs.popleft().receipt()
+                    yield jobs.popleft().receipt(self._opener.place)
                 if self._host.closed and self._stop is None:
                     self._stop = Stop(
                         cause=Cause.CANCELLED,
@@ -110,7 +110,12 @@ class Run:
         while (email := self._next()) is not None:
             outcomes = [stop.outcome(mailbox, Status.NOT_ATTEMPTED) for mailbox in email.recipients.all]
             yield Receipt(
-                email, outcomes, attempts=0, reply=stop.reply, warnings=(stop.note,) if stop.note else ()
+                email,
+                outcomes,
+                attempts=0,
+                reply=stop.reply,
+                warnings=(stop.note,) if stop.note else (),
+                happened=at_server(stop.note, self._opener.place),
             )
 
     def _wind_up(self, stop: Stop) -> None:

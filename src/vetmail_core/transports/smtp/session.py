@@ -149,6 +149,11 @@ class Opener:
             )
 
     @property
+    def place(self) -> str:
+        """Where to, for people: "mail.example.com port 587"."""
+        return f"{self.server.host} port {self.server.port}"
+
+    @property
     def username(self) -> str:
         """Who logs in; "" for nobody."""
         return "" if self.server.authentication is AuthenticationType.NONE else self._username

@@ -160,7 +160,7 @@ def _failure_of(work: Callable[[], None]) -> Failure | None:
         work()
     except TokenError as error:
         return Failure(
-            str(error),
+            f"{str(error).rstrip().removesuffix('.')}.",
             phase=Phase.AUTH,
             cause=Cause.TOKEN,
             advice="",

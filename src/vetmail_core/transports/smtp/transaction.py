@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.replies import Meaning
     from vetmail_core.transports.smtp.opening import Lost
 
-__all__ = ["Again", "Job", "Stop", "Transaction", "Why"]
+__all__ = ["Again", "Job", "Stop", "Transaction", "Why", "at_server"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
@@ -125,12 +125,31 @@ class Job:
         if note and note not in self.warnings:
             self.warnings += (note,)
 
-    def receipt(self) -> Receipt:
-        """The answer for the whole email; every transaction is settled."""
+    def receipt(self, server: str) -> Receipt:
+        """The answer for the whole email; every transaction is settled.
+
+        Args:
+            server: host and port, to say in its reason whom it was sent through.
+        """
         outcomes = self.outcomes
         if self.parts > 1:
             in_order(outcomes, self.email.recipients.all)
-        return Receipt(self.email, outcomes, attempts=self.attempts, reply=self.reply, warnings=self.warnings)
+        return Receipt(
+            self.email,
+            outcomes,
+            attempts=self.attempts,
+            reply=self.reply,
+            warnings=self.warnings,
+            happened=at_server(self.warnings[-1], server) if self.warnings else "",
+        )
+
+
+def at_server(note: str, server: str) -> str:
+    """What happened, with the server's host and port where the note does not name them.
+
+    A whole sentence is left as it is: it is of somebody else, such as a source of access tokens.
+    """
+    return note if not note or server in note or note.endswith(".") else f"{note} ({server})"
 
 
 class Transaction:
