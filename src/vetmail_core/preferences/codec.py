@@ -263,7 +263,7 @@ def _secret_or_problem(written: object) -> Secret | None:
     try:
         return _read_secret(written, Secret)
     except _UnfitError as unfit:
-        problem = unfit.problem(oauth.OAUTH)
+        problem = rules.error(oauth.OAUTH, unfit.message, "Say where the secret is kept.")
     raise PreferencesError.of((problem,))
 
 

@@ -42,9 +42,10 @@ class _Slot:
         number: counts the tokens.
         tries: counts the fetches, failed ones too.
         failure: why the last fetch failed; None when it did not.
+        waiting: threads that want the token, the one that fetches not counted.
     """
 
-    __slots__ = ("__weakref__", "failure", "good_until", "lock", "number", "text", "tries")
+    __slots__ = ("__weakref__", "failure", "good_until", "lock", "number", "text", "tries", "waiting")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -53,6 +54,7 @@ class _Slot:
         self.number = 0
         self.tries = 0
         self.failure: TokenError | None = None
+        self.waiting = 0
 
 
 class Memory:
@@ -86,7 +88,11 @@ class Memory:
         """
         slot = self._slot(source)
         seen = slot.tries
+        with self._lock:
+            slot.waiting += 1
         with slot.lock:
+            with self._lock:
+                slot.waiting -= 1
             text = slot.text if self._clock.monotonic() < slot.good_until else None
             if text is None and slot.tries != seen and slot.failure is not None:
                 raise copy.copy(slot.failure)
@@ -120,6 +126,10 @@ class Memory:
         slot = self._slot(source)
         with slot.lock:
             slot.text, slot.good_until = None, 0.0
+
+    def waiting(self, source: Hashable) -> int:
+        """How many threads wait for a fetch of this source; to be looked at, not to be decided by."""
+        return self._slot(source).waiting
 
     def seconds_left(self, source: Hashable) -> float:
         """How long the token of a source will be used, in seconds; 0 when there is none."""
