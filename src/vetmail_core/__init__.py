@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         RecipientsError,
         Severity,
         StalePreferencesError,
+        TokenError,
         TransportError,
         VetmailError,
     )
@@ -127,6 +128,15 @@ if TYPE_CHECKING:
         Sender,
         resolve_sender,
     )
+    from vetmail_core.tokens import (
+        FileTokens,
+        GoogleServiceAccount,
+        KeyringTokens,
+        MicrosoftApp,
+        MicrosoftSignIn,
+        TokenCache,
+        TokenSource,
+    )
     from vetmail_core.transports import (
         ConnectionCheck,
         Deadlines,
@@ -172,7 +182,10 @@ __all__ = [
     "Exclusion",
     "ExclusionReason",
     "Expansion",
+    "FileTokens",
+    "GoogleServiceAccount",
     "KeyringSecret",
+    "KeyringTokens",
     "Ledger",
     "LedgerError",
     "LedgerState",
@@ -184,6 +197,8 @@ __all__ = [
     "MailtoTransport",
     "MergeError",
     "MessageError",
+    "MicrosoftApp",
+    "MicrosoftSignIn",
     "Outcome",
     "Person",
     "Phase",
@@ -218,6 +233,9 @@ __all__ = [
     "Status",
     "SystemClock",
     "TlsMethod",
+    "TokenCache",
+    "TokenError",
+    "TokenSource",
     "Transport",
     "TransportError",
     "VetmailError",
@@ -274,7 +292,10 @@ _HOMES: Final = {
     ".errors": (
         "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError "
         "MessageError PreferencesError Problem RecipientsError Severity StalePreferencesError "
-        "TransportError VetmailError"
+        "TokenError TransportError VetmailError"
+    ),
+    ".tokens": (
+        "FileTokens GoogleServiceAccount KeyringTokens MicrosoftApp MicrosoftSignIn TokenCache TokenSource"
     ),
 }
 
