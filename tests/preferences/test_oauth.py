@@ -92,9 +92,7 @@ def test_keys_that_are_not_known_are_kept_with_their_source() -> None:
     held = data({"microsoft_app": app(later=[1, {"x": None}])})
     preferences = preferences_from_dict(held)
     assert preferences_to_dict(preferences)["mail_server"]["oauth"] == held["mail_server"]["oauth"]  # type: ignore[index]
-    other = attrs.evolve(
-        preferences, mail_server=MailServer(oauth=GoogleServiceAccount(Path("key.json")))
-    )
+    other = attrs.evolve(preferences, mail_server=MailServer(oauth=GoogleServiceAccount(Path("key.json"))))
     assert preferences_to_dict(other)["mail_server"]["oauth"] == {  # type: ignore[index]
         "google_service_account": {"key": {"file": "key.json"}}
     }
@@ -107,7 +105,10 @@ def test_a_plain_secret_is_written_when_asked_for_and_then_privately(tmp_path: P
     source: MicrosoftApp | GoogleServiceAccount = GoogleServiceAccount(plain)
     setting = f"{OAUTH}.google_service_account.key"
     if secret == "client":
-        source, setting = MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=plain), f"{OAUTH}.microsoft_app.secret"
+        source, setting = (
+            MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=plain),
+            f"{OAUTH}.microsoft_app.secret",
+        )
     preferences = EmailPreferences(mail_server=MailServer(oauth=source))
     with pytest.raises(PreferencesError) as caught:
         preferences_to_dict(preferences)
@@ -173,11 +174,17 @@ BAD: list[tuple[object, list[str]]] = [
     ({"microsoft_app": app(tenant=" x")}, [".microsoft_app.tenant"]),
     ({"microsoft_app": app(tenant="a/b")}, [".microsoft_app.tenant"]),
     ({"microsoft_app": app(tenant="common")}, [".microsoft_app.tenant"]),
-    ({"microsoft_app": app(tenant=5, client_id="my app")}, [".microsoft_app.tenant", ".microsoft_app.client_id"]),
+    (
+        {"microsoft_app": app(tenant=5, client_id="my app")},
+        [".microsoft_app.tenant", ".microsoft_app.client_id"],
+    ),
     ({"microsoft_app": app(secret="Abc~not-to-be-shown")}, [".microsoft_app.secret"]),
     ({"microsoft_app": app(secret={"secret": "Abc~not-to-be-shown"})}, [".microsoft_app.secret"]),
     ({"microsoft_app": app(authority="http://login.example.com")}, [".microsoft_app.authority"]),
-    ({"microsoft_app": app(authority="https://u:not-to-be-shown@login.example.com")}, [".microsoft_app.authority"]),
+    (
+        {"microsoft_app": app(authority="https://u:not-to-be-shown@login.example.com")},
+        [".microsoft_app.authority"],
+    ),
     ({"microsoft_app": app(authority="https://login.example.com/?a=b")}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(authority="https://login.example.com/#a")}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(authority="https://login.example.com:x")}, [".microsoft_app.authority"]),
@@ -189,9 +196,15 @@ BAD: list[tuple[object, list[str]]] = [
     ({"google_service_account": {"key": {"file": "a", "environment": "B"}}}, [".google_service_account.key"]),
     ({"google_service_account": {"key": {"file": ""}}}, [".google_service_account.key"]),
     ({"google_service_account": {"key": "not-to-be-shown"}}, [".google_service_account.key"]),
-    ({"google_service_account": {"key": {"file": "a"}, "mailbox": "office"}}, [".google_service_account.mailbox"]),
+    (
+        {"google_service_account": {"key": {"file": "a"}, "mailbox": "office"}},
+        [".google_service_account.mailbox"],
+    ),
     ({"google_service_account": {"key": {"file": "a"}, "mailbox": 5}}, [".google_service_account.mailbox"]),
-    ({"microsoft_sign_in": {"tenant": TENANT, "client_id": CLIENT, "cache": "a"}}, [".microsoft_sign_in.cache"]),
+    (
+        {"microsoft_sign_in": {"tenant": TENANT, "client_id": CLIENT, "cache": "a"}},
+        [".microsoft_sign_in.cache"],
+    ),
     (
         {"microsoft_sign_in": {"tenant": TENANT, "client_id": CLIENT, "cache": {"keyring": {"service": 5}}}},
         [".microsoft_sign_in.cache"],
@@ -211,7 +224,11 @@ def test_each_mistake_in_a_file_has_its_path_and_shows_no_secret(oauth: object, 
         preferences_from_dict(held.pop())
     assert [problem.setting for problem in caught.value.problems] == [f"{OAUTH}{end}" for end in settings]
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    ours = [frame for frame in frames.stack if "vetmail_core" in frame.filename and "/tests/" not in frame.filename]
+    ours = [
+        frame
+        for frame in frames.stack
+        if "vetmail_core" in frame.filename and "/tests/" not in frame.filename
+    ]
     assert "not-to-be-shown" not in str(caught.value)
     assert "not-to-be-shown" not in str([frame.locals for frame in ours])
 
@@ -220,9 +237,15 @@ def test_a_value_of_another_type_is_refused_where_it_is_made() -> None:
     """With its setting, and without its text."""
     for make, setting in (
         (lambda: MailServer(oauth="not-to-be-shown"), OAUTH),  # type: ignore[arg-type]
-        (lambda: MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret="not-to-be-shown"), f"{OAUTH}.microsoft_app.secret"),  # type: ignore[arg-type]  # noqa: E501
+        (
+            lambda: MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret="not-to-be-shown"),
+            f"{OAUTH}.microsoft_app.secret",
+        ),  # type: ignore[arg-type]  # noqa: E501
         (lambda: GoogleServiceAccount("not-to-be-shown"), f"{OAUTH}.google_service_account.key"),  # type: ignore[arg-type]
-        (lambda: MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=5), f"{OAUTH}.microsoft_sign_in.cache"),  # type: ignore[arg-type]
+        (
+            lambda: MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=5),
+            f"{OAUTH}.microsoft_sign_in.cache",
+        ),  # type: ignore[arg-type]
     ):
         with pytest.raises(PreferencesError) as caught:
             make()
@@ -253,7 +276,10 @@ KIM = Staff("Kim Lee", "kim@example.com")
         ({}, []),
         ({"oauth": None}, [("ERROR", OAUTH)]),
         ({"oauth": lambda: "token"}, []),
-        ({"oauth": MicrosoftApp(tenant=TENANT, client_id=CLIENT)}, [("ERROR", f"{OAUTH}.microsoft_app.secret")]),
+        (
+            {"oauth": MicrosoftApp(tenant=TENANT, client_id=CLIENT)},
+            [("ERROR", f"{OAUTH}.microsoft_app.secret")],
+        ),
         (
             {"oauth": MicrosoftApp(tenant=TENANT, client_id=TENANT, certificate="a.pem")},
             [("WARNING", f"{OAUTH}.microsoft_app.client_id")],
@@ -292,9 +318,12 @@ def test_staff_who_send_by_token_need_no_login_of_their_own() -> None:
         mail_server=attrs.evolve(SOUND.mail_server, use_staff_logins=True, username="", oauth=PERSON),
     )  # fmt: skip
     found = check_preferences(staff, staff=KIM)
-    assert [(problem.severity.name, problem.setting) for problem in found] == [("HINT", "mail_server.username")]
+    assert [(problem.severity.name, problem.setting) for problem in found] == [
+        ("HINT", "mail_server.username")
+    ]
     fixed = attrs.evolve(
-        staff, mail_server=attrs.evolve(staff.mail_server, oauth=attrs.evolve(PERSON, mailbox="a@example.com"))
+        staff,
+        mail_server=attrs.evolve(staff.mail_server, oauth=attrs.evolve(PERSON, mailbox="a@example.com")),
     )
     found = check_preferences(fixed, staff=KIM)
     assert ("ERROR", f"{OAUTH}.microsoft_sign_in.mailbox") in [

@@ -59,7 +59,9 @@ def test_without_its_package_a_source_names_the_install_command(
 ) -> None:  # fmt: skip
     """Once, and the run ends: nothing gets better by waiting."""
     (tmp_path / "key.json").write_text(endpoint.service_account(client_key), encoding="utf-8")
-    source: MicrosoftApp | GoogleServiceAccount = GoogleServiceAccount(tmp_path / "key.json", mailbox="a@example.com")
+    source: MicrosoftApp | GoogleServiceAccount = GoogleServiceAccount(
+        tmp_path / "key.json", mailbox="a@example.com"
+    )
     if package == "msal":
         source = MicrosoftApp(
             tenant=TENANT, client_id=CLIENT, secret=PlainSecret(SECRET), authority=endpoint.authority
@@ -92,7 +94,9 @@ def test_no_failure_shows_a_secret(
     (tmp_path / "key.json").write_text(key_text, encoding="utf-8")
     monkeypatch.setenv("VETMAIL_KEY", key_text)
     cache = FileTokens(tmp_path / "sign-ins.json")
-    app = MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=PlainSecret(SECRET), authority=endpoint.authority)
+    app = MicrosoftApp(
+        tenant=TENANT, client_id=CLIENT, secret=PlainSecret(SECRET), authority=endpoint.authority
+    )
     person = MicrosoftSignIn(
         tenant=TENANT, client_id=CLIENT, mailbox="kim@example.com", cache=cache, authority=endpoint.authority
     )
@@ -118,7 +122,9 @@ def test_no_failure_shows_a_secret(
         pickle.dumps(app)
     said.append(repr(pickle.dumps(account)) + repr(pickle.dumps(person)))
     email = Email(
-        sender=Mailbox("office@example.com"), recipients=Recipients(to=("kim@example.com",)), content=Content("S", "T")
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients(to=("kim@example.com",)),
+        content=Content("S", "T"),
     )
     with LocalSmtpServer(token="another") as server:
         tab = MailServer(

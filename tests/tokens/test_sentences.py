@@ -71,7 +71,10 @@ def test_an_answer_of_microsoft_without_a_number_is_told_by_its_word() -> None:
 
 
 GOOGLE = [
-    ("unauthorized_client", ("Domain Wide Delegation", "API controls", "https://mail.google.com/", "Client ID")),
+    (
+        "unauthorized_client",
+        ("Domain Wide Delegation", "API controls", "https://mail.google.com/", "Client ID"),
+    ),
     ("invalid_grant", ("mailbox", "clock")),
     ("invalid_client", ("client", "deleted")),
     ("access_denied", ("API controls", "trust")),
@@ -102,7 +105,9 @@ def test_what_google_says_of_a_sign_in_is_another_sentence() -> None:
 
 def test_no_two_causes_share_a_sentence() -> None:
     """Each row of the tables leads somewhere else."""
-    rows = [entra.judge(answer(error="x", error_codes=[code])) for codes in entra._SENTENCES for code in codes[:1]]
+    rows = [
+        entra.judge(answer(error="x", error_codes=[code])) for codes in entra._SENTENCES for code in codes[:1]
+    ]
     rows += [workspace.judge_service_account(answer(error=word)) for word, _ in GOOGLE[:-1]]
     rows += [workspace.judge_sign_in(answer(error="invalid_grant"))]
     sentences = [error.message for error in rows]

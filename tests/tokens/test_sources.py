@@ -52,7 +52,10 @@ def person(endpoint: TokenEndpoint, folder: Path, mailbox: str = "kim@example.co
 
 def certificate_of(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> x509.Certificate:
     """Self-signed, as an administrator uploads it."""
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mailer")]), datetime.datetime.now(datetime.UTC)
+    name, now = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mailer")]),
+        datetime.datetime.now(datetime.UTC),
+    )
     return (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
@@ -212,7 +215,9 @@ def test_a_person_signs_in_once_and_is_not_asked_again(endpoint: TokenEndpoint, 
     assert "ABCD-EFGH" in text
     assert clock.slept == (5.0, 5.0, 5.0)
     assert "client_secret" not in endpoint.posts[0]
-    assert {"https://outlook.office.com/SMTP.Send", "offline_access"} <= set(endpoint.posts[0]["scope"].split())
+    assert {"https://outlook.office.com/SMTP.Send", "offline_access"} <= set(
+        endpoint.posts[0]["scope"].split()
+    )
     assert person(endpoint, tmp_path)() == endpoint.tokens[-1]
     assert endpoint.posts[-1]["grant_type"] == "refresh_token"
     source.refused()
@@ -232,7 +237,9 @@ def test_another_name_that_has_signed_in_is_shown(endpoint: TokenEndpoint, tmp_p
 
 
 @pytest.mark.parametrize("error", ["authorization_declined", "expired_token"])
-def test_a_sign_in_that_is_declined_keeps_nothing(endpoint: TokenEndpoint, tmp_path: Path, error: str) -> None:
+def test_a_sign_in_that_is_declined_keeps_nothing(
+    endpoint: TokenEndpoint, tmp_path: Path, error: str
+) -> None:
     """Nor does one that is not finished in its time."""
     source = person(endpoint, tmp_path)
     endpoint.script = [endpoint._answer("/devicecode", {}), (400, {"error": error}, {})]
@@ -281,7 +288,9 @@ def test_two_people_have_one_cache_and_a_token_each(endpoint: TokenEndpoint, tmp
     for name in ("kim@example.com", "sam@example.com"):
         endpoint.who = name
         every.of(name).sign_in(lambda _text: None, clock=FakeClock())
-    assert [json.loads(_claims(every.of(name)()))["sub"] for name in ("kim@example.com", "sam@example.com")] == [
+    assert [
+        json.loads(_claims(every.of(name)()))["sub"] for name in ("kim@example.com", "sam@example.com")
+    ] == [
         "kim@example.com",
         "sam@example.com",
     ]
@@ -455,5 +464,9 @@ def test_each_source_knows_what_to_do_when_a_good_token_is_refused(tmp_path: Pat
         assert source.login_advice(Reply(454, "4.7.0", "later")) == ""
     assert "https://mail.google.com/" in google.login_advice(bad)
     assert google.login_advice(Reply(454, "4.7.0", "later")) == ""
-    told = [source.login_advice(reply) for source in (application, signed, google) for reply in (no_right, off, bad)]
+    told = [
+        source.login_advice(reply)
+        for source in (application, signed, google)
+        for reply in (no_right, off, bad)
+    ]
     assert not any("password" in text.lower() for text in told)

@@ -103,7 +103,9 @@ def test_the_user_name_may_be_the_mailbox_of_the_source(serve: Serve, emails: Ma
         assert all(receipt.ok for receipt in transport.deliver(emails(1)))
 
 
-def test_no_token_and_the_mail_server_is_not_dialled(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+def test_no_token_and_the_mail_server_is_not_dialled(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
     """One question for the whole run; each receipt says what to do and stays open for a later run."""
     server = serve(mechanisms=("XOAUTH2",))
     source = Source(TokenError("The client secret has ended.", advice="Make a new one (AADSTS7000222)."))
