@@ -1,8 +1,8 @@
 """A lock on an open file, which the system takes back when its holder dies.
 
-`try_lock` does not wait: it tells who saves, and which run still lives. `locked` waits a while, and makes "look
-whether a file changed, then replace it" one step for everybody. A crash locks nobody out, as the lock ends with
-the process, however that ends.
+`try_lock` does not wait: it tells who saves, and which run still lives. `locked` waits a while, and makes
+"look whether a file changed, then replace it" one step for everybody. A crash locks nobody out, as the lock
+ends with the process, however that ends.
 """
 
 from __future__ import annotations

@@ -315,7 +315,8 @@ class TokenError(VetmailError):
                 )
             if not 0 <= retry_after < math.inf:
                 raise ValueError(
-                    f"TokenError(retry_after=...) must be a finite number of seconds from 0, got {retry_after!r}."
+                    "TokenError(retry_after=...) must be a finite number of seconds from 0, got "
+                    f"{retry_after!r}."
                 )
         super().__init__(f"{message} {advice}" if advice else message)
         self.message = message

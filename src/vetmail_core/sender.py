@@ -44,7 +44,8 @@ class Sender:
     Attributes:
         mailbox: the From.
         reply_to: where replies go when not to the From.
-        login: what to log in with; None when the server asks for nothing, or a token stands in for the password.
+        login: what to log in with; None when the server asks for nothing, or a token stands in for the
+        password.
 
     Raises:
         AddressError: a text that is no mailbox.

@@ -29,9 +29,11 @@ class Source:
         self.mailboxes: list[str] = []
 
     def __call__(self) -> str:
+        """A token."""
         return "good"
 
     def of(self, mailbox: str) -> Source:
+        """The same for this mailbox."""
         self.mailboxes.append(mailbox)
         return self
 

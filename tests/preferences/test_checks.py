@@ -23,7 +23,6 @@ from vetmail_core.preferences import (
     check_preferences,
     describe_preferences,
 )
-
 from vetmail_core.tokens import GoogleServiceAccount, MicrosoftApp
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 import stat
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -34,7 +34,7 @@ from vetmail_core.preferences import (
 from vetmail_core.tokens import FileTokens, GoogleServiceAccount, KeyringTokens, MicrosoftApp, MicrosoftSignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -47,16 +47,23 @@ MAILBOXES = st.sampled_from(["", "office@example.com"])
 AUTHORITIES = st.sampled_from(["https://login.microsoftonline.com", "https://login.example.com:8443/x"])
 SOURCES = (
     st.builds(
-        MicrosoftApp, tenant=TENANTS, client_id=st.just(CLIENT), secret=st.none() | SECRETS,
-        certificate=st.sampled_from([None, Path("keys/app.pem"), Path("C:\\keys\\app.pfx")]), authority=AUTHORITIES,
+        MicrosoftApp,
+        tenant=TENANTS,
+        client_id=st.just(CLIENT),
+        secret=st.none() | SECRETS,
+        certificate=st.sampled_from([None, Path("keys/app.pem"), Path("C:\\keys\\app.pfx")]),
+        authority=AUTHORITIES,
     )
     | st.builds(
-        MicrosoftSignIn, tenant=TENANTS | st.just("organizations"), client_id=st.just(CLIENT), mailbox=MAILBOXES,
+        MicrosoftSignIn,
+        tenant=TENANTS | st.just("organizations"),
+        client_id=st.just(CLIENT),
+        mailbox=MAILBOXES,
         cache=st.sampled_from([FileTokens(), FileTokens(Path("sign-ins.json")), KeyringTokens("vetmail")]),
         authority=AUTHORITIES,
     )
     | st.builds(GoogleServiceAccount, st.just(Path("key.json")) | SECRETS, mailbox=MAILBOXES)
-)  # fmt: skip
+)
 
 
 def data(oauth: object) -> dict[str, object]:
@@ -130,9 +137,6 @@ def test_what_has_no_written_form_is_named() -> None:
         def reveal(self) -> str:
             return "secret"
 
-    class OwnCache(FileTokens):
-        pass
-
     for source, setting in (
         (Own(), OAUTH),
         (MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=Own()), f"{OAUTH}.microsoft_app.secret"),
@@ -153,11 +157,9 @@ def test_what_has_no_written_form_is_named() -> None:
         def hold(self, entry: str) -> None:
             del entry
 
-    cache = Database()
-    source = MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=cache)  # type: ignore[arg-type]
+    signed = MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=Database())  # type: ignore[arg-type]
     with pytest.raises(PreferencesError, match="place for sign-ins of the kind Database has no written form"):
-        preferences_to_dict(EmailPreferences(mail_server=MailServer(oauth=source)))
-    del OwnCache
+        preferences_to_dict(EmailPreferences(mail_server=MailServer(oauth=signed)))
 
 
 BAD: list[tuple[object, list[str]]] = [
@@ -235,18 +237,17 @@ def test_each_mistake_in_a_file_has_its_path_and_shows_no_secret(oauth: object, 
 
 def test_a_value_of_another_type_is_refused_where_it_is_made() -> None:
     """With its setting, and without its text."""
-    for make, setting in (
-        (lambda: MailServer(oauth="not-to-be-shown"), OAUTH),  # type: ignore[arg-type]
+    bare: Any = "not-to-be-shown"
+    makers: list[tuple[Callable[[], object], str]] = [
+        (lambda: MailServer(oauth=bare), OAUTH),
+        (lambda: MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=bare), f"{OAUTH}.microsoft_app.secret"),
+        (lambda: GoogleServiceAccount(bare), f"{OAUTH}.google_service_account.key"),
         (
-            lambda: MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret="not-to-be-shown"),
-            f"{OAUTH}.microsoft_app.secret",
-        ),  # type: ignore[arg-type]  # noqa: E501
-        (lambda: GoogleServiceAccount("not-to-be-shown"), f"{OAUTH}.google_service_account.key"),  # type: ignore[arg-type]
-        (
-            lambda: MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=5),
+            lambda: MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=bare),
             f"{OAUTH}.microsoft_sign_in.cache",
-        ),  # type: ignore[arg-type]
-    ):
+        ),
+    ]
+    for make, setting in makers:
         with pytest.raises(PreferencesError) as caught:
             make()
         assert [problem.setting for problem in caught.value.problems] == [setting]
@@ -259,12 +260,16 @@ def test_a_value_of_another_type_is_refused_where_it_is_made() -> None:
 SOUND = EmailPreferences(
     use_built_in_client=True,
     mail_server=MailServer(
-        host="smtp.office365.com", port=587, tls=TlsMethod.EXPLICIT, authentication=AuthenticationType.OAUTH2,
-        username="office@example.com", wait_between_emails_ms=2000,
+        host="smtp.office365.com",
+        port=587,
+        tls=TlsMethod.EXPLICIT,
+        authentication=AuthenticationType.OAUTH2,
+        username="office@example.com",
+        wait_between_emails_ms=2000,
         oauth=MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=EnvironmentSecret("VETMAIL_APP")),
     ),
     settings=Settings(default_from="office@example.com"),
-)  # fmt: skip
+)
 KEY = GoogleServiceAccount(Path("key.json"))
 PERSON = MicrosoftSignIn(tenant=TENANT, client_id=CLIENT)
 KIM = Staff("Kim Lee", "kim@example.com")
@@ -314,9 +319,10 @@ def test_what_does_not_fit_is_found_before_anything_is_sent(
 def test_staff_who_send_by_token_need_no_login_of_their_own() -> None:
     """But the token must not be somebody else's."""
     staff = attrs.evolve(
-        SOUND, settings=Settings(),
+        SOUND,
+        settings=Settings(),
         mail_server=attrs.evolve(SOUND.mail_server, use_staff_logins=True, username="", oauth=PERSON),
-    )  # fmt: skip
+    )
     found = check_preferences(staff, staff=KIM)
     assert [(problem.severity.name, problem.setting) for problem in found] == [
         ("HINT", "mail_server.username")
@@ -352,9 +358,12 @@ def test_a_screen_that_comes_back_as_it_went_changes_no_source(source: Microsoft
 def test_a_source_is_chosen_filled_in_changed_and_taken_away() -> None:
     """The fields of the other kinds do not count."""
     form = {
-        "": "microsoft_app", ".microsoft_app.tenant": " college.example.com ", ".microsoft_app.client_id": CLIENT,
-        ".microsoft_app.secret": "Abc~secret", ".google_service_account.mailbox": "not an address",
-    }  # fmt: skip
+        "": "microsoft_app",
+        ".microsoft_app.tenant": " college.example.com ",
+        ".microsoft_app.client_id": CLIENT,
+        ".microsoft_app.secret": "Abc~secret",
+        ".google_service_account.mailbox": "not an address",
+    }
     made = posted(EmailPreferences(), **form)
     assert made.mail_server.oauth == MicrosoftApp(
         tenant="college.example.com", client_id=CLIENT, secret=PlainSecret("Abc~secret")
@@ -366,10 +375,13 @@ def test_a_source_is_chosen_filled_in_changed_and_taken_away() -> None:
     signed = posted(
         changed,
         **{
-            "": "microsoft_sign_in", ".microsoft_sign_in.tenant": TENANT, ".microsoft_sign_in.client_id": CLIENT,
-            ".microsoft_sign_in.cache": "keyring:vetmail", ".microsoft_sign_in.authority": "",
+            "": "microsoft_sign_in",
+            ".microsoft_sign_in.tenant": TENANT,
+            ".microsoft_sign_in.client_id": CLIENT,
+            ".microsoft_sign_in.cache": "keyring:vetmail",
+            ".microsoft_sign_in.authority": "",
         },
-    )  # fmt: skip
+    )
     assert signed.mail_server.oauth == attrs.evolve(PERSON, cache=KeyringTokens("vetmail"))
     in_file = posted(signed, **{".microsoft_sign_in.cache": "a.json"})
     assert in_file.mail_server.oauth == attrs.evolve(PERSON, cache=FileTokens(Path("a.json")))
@@ -396,8 +408,12 @@ def test_only_the_fields_of_the_chosen_source_apply() -> None:
     """A screen greys out the others."""
     applies = SOUND.applicable_settings()
     assert {name for name in applies if name.startswith(OAUTH)} == {
-        OAUTH, *(f"{OAUTH}.microsoft_app.{name}" for name in "tenant client_id secret certificate authority".split())
-    }  # fmt: skip
+        OAUTH,
+        *(
+            f"{OAUTH}.microsoft_app.{name}"
+            for name in ("tenant", "client_id", "secret", "certificate", "authority")
+        ),
+    }
     off = attrs.evolve(
         SOUND, mail_server=attrs.evolve(SOUND.mail_server, authentication=AuthenticationType.NONE)
     )

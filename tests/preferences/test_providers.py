@@ -14,7 +14,8 @@ EACH = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 def test_the_usual_providers_are_known() -> None:
     """By the keys that hosts use."""
     keys = (
-        "microsoft365 gmail google_relay amazon_ses sendgrid mailgun postmark brevo zoho resend azure_communication "
+        "microsoft365 gmail google_relay amazon_ses sendgrid mailgun postmark brevo zoho resend "
+        "azure_communication "
         "smtp2go mailjet fastmail telstra microsoft365_direct"
     )
     assert list(PROVIDERS) == keys.split()

@@ -52,8 +52,8 @@ class TokenEndpoint:
 
     Attributes:
         requests: path and form of each POST, in order; a GET has no form.
-        script: answers for the next POSTs: (status, body, headers), "silence" or "drop"; empty answers by itself.
-        life: seconds that a token lives.
+        script: answers for the next POSTs: (status, body, headers), "silence" or "drop"; empty answers by
+        itself. life: seconds that a token lives.
         key: signs the tokens (RS256).
         client_keys: public keys of assertions.
         refresh_tokens: those that are good, each for one use -> who.
@@ -97,10 +97,10 @@ class TokenEndpoint:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
                 del format, args
 
-            def do_GET(self) -> None:  # noqa: N802 - the library's name
+            def do_GET(self) -> None:
                 endpoint._serve(self, {}, endpoint.discovery)
 
-            def do_POST(self) -> None:  # noqa: N802 - as above
+            def do_POST(self) -> None:
                 octets = self.rfile.read(int(self.headers["Content-Length"]))
                 endpoint._serve(self, dict(parse_qsl(octets.decode())), endpoint.script)
 
@@ -187,11 +187,11 @@ class TokenEndpoint:
             }
             return 200, facts, {}
         if place.endswith("/devicecode"):
-            facts = {
+            code: dict[str, object] = {
                 "user_code": "ABCD-EFGH", "device_code": "the-device-code", "interval": 5, "expires_in": 900,
                 "verification_uri": f"{self.authority}/device", "message": "To sign in ...",
             }  # fmt: skip
-            return 200, facts, {}
+            return 200, code, {}
         match form.get("grant_type"):
             case "client_credentials":
                 if "client_assertion" in form:

@@ -1,4 +1,4 @@
-"""A token endpoint that is down, slow, wrong or in the way: transient or not, and nothing else of its text."""
+"""A token endpoint that is down, slow, wrong or in the way."""
 
 from __future__ import annotations
 

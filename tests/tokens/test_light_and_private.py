@@ -8,20 +8,18 @@ import pickle
 import subprocess
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 from tests.tokens.endpoint import CLIENT, SECRET, TENANT, TokenEndpoint
 
+from vetmail_core.address import Mailbox
 from vetmail_core.credentials import EnvironmentSecret, PlainSecret
 from vetmail_core.errors import TokenError, VetmailError
-from vetmail_core.message import Email
+from vetmail_core.message import Content, Email
 from vetmail_core.preferences import AuthenticationType, MailServer
 from vetmail_core.recipients import Recipients
-from vetmail_core.message import Content
-from vetmail_core.address import Mailbox
 from vetmail_core.testing import LocalSmtpServer
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.tokens import FileTokens, GoogleServiceAccount, MicrosoftApp, MicrosoftSignIn
@@ -29,6 +27,7 @@ from vetmail_core.transports import Limits, SmtpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 

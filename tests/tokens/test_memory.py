@@ -25,6 +25,7 @@ class Fetches:
         self.failure: TokenError | None = None
 
     def __call__(self) -> Token | TokenError:
+        """The next token, or the failure."""
         self.count += 1
         return self.failure or Token(HiddenText(f"token-{self.count}"), self.seconds)
 
@@ -120,7 +121,7 @@ def test_a_failure_is_not_remembered() -> None:
     memory, fetch = Memory(), Fetches()
     fetch.failure = TokenError("no")
     for _ in range(2):
-        with pytest.raises(TokenError, match="^no$"):
+        with pytest.raises(TokenError, match=r"^no$"):
             memory.token("a", fetch)
     fetch.failure = None
     assert memory.token("a", fetch) == "token-3"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -54,11 +54,11 @@ def certificate_of(key: RSAPrivateKey | ec.EllipticCurvePrivateKey) -> x509.Cert
     """Self-signed, as an administrator uploads it."""
     name, now = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mailer")]),
-        datetime.datetime.now(datetime.UTC),
+        dt.datetime.now(dt.UTC),
     )
     return (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        .serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_equal_sources_share_and_others_do_not(endpoint: TokenEndpoint) -> None:
     """Ten mailers made from ten loads of one file ask once."""
     assert len({app(endpoint)() for _ in range(10)}) == 1
     other = app(endpoint, client_id="another-app")
-    assert other() not in {app(endpoint)()}
+    assert other() != app(endpoint)()
     assert len(endpoint.posts) == 2
 
 
@@ -251,7 +251,7 @@ def test_a_sign_in_that_is_declined_keeps_nothing(
 def test_a_code_that_nobody_enters_ends(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     """By the clock, although the endpoint still says: wait; and slower when it asks for that."""
     source, clock = person(endpoint, tmp_path), FakeClock()
-    slow = (400, {"error": "slow_down"}, {})
+    slow: tuple[int, object, dict[str, str]] = (400, {"error": "slow_down"}, {})
     endpoint.script = [endpoint._answer("/devicecode", {}), slow, (503, "", {})]
     endpoint.pending = 1_000
     with pytest.raises(TokenError, match="not finished"):
@@ -346,7 +346,8 @@ def test_four_processes_renew_one_sign_in_whose_tokens_are_good_for_one_use(
     code = (
         "import sys; from pathlib import Path; from vetmail_core.tokens import *\n"
         "authority, folder, tenant, client = sys.argv[1:]\n"
-        "print(MicrosoftSignIn(tenant=tenant, client_id=client, mailbox='kim@example.com', authority=authority,\n"
+        "print(MicrosoftSignIn(tenant=tenant, client_id=client, mailbox='kim@example.com', "
+        "authority=authority,\n"
         "      cache=FileTokens(Path(folder) / 'sign-ins.json'))())\n"
     )
 

@@ -147,7 +147,8 @@ def parser() -> argparse.ArgumentParser:
     sign_in = commands.add_parser(
         "sign-in",
         help="a person signs in to Microsoft 365 with a code",
-        description="Show a page and a code; wait until the person has entered it. The sign-in is kept for the account "
+        description="Show a page and a code; wait until the person has entered it. The sign-in is kept "
+        "for the account "
         "that runs this command.",
         epilog="Exit status: 0 signed in, 1 not signed in, 2 the preferences have nothing to sign in to.",
     )

@@ -301,7 +301,8 @@ def _unwritable(server: MailServer, *, include_secrets: bool) -> Iterator[Proble
         yield rules.error(
             oauth.OAUTH,
             f"A source of access tokens of the kind {type(source).__name__} has no written form.",
-            "Use MicrosoftApp, MicrosoftSignIn or GoogleServiceAccount in preferences that are saved, or give "
+            "Use MicrosoftApp, MicrosoftSignIn or GoogleServiceAccount in preferences that are saved, or "
+            "give "
             "yours as token=.",
         )
     elif cache is not None and not isinstance(cache, FileTokens | KeyringTokens):

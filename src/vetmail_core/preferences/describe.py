@@ -126,13 +126,19 @@ _OWNERS: Final = {
 _FIELDS: Final = {
     "tenant": (
         "Directory (tenant) ID",
-        "From the Overview page of the app registration in entra.microsoft.com, or a domain name of the organisation.",
+        (
+            "From the Overview page of the app registration in entra.microsoft.com, or a domain name of the "
+            "organisation."
+        ),
     ),
     "client_id": ("Application (client) ID", "From the Overview page of the app registration."),
     "secret": (
         "Client secret",
-        "The Value of the client secret, not its Secret ID; with a certificate, the passphrase of its key. Never shown "
-        "again once it is entered.",
+        (
+            "The Value of the client secret, not its Secret ID; with a certificate, the passphrase of its "
+            "key. Never shown "
+            "again once it is entered."
+        ),
     ),
     "certificate": (
         "Certificate file",
@@ -141,7 +147,10 @@ _FIELDS: Final = {
     "mailbox": ("Mailbox", "Leave it empty unless it is another one than the Email login username."),
     "cache": (
         "Sign-ins kept in",
-        "The name of a file, or keyring:NAME for the computer's password store; empty is the account's own folder.",
+        (
+            "The name of a file, or keyring:NAME for the computer's password store; empty is the account's "
+            "own folder."
+        ),
     ),
     "authority": ("Sign-in service", "Leave it as it is, but for national clouds."),
     "key": (

@@ -272,7 +272,7 @@ class _Reading:
         return None if self.problems else evolve(self._current, **changes)
 
     def _make_source(self) -> None:
-        """Put a source of tokens in the place of the texts that make one; those of other kinds do not count."""
+        """Put a source of tokens in the place of its texts; those of other kinds do not count."""
         posted = {name: self._settings.pop(name) for name in tuple(self._settings) if name.startswith(OAUTH)}
         current = self._current.mail_server.oauth
         kind = str(posted.pop(OAUTH, kind_of(current)))

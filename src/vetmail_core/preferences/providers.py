@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vetmail_core.preferences.host_names import ascii_host
 from vetmail_core.errors import PreferencesError
+from vetmail_core.preferences.host_names import ascii_host
 from vetmail_core.preferences.model import AuthenticationType, MailServer, TlsMethod
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Provider:
 
     Attributes:
         name: what people call it.
-        host: the server to enter; "REGION" in it stands for the provider's region, "TENANT" for the customer's word.
-        other_hosts: further servers of the same provider, written likewise.
+        host: the server to enter; "REGION" in it stands for the provider's region, "TENANT" for the
+        customer's word. other_hosts: further servers of the same provider, written likewise.
         ports: the ports it answers at, the best first.
         tls: the connection method that fits ``ports[0]``.
         tls_required: mail is refused on a connection in clear.
@@ -48,8 +48,8 @@ class Provider:
         recipients_per_message: To, CC and BCC together; None when not published.
         message_bytes: size of a message as sent; None when not published.
         connections: at once, for one mailbox; None when not published.
-        tenant_formula: factor, exponent and least number of ``tenant_recipients_per_day``; None when there is none.
-        notes: what else to know, one sentence each.
+        tenant_formula: factor, exponent and least number of ``tenant_recipients_per_day``; None when there
+        is none. notes: what else to know, one sentence each.
         sources: the pages all this is from.
     """
 
@@ -97,7 +97,7 @@ class Provider:
         if self.tenant_formula is None:
             return None
         factor, exponent, least = self.tenant_formula
-        return round(factor * licences**exponent + least)
+        return round(factor * float(licences) ** exponent + least)
 
     def mail_server(
         self,
@@ -126,7 +126,8 @@ class Provider:
             raise PreferencesError.about(
                 "mail_server.host",
                 f"{self.name} has a server for each customer or region ({self.host}), and none is named.",
-                f"Name it: mail_server(host=...), with your own word in the place of {_PLACE.findall(self.host)[0]}.",
+                "Name it: mail_server(host=...), with your own word in the place of "
+                f"{_PLACE.findall(self.host)[0]}.",
             )
         if not self.serves(chosen):
             raise PreferencesError.about(
@@ -182,8 +183,11 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "SMTP AUTH must be enabled for the tenant and for the mailbox.",
                 "Another From address needs the Send As right on it: 554 5.2.252 SendAsDenied without.",
                 "Administrators may allow up to 1,000 recipients and 150 MB for a message.",
-                "All mailboxes of a tenant together: 10,000 external recipients in 24 hours with 1 licence, 22,059 with "
-                "100; a trial tenant 5,000.",
+                (
+                    "All mailboxes of a tenant together: 10,000 external recipients in 24 hours with 1 "
+                    "licence, 22,059 with "
+                    "100; a trial tenant 5,000."
+                ),
             ),
             sources=(
                 "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835",
@@ -462,8 +466,11 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             authentication=_NONE,
             authentications=(_NONE,),
             notes=(
-                "No login; it takes mail for the organisation's own mailboxes only, unless a connector knows the "
-                "sending internet address.",
+                (
+                    "No login; it takes mail for the organisation's own mailboxes only, unless a connector "
+                    "knows the "
+                    "sending internet address."
+                ),
                 "Many internet providers block port 25.",
             ),
             sources=(

@@ -1,8 +1,8 @@
-"""Access tokens for Microsoft 365 and Google: sources, where a sign-in is kept, and one sentence for each failure.
+"""Access tokens for Microsoft 365 and Google: sources, kept sign-ins, one sentence for each failure.
 
-A source gives a token that is good now, or says in one sentence what an administrator has to do. It is a frozen
-value of settings; the token that it has fetched is no part of it. Nothing here speaks SMTP, and the transport
-knows nothing of providers.
+A source gives a token that is good now, or says in one sentence what an administrator has to do. It is a
+frozen value of settings; the token that it has fetched is no part of it. Nothing here speaks SMTP, and the
+transport knows nothing of providers.
 
 ::
 

@@ -8,8 +8,8 @@ Both libraries take an HTTP client from outside, and this is it, because their o
   `TokenError` before the library sees them, and waiting is the transport's matter.
 - A time limit of `requests` is for each read; an endpoint that trickles would be waited for without end.
 
-So a request runs in a thread of its own and is left to itself when its time is over. Redirects are not followed,
-and nothing is asked but the one server that the settings name: a secret goes nowhere else.
+So a request runs in a thread of its own and is left to itself when its time is over. Redirects are not
+followed, and nothing is asked but the one server that the settings name: a secret goes nowhere else.
 """
 
 from __future__ import annotations
@@ -173,7 +173,8 @@ class Endpoint:
         if origin(url) != self._origin:
             raise TokenError(
                 f"{self._host} names another server for tokens, which is not asked.",
-                advice="Check the address of the sign-in service in the settings; leave it out for the usual one.",
+                advice="Check the address of the sign-in service in the settings; leave it out for the "
+                "usual one.",
             )
         request = urllib.request.Request(  # noqa: S310 - https, as the settings' rules have it
             url, data=body, headers={"User-Agent": "vetmail_core", **headers}, method=method
@@ -184,7 +185,8 @@ class Endpoint:
             answer = box.get(timeout=self._seconds)
         except queue.Empty:
             answer = TokenError(
-                f"{self._host} gave no answer within {self._seconds:.0f} seconds, so there is no access token.",
+                f"{self._host} gave no answer within {self._seconds:.0f} seconds, so there is no access "
+                "token.",
                 advice="Try again; check the internet connection, the firewall and the proxy if it goes on.",
                 transient=True,
             )
@@ -215,10 +217,12 @@ class Endpoint:
         reason: object = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
             return TokenError(
-                f"The certificate of {self._host} is not trusted ({reason.verify_message}), so no secret is sent "
+                f"The certificate of {self._host} is not trusted ({reason.verify_message}), so no secret "
+                "is sent "
                 "there.",
                 advice="If a firewall of the organisation opens TLS, put its certificate authority into the "
-                "computer's store, or name its file in REQUESTS_CA_BUNDLE; otherwise check the computer's clock.",
+                "computer's store, or name its file in REQUESTS_CA_BUNDLE; otherwise check the "
+                "computer's clock.",
             )
         said = reason.strerror if isinstance(reason, OSError) and reason.strerror else type(reason).__name__
         return TokenError(
@@ -240,7 +244,8 @@ class Endpoint:
             )
         if not answer.facts:
             raise TokenError(
-                f"{self._host} did not answer as a sign-in service does (status {status}, no JSON); a proxy or the "
+                f"{self._host} did not answer as a sign-in service does (status {status}, no JSON); a "
+                "proxy or the "
                 "sign-in page of a network may stand between.",
                 advice="Check the internet connection and the proxy (HTTPS_PROXY).",
                 transient=True,

@@ -1,8 +1,8 @@
 """Where a sign-in is kept between runs: a file, the computer's password store, or a host's own place.
 
 What is kept is the refresh token and whom it belongs to, nothing else. Each sign-in has an entry, named by
-authority, tenant, client and mailbox. A refresh token may be good for one use only, so whoever renews a sign-in
-holds it: reads, asks, writes, and lets the next process read what it wrote.
+authority, tenant, client and mailbox. A refresh token may be good for one use only, so whoever renews a
+sign-in holds it: reads, asks, writes, and lets the next process read what it wrote.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - attrs and the codec read the annotations
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 import attrs
@@ -75,8 +75,8 @@ def default_sign_ins_path() -> Path:
     """Where sign-ins of this account are kept; it need not exist.
 
     Returns:
-        Linux ``~/.local/state/vetmail_core/sign-ins.json``; on Windows and macOS in the account's own folder for
-        application data.
+        Linux ``~/.local/state/vetmail_core/sign-ins.json``; on Windows and macOS in the account's own folder
+        for application data.
     """
     import platformdirs  # noqa: PLC0415 - only whoever signs in needs to know where
 
@@ -87,8 +87,8 @@ def default_sign_ins_path() -> Path:
 class FileTokens:
     """Keeps sign-ins in a file that its owner alone can read.
 
-    The folder is made with mode 0700, the file with 0600 and replaced in one step. On POSIX a file that group or
-    others can read is not used.
+    The folder is made with mode 0700, the file with 0600 and replaced in one step. On POSIX a file that
+    group or others can read is not used.
 
     Args:
         path: the file; None is `default_sign_ins_path`, in the account that runs the program.
@@ -170,7 +170,8 @@ class FileTokens:
         where = f" at line {line}" if line else ": it does not hold sign-ins"
         raise TokenError(
             f"The file {self.file} is damaged{where}.",
-            advice="It is left as it is. Restore it from a copy, or move it away and let everybody sign in again: "
+            advice="It is left as it is. Restore it from a copy, or move it away and let everybody sign "
+            "in again: "
             "vetmail sign-in.",
         )
 
@@ -182,7 +183,8 @@ class FileTokens:
                 mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
                 if _POSIX and mode & _OTHERS:
                     return HiddenText(), TokenError(
-                        f"The file {file} can be read by others (mode {mode:04o}), so the sign-ins in it are not used.",
+                        f"The file {file} can be read by others (mode {mode:04o}), so the sign-ins in it "
+                        "are not used.",
                         advice=f"Run: chmod 600 {file}",
                     )
                 return HiddenText(opened.read().decode(errors="replace")), None
@@ -196,7 +198,8 @@ class FileTokens:
 def _cannot(what: str, file: Path, reason: str) -> TokenError:
     return TokenError(
         f"The file {file}, where sign-ins are kept, cannot be {what} ({reason}).",
-        advice="Let the account that sends the mail read and write it, and see that the disk is not full; the "
+        advice="Let the account that sends the mail read and write it, and see that the disk is not "
+        "full; the "
         "sign-ins that were kept are still there.",
     )
 
@@ -248,8 +251,8 @@ def _held(file: Path) -> Generator[None]:
 class KeyringTokens:
     """Keeps sign-ins in the computer's own password store. Needs the extra ``vetmail_core[keyring]``.
 
-    A store may take no more than 1,280 characters an entry (Windows), and refresh tokens are longer. So a long text
-    is split over numbered entries; the entry itself then names them, and is written last.
+    A store may take no more than 1,280 characters an entry (Windows), and refresh tokens are longer. So a
+    long text is split over numbered entries; the entry itself then names them, and is written last.
 
     Args:
         service: the entries' name in the store.
@@ -307,7 +310,7 @@ class KeyringTokens:
         elif len(text) <= _PIECE:
             store.set(entry, HiddenText(text))
         else:
-            # Two sets of numbers take turns, so that the old pieces are whole until the entry names the new ones.
+            # Two sets of numbers take turns: the old pieces are whole until the entry names new ones.
             turn = 1 if before and old is not None and old.startswith(f"{_PIECES}0 ") else 0
             mark = f"{_PIECES}{turn} {-(-len(text) // _PIECE)}"
             after = _names(entry, mark)

@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
 from vetmail_core.errors import TokenError
-from vetmail_core.tokens.hidden import HiddenText
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from vetmail_core.tokens.hidden import HiddenText
 
 __all__ = ["read_certificate"]
 
@@ -33,11 +34,14 @@ def read_certificate(path: Path, passphrase: HiddenText | None) -> dict[str, obj
         TokenError: the file cannot be read, or is something else.
     """
     octets = _octets(path)
-    fault, key, certificate = "", None, None
+    key: object = None
+    certificate: x509.Certificate | None = None
+    fault = ""
     try:
         word = None if passphrase is None else passphrase.encode()
         if path.suffix.lower() in _PKCS12:
-            key, certificate, _others = load_key_and_certificates(octets, word)
+            found = load_key_and_certificates(octets, word)
+            key, certificate = found[0], found[1]
         else:
             key = _pem_key(octets, word)
             certificate = x509.load_pem_x509_certificate(octets) if b"BEGIN CERTIFICATE" in octets else None
@@ -50,17 +54,15 @@ def read_certificate(path: Path, passphrase: HiddenText | None) -> dict[str, obj
         fault = "there is no certificate in it"
     if not fault and not isinstance(key, RSAPrivateKey):
         fault = "there is no RSA key in it"
-    if (
-        not fault
-        and certificate is not None
-        and key is not None
-        and certificate.public_key() != key.public_key()
-    ):
-        fault = "its key belongs to another certificate"
+    if not fault and isinstance(key, RSAPrivateKey) and certificate is not None:
+        fault = (
+            "" if certificate.public_key() == key.public_key() else "its key belongs to another certificate"
+        )
     if fault or certificate is None:
         raise TokenError(
             f"The file {path} was expected to hold {_EXPECTED}, but {fault}.",
-            advice="Put both into one .pem or .pfx file, with the passphrase of the key as the secret if it has one.",
+            advice="Put both into one .pem or .pfx file, with the passphrase of the key as the secret if "
+            "it has one.",
         )
     public = certificate.public_bytes(Encoding.PEM).decode()
     return {"private_key": key, "public_certificate": public}

@@ -1,8 +1,9 @@
 """What Microsoft answers, as sentences that an administrator can act on.
 
 Two tables. The first reads the token endpoint's AADSTS numbers, which Microsoft publishes for people and may
-change at any time; so they choose a sentence and never decide whether to try again. The second reads what Exchange
-Online says when it refuses a good token. Nothing of Microsoft's own text is told: it holds names and IDs.
+change at any time; so they choose a sentence and never decide whether to try again. The second reads what
+Exchange Online says when it refuses a good token. Nothing of Microsoft's own text is told: it holds names and
+IDs.
 
 Source: learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -33,8 +34,14 @@ NOT_FINISHED: Final = (
 
 _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     (7000215,): (
-        "Microsoft does not accept the client secret; most often its Secret ID was pasted instead of its Value.",
-        f"Make a new client secret ({_REGISTRATION} > Certificates & secrets), copy its Value at once and enter that.",
+        (
+            "Microsoft does not accept the client secret; most often its Secret ID was pasted instead of its "
+            "Value."
+        ),
+        (
+            f"Make a new client secret ({_REGISTRATION} > Certificates & secrets), copy its Value at once "
+            "and enter that."
+        ),
     ),
     (7000222,): (
         "The client secret has ended.",
@@ -42,13 +49,19 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (700016,): (
         "The application is not registered in this tenant.",
-        "Compare the Application (client) ID and the Directory (tenant) ID with the Overview page of the app "
-        "registration (entra.microsoft.com > App registrations).",
+        (
+            "Compare the Application (client) ID and the Directory (tenant) ID with the Overview page of "
+            "the app "
+            "registration (entra.microsoft.com > App registrations)."
+        ),
     ),
     (90002, 900023): (
         "Microsoft knows no tenant of this ID or name.",
-        "Copy the Directory (tenant) ID from the Overview page of the app registration (entra.microsoft.com > App "
-        "registrations).",
+        (
+            "Copy the Directory (tenant) ID from the Overview page of the app registration "
+            "(entra.microsoft.com > App "
+            "registrations)."
+        ),
     ),
     (65001,): (
         "Nobody has consented to the application's permissions.",
@@ -56,8 +69,10 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (700027,): (
         "The application does not know this certificate, or the certificate has ended.",
-        f"Have an administrator upload the certificate under {_REGISTRATION} > Certificates & secrets > "
-        "Certificates.",
+        (
+            f"Have an administrator upload the certificate under {_REGISTRATION} > Certificates & secrets > "
+            "Certificates."
+        ),
     ),
     (700024,): (
         "The signed request was made at another time than Microsoft's clock shows.",
@@ -65,8 +80,11 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (700025,): (
         "The application is registered as a public one, which may show no client secret.",
-        f"Set Allow public client flows to No under {_REGISTRATION} > Authentication, or take the secret out of the "
-        "settings.",
+        (
+            f"Set Allow public client flows to No under {_REGISTRATION} > Authentication, or take the "
+            "secret out of the "
+            "settings."
+        ),
     ),
     (7000218,): (
         "The application is not registered as a public one, so nobody can sign in with a code.",
@@ -74,17 +92,26 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (7000112,): (
         "The application is disabled in the tenant.",
-        "Set Enabled for users to sign in to Yes under entra.microsoft.com > Enterprise applications > the "
-        "application > Properties.",
+        (
+            "Set Enabled for users to sign in to Yes under entra.microsoft.com > Enterprise applications "
+            "> the "
+            "application > Properties."
+        ),
     ),
     (70011, 1002012): (
         "Microsoft does not know the permission that was asked for.",
-        f"Add it under {_REGISTRATION} > API permissions: for mail by the system the application permission "
-        "SMTP.SendAsApp of Office 365 Exchange Online, for staff the delegated permission SMTP.Send.",
+        (
+            f"Add it under {_REGISTRATION} > API permissions: for mail by the system the application "
+            "permission "
+            "SMTP.SendAsApp of Office 365 Exchange Online, for staff the delegated permission SMTP.Send."
+        ),
     ),
     (53000, 53001, 53002, 53003, 530003): (
         "A Conditional Access policy of the organisation does not allow this sign-in.",
-        "Have an administrator look at it under entra.microsoft.com > Protection > Conditional Access > Sign-in logs.",
+        (
+            "Have an administrator look at it under entra.microsoft.com > Protection > Conditional Access > "
+            "Sign-in logs."
+        ),
     ),
     (50076, 50078, 50079): (
         "Microsoft asks for a second factor, which only the person can show.",
@@ -100,8 +127,11 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (50034,): (
         "There is no such mailbox in this tenant.",
-        "Compare the mailbox with the address under admin.microsoft.com > Users > Active users, and the Directory "
-        "(tenant) ID with the app registration's.",
+        (
+            "Compare the mailbox with the address under admin.microsoft.com > Users > Active users, and "
+            "the Directory "
+            "(tenant) ID with the app registration's."
+        ),
     ),
     (50057,): (
         "The user of this mailbox is disabled.",
@@ -109,8 +139,11 @@ _SENTENCES: Final[Mapping[tuple[int, ...], tuple[str, str]]] = {
     ),
     (50053,): (
         "The user of this mailbox is locked, or the internet address of this computer is blocked.",
-        "Have an administrator look at entra.microsoft.com > Monitoring & health > sign-in logs, and wait before "
-        "the next try.",
+        (
+            "Have an administrator look at entra.microsoft.com > Monitoring & health > sign-in logs, and "
+            "wait before "
+            "the next try."
+        ),
     ),
     (70020, 70018, 70021): NOT_FINISHED,
 }
@@ -139,7 +172,8 @@ def judge(answer: Answer) -> TokenError:
         what = "Microsoft gave no token."
         if not code:
             word = answer.error if _WORD.fullmatch(answer.error) else "unknown"
-            advice = f'Look up the word "{word}" in learn.microsoft.com/entra/identity-platform/reference-error-codes.'
+            page = "learn.microsoft.com/entra/identity-platform/reference-error-codes"
+            advice = f'Look up the word "{word}" in {page}.'
         else:
             advice = f"Read what it means: login.microsoftonline.com/error?code={code}."
         row = (what, advice)
@@ -166,11 +200,13 @@ def _with_code(advice: str, code: int) -> str:
 
 _EXCHANGE: Final = "Allow up to 30 minutes for a change to count."
 _MAILBOX_OFF: Final = (
-    "Authenticated SMTP is off for this mailbox. Have an administrator turn it on: admin.microsoft.com > Users > "
+    "Authenticated SMTP is off for this mailbox. Have an administrator turn it on: admin.microsoft.com > "
+    "Users > "
     f"Active users > the mailbox > Mail > Manage email apps > Authenticated SMTP. {_EXCHANGE}"
 )
 _TENANT_OFF: Final = (
-    'Authenticated SMTP is off for the whole organisation. Have an administrator untick "Turn off SMTP AUTH protocol '
+    'Authenticated SMTP is off for the whole organisation. Have an administrator untick "Turn off SMTP '
+    "AUTH protocol "
     f'for your organization": admin.exchange.microsoft.com > Settings > Mail flow. {_EXCHANGE}'
 )
 _DISABLED: Final = re.compile(r"SmtpClientAuthentication is disabled for the (Tenant|Mailbox)", re.IGNORECASE)
@@ -188,9 +224,12 @@ def app_login_advice(reply: Reply) -> str:
     if _off(reply) or reply.enhanced not in {"5.7.3", "5.7.139", "5.7.8"}:
         return _off(reply)
     return (
-        "Exchange Online does not know the application's service principal, or gives it no right to this mailbox. Have "
-        "an administrator run New-ServicePrincipal with the Object ID of entra.microsoft.com > Enterprise applications "
-        '(not the one of App registrations), then Add-MailboxPermission with FullAccess for the mailbox in "Email '
+        "Exchange Online does not know the application's service principal, or gives it no right to this "
+        "mailbox. Have "
+        "an administrator run New-ServicePrincipal with the Object ID of entra.microsoft.com > "
+        "Enterprise applications "
+        "(not the one of App registrations), then Add-MailboxPermission with FullAccess for the mailbox "
+        'in "Email '
         'login username"; then allow 30 minutes.'
     )
 
@@ -200,7 +239,9 @@ def sign_in_login_advice(reply: Reply) -> str:
     if _off(reply) or reply.enhanced not in {"5.7.3", "5.7.139", "5.7.8"}:
         return _off(reply)
     return (
-        "Check that Authenticated SMTP is on for this mailbox (admin.microsoft.com > Users > Active users > the mailbox > "
-        "Mail > Manage email apps), and that the login's user name is the mailbox that signed in, or one that it may "
+        "Check that Authenticated SMTP is on for this mailbox (admin.microsoft.com > Users > Active "
+        "users > the mailbox > "
+        "Mail > Manage email apps), and that the login's user name is the mailbox that signed in, or one "
+        "that it may "
         "open."
     )

@@ -1,4 +1,4 @@
-"""Google Workspace: a service account that may act for the mailboxes of its organisation (domain-wide delegation).
+"""Google Workspace: a service account that may act for mailboxes (domain-wide delegation).
 
 Source: developers.google.com/identity/protocols/oauth2/service-account
 """
@@ -43,7 +43,8 @@ class GoogleServiceAccount:
 
     Args:
         key: the JSON key file, or a secret that reveals the text in it.
-        mailbox: whose mail is sent; "" where the login tells (staff logins, or the user name of the preferences).
+        mailbox: whose mail is sent; "" where the login tells (staff logins, or the user name of the
+        preferences).
 
     Raises:
         PreferencesError: with every problem, each named "mail_server.oauth.google_service_account...".
@@ -187,6 +188,7 @@ def _not_a_key(key: object, fault: str) -> TokenError:
     where = f"The file {key}" if isinstance(key, Path) else "The secret of the service account"
     return TokenError(
         f"{where} was expected to hold the JSON key of a service account, but {fault}.",
-        advice="Make a key: console.cloud.google.com > IAM & Admin > Service Accounts > the account > Keys > Add key > "
+        advice="Make a key: console.cloud.google.com > IAM & Admin > Service Accounts > the account > "
+        "Keys > Add key > "
         "Create new key > JSON.",
     )

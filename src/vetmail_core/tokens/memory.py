@@ -1,11 +1,12 @@
 """Tokens that this process holds, one for each source that is equal.
 
 The only state of the room: sources are values, and ten mailers made from ten loads of one file have ten equal
-sources, which must not ask ten times (Microsoft answers programs that keep no token with 429). Life is counted by
-the monotonic clock, so a clock that is put right makes no token old or young.
+sources, which must not ask ten times (Microsoft answers programs that keep no token with 429). Life is
+counted by the monotonic clock, so a clock that is put right makes no token old or young.
 
-What `refused` drops is the token that the calling thread was given last. When twenty threads have one token and
-the server refuses it to all of them, the first fetches a new one, and the other nineteen have nothing to drop.
+What `refused` drops is the token that the calling thread was given last. When twenty threads have one token
+and the server refuses it to all of them, the first fetches a new one, and the other nineteen have nothing to
+drop.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Microsoft 365: mail by the system (`MicrosoftApp`), and a person who has signed in (`MicrosoftSignIn`).
 
-Two things of msal shape this file. It asks the network in its constructor, and it remembers a 429 or 5xx inside
-the application object even after the endpoint has recovered. So an application object lives for one fetch; the
-token itself is held in `memory`, as Microsoft answers programs that keep none with 429.
+Two things of msal shape this file. It asks the network in its constructor, and it remembers a 429 or 5xx
+inside the application object even after the endpoint has recovered. So an application object lives for one
+fetch; the token itself is held in `memory`, as Microsoft answers programs that keep none with 429.
 
 Sources: learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-
 application-by-using-oauth; RFC 8628 (device code).
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from vetmail_core.address import Mailbox
     from vetmail_core.clock import Clock
+    from vetmail_core.errors import Problem
     from vetmail_core.receipts import Reply
     from vetmail_core.tokens.asking import Endpoint
     from vetmail_core.tokens.source import Token
@@ -48,7 +49,7 @@ _SLOW_DOWN_SECONDS: Final = 5.0  # RFC 8628, 3.5
 
 @attrs.frozen(kw_only=True, init=False)
 class MicrosoftApp:
-    """Mail by the system: an application that an administrator has given the right to send (client credentials).
+    """Mail by the system: an application that may send (client credentials).
 
     One token serves every mailbox that the application may open. Needs the extra ``vetmail_core[microsoft]``.
 
@@ -78,7 +79,7 @@ class MicrosoftApp:
         certificate: Path | str | None = None,
         authority: str = AUTHORITY,
     ) -> None:
-        # A bare text is gone before anything is raised: a traceback that prints local variables prints no secret.
+        # A bare text is gone before anything is raised: no traceback with local variables prints it.
         secret = cast("Secret | None", unless_bare(secret))
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - attrs' own
             tenant=tenant,
@@ -157,7 +158,8 @@ class MicrosoftApp:
         if secret is None:
             raise TokenError(
                 "The application has neither a client secret nor a certificate to show to Microsoft.",
-                advice="Enter the Value of a client secret, or the file of a certificate, under Email preferences > "
+                advice="Enter the Value of a client secret, or the file of a certificate, under Email "
+                "preferences > "
                 "Mail server.",
             )
         return secret
@@ -167,7 +169,8 @@ class MicrosoftApp:
 class MicrosoftSignIn:
     """A person who signs in once with a code, and sends as themselves (device code).
 
-    Needs the extra ``vetmail_core[microsoft]``; the application's registration must allow public client flows.
+    Needs the extra ``vetmail_core[microsoft]``; the application's registration must allow public client
+    flows.
 
     Args:
         tenant: the Directory (tenant) ID, or a domain name of the organisation.
@@ -182,9 +185,9 @@ class MicrosoftSignIn:
 
     tenant: str
     client_id: str
-    mailbox: str = attrs.field(default="", converter=settings.mailbox_text)  # type: ignore[misc] - mailboxes are taken too
+    mailbox: str = attrs.field(default="", converter=settings.mailbox_text)
     cache: TokenCache = attrs.field(factory=FileTokens)
-    authority: str = attrs.field(default=AUTHORITY, converter=settings.without_slash)  # type: ignore[misc] - what is no text is named later
+    authority: str = attrs.field(default=AUTHORITY, converter=settings.without_slash)
 
     def __attrs_post_init__(self) -> None:
         settings.raise_if_any(
@@ -248,7 +251,8 @@ class MicrosoftSignIn:
         """Let the person sign in with a code, in any browser on any computer; wait until it is done.
 
         Args:
-            show: gets one text with the page and the code; and another afterwards where somebody of another name
+            show: gets one text with the page and the code; and another afterwards where somebody of another
+            name
                 has signed in.
             clock: what to wait with.
 
@@ -323,7 +327,8 @@ class MicrosoftSignIn:
             if kept is None:
                 raise TokenError(
                     f"Nobody has signed in for {self.mailbox}.",
-                    advice=f"Run: vetmail sign-in, as the account that sends the mail, and sign in as {self.mailbox}.",
+                    advice="Run: vetmail sign-in, as the account that sends the mail, and sign in as "
+                    f"{self.mailbox}.",
                 )
             # The refresh token may be good for one use only: better not asked than used up and not kept.
             self.cache.write(self._entry, text)
@@ -355,7 +360,8 @@ def _kept(answer: Mapping[str, object]) -> _Kept:
     if not isinstance(refresh, str) or not refresh:
         raise TokenError(
             "Microsoft gave nothing that keeps the person signed in.",
-            advice="Add the delegated permissions SMTP.Send and offline_access: entra.microsoft.com > App registrations "
+            advice="Add the delegated permissions SMTP.Send and offline_access: entra.microsoft.com > "
+            "App registrations "
             "> the application > API permissions.",
         )
     claims = answer.get("id_token_claims")
@@ -386,7 +392,7 @@ def _unless_failed(outcome: _Kept | TokenError) -> _Kept:
     return outcome
 
 
-def _cache_rule(cache: object) -> tuple[settings.Problem, ...]:
+def _cache_rule(cache: object) -> tuple[Problem, ...]:
     if isinstance(cache, TokenCache):
         return ()
     return (

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "client_id", "endpoint", "mailbox", "mailbox_text", "path", "path_of", "raise_if_any", "same_mailbox", "secret",
-    "tenant", "without_slash", "wrong",
+    "client_id", "endpoint", "mailbox", "mailbox_text", "path", "path_of", "raise_if_any", "same_mailbox",
+    "secret", "tenant", "without_slash", "wrong",
 ]  # fmt: skip
 
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -72,7 +72,8 @@ def tenant(setting: str, value: object, *, of_staff: bool = False) -> Iterator[P
     yield wrong(
         setting,
         f"Expected the Directory (tenant) ID or a domain name of the organisation, found {_shown(value)}.",
-        "Copy the Directory (tenant) ID from the Overview page of the app registration (entra.microsoft.com > "
+        "Copy the Directory (tenant) ID from the Overview page of the app registration "
+        "(entra.microsoft.com > "
         "App registrations).",
     )
 
@@ -110,7 +111,7 @@ def mailbox(setting: str, value: object) -> Iterator[Problem]:
 
 
 def mailbox_text(value: object) -> str:
-    """The address of a mailbox as text; what cannot be one stays as it is, to be named with the other problems."""
+    """The address of a mailbox as text; what cannot be one stays as it is."""
     if isinstance(value, Mailbox):
         return value.addr_spec
     if isinstance(value, str) and value:

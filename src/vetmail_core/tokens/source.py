@@ -1,8 +1,8 @@
 """What a source of access tokens is, and how its failures are told.
 
 A token that is fetched passes through libraries whose frames hold secrets in local variables. So nothing is
-raised through them: `outcome_of` turns whatever happened into a value, and the error that is raised later is a
-new one without a traceback into them.
+raised through them: `outcome_of` turns whatever happened into a value, and the error that is raised later is
+a new one without a traceback into them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast, runtime_checka
 import attrs
 
 from vetmail_core.errors import PreferencesError, TokenError
-
 from vetmail_core.tokens.hidden import HiddenText
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ class TokenSource(Protocol):
 
     - ``of(mailbox: str) -> TokenSource``: the same source for the mailbox that logs in. The transport asks it
       once for each login.
-    - ``login_advice(reply: Reply) -> str``: what to do when the mail server refused a good, fresh token with this
+    - ``login_advice(reply: Reply) -> str``: what to do when the mail server refused a good, fresh token with
+    this
       reply; "" for the general sentence.
     """
 

@@ -1,4 +1,7 @@
-"""What Google answers, as sentences that an administrator can act on. Nothing of Google's own text is told."""
+"""What Google answers, as sentences that an administrator can act on.
+
+Nothing of Google's own text is told.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +29,33 @@ _SIGN_IN: Final = "Let the person sign in again: vetmail sign-in."
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "unauthorized_client": (
         "The service account is not allowed to send for the mailboxes of this organisation.",
-        f"Have an administrator enter the Client ID of the service account with the scope {SCOPE} under {_DELEGATION}.",
+        (
+            f"Have an administrator enter the Client ID of the service account with the scope {SCOPE} under "
+            f"{_DELEGATION}."
+        ),
     ),
     "invalid_client": (
         "Google does not know the client: it was deleted, or its secret is wrong.",
-        "Compare the Client ID with console.cloud.google.com > APIs & Services > Credentials, and make a new key.",
+        (
+            "Compare the Client ID with console.cloud.google.com > APIs & Services > Credentials, and make a "
+            "new key."
+        ),
     ),
     "access_denied": (
         "The organisation does not allow this application to send mail.",
-        "Have an administrator trust it under admin.google.com > Security > Access and data control > API controls > "
-        "App access control.",
+        (
+            "Have an administrator trust it under admin.google.com > Security > Access and data control > "
+            "API controls > "
+            "App access control."
+        ),
     ),
     "admin_policy_enforced": (
         "A policy of the organisation does not allow this application.",
-        "Have an administrator mark it as trusted under admin.google.com > Security > Access and data control > API "
-        "controls > Manage app access.",
+        (
+            "Have an administrator mark it as trusted under admin.google.com > Security > Access and data "
+            "control > API "
+            "controls > Manage app access."
+        ),
     ),
     "disabled_client": (
         "The client is disabled at Google.",
@@ -49,12 +64,21 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
 }
 _OF_SERVICE_ACCOUNT: Final = (
     "Google has no such mailbox in this organisation, or the computer's clock is wrong.",
-    "Compare the mailbox with admin.google.com > Directory > Users, and set the computer's clock and time zone right.",
+    (
+        "Compare the mailbox with admin.google.com > Directory > Users, and set the computer's clock and "
+        "time zone right."
+    ),
 )
 _OF_SIGN_IN: Final = (
-    "The sign-in at Google has ended: it was revoked, or the consent screen is in Testing, where it lives 7 days.",
-    f"{_SIGN_IN} If it ends each week, choose Internal or publish the application under console.cloud.google.com > APIs "
-    "& Services > OAuth consent screen.",
+    (
+        "The sign-in at Google has ended: it was revoked, or the consent screen is in Testing, where it "
+        "lives 7 days."
+    ),
+    (
+        f"{_SIGN_IN} If it ends each week, choose Internal or publish the application under "
+        "console.cloud.google.com > APIs "
+        "& Services > OAuth consent screen."
+    ),
 )
 _WORD: Final = re.compile("[a-z_]{1,40}")
 
@@ -92,6 +116,7 @@ def login_advice(reply: Reply) -> str:
     if reply.enhanced != "5.7.8":
         return ""
     return (
-        f'The scope {SCOPE} is not delegated to the service account ({_DELEGATION}), or "Email login username" is '
+        f'The scope {SCOPE} is not delegated to the service account ({_DELEGATION}), or "Email login '
+        'username" is '
         "another mailbox than the one that the token is for."
     )

@@ -39,20 +39,24 @@ class Source:
         self.advice = ""
 
     def __call__(self) -> str:
+        """A token, or the next failure."""
         self.asked += 1
         if self.failures:
             raise self.failures.pop(0)
         return f"token-{self.number}"
 
     def refused(self) -> None:
+        """The next token is another."""
         self.told += 1
         self.number += 1
 
     def of(self, mailbox: str) -> Source:
+        """The same for this mailbox."""
         self.mailboxes.append(mailbox)
         return self
 
     def login_advice(self, reply: Reply) -> str:
+        """What the test wants to read."""
         if self.advice == "broken":
             raise KeyError(reply.text)
         return self.advice

@@ -32,7 +32,8 @@ def source_is_there(case: Case) -> Iterator[Problem]:
         yield error(
             OAUTH,
             "The authentication type is OAuth, and there is nothing to get an access token from.",
-            "Choose where access tokens come from, and enter what the administrator of Microsoft 365 or Google "
+            "Choose where access tokens come from, and enter what the administrator of Microsoft 365 or "
+            "Google "
             "Workspace gives you.",
         )
 
@@ -104,6 +105,7 @@ def unused(case: Case) -> Iterator[Problem]:
     if not case.by_token and server.oauth is not None:
         yield hint(
             OAUTH,
-            "A source of access tokens is entered, but the authentication type is not OAuth, so it is not used.",
+            "A source of access tokens is entered, but the authentication type is not OAuth, so it is "
+            "not used.",
             "Choose OAuth, or clear the source.",
         )

@@ -59,7 +59,8 @@ class Failure(Exception):  # noqa: N818 - as above
         reply: the server's words, when it spoke.
         tries: how often to try in all: 1 when another try would get the same answer.
         wait: the least pause before the next try, in seconds.
-        advice: what to do about it, instead of the cause's advice; None is that one, "" that the note says it.
+        advice: what to do about it, instead of the cause's advice; None is that one, "" that the note says
+        it.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.message import Email
 from vetmail_core.message.wire import wire_bytes
-from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
+from vetmail_core.receipts import Cause, Phase, Receipt, Status
 from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.link import Link

@@ -121,8 +121,10 @@ class Opener:
             )
         if server.authentication is AuthenticationType.OAUTH2 and self._token is None:
             raise TransportError(
-                "The authentication type is OAuth 2, which needs an access token for each connection, and there "
-                "is nothing to get one from. Set mail_server.oauth in the preferences, such as MicrosoftApp(...), "
+                "The authentication type is OAuth 2, which needs an access token for each connection, "
+                "and there "
+                "is nothing to get one from. Set mail_server.oauth in the preferences, such as "
+                "MicrosoftApp(...), "
                 "or give token=, a function that returns one."
             )
         if server.authentication is not AuthenticationType.NONE and not self._username:

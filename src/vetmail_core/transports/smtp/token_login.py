@@ -8,8 +8,8 @@ The order of things, for each connection:
    that repeats itself is not repeated to the server, in this connection or a later one.
 4. It refuses that one too: the source is told, and says what an administrator has to do.
 
-A source is the caller's own code. Whatever it raises becomes one sentence, and of an exception that is not this
-library's the kind alone: its text may hold the token.
+A source is the caller's own code. Whatever it raises becomes one sentence, and of an exception that is not
+this library's the kind alone: its text may hold the token.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ __all__ = ["TokenLogin"]
 
 _REFUSED: Final = 535
 _GENERAL_ADVICE: Final = (
-    'Check that "Email login username" (Email preferences > Mail server) is the mailbox that the access token is '
+    'Check that "Email login username" (Email preferences > Mail server) is the mailbox that the access '
+    "token is "
     "for, and that this mailbox may send by SMTP."
 )
 
@@ -78,7 +79,8 @@ class TokenLogin:
         if self._was_refused() and self._refusal is not None:
             refusal = self._refusal
             raise Failure(
-                f"the source of access tokens gave the token again that the server has refused ({refusal.note})",
+                "the source of access tokens gave the token again that the server has refused "
+                f"({refusal.note})",
                 phase=refusal.phase,
                 cause=refusal.cause,
                 reply=refusal.reply,
