@@ -11,7 +11,6 @@ from tests.tokens.endpoint import CLIENT, SECRET, TENANT, TokenEndpoint
 from vetmail_core import clock as clocks
 from vetmail_core.testing import LocalSmtpServer
 from vetmail_core.testing.clock import FakeClock
-from vetmail_core.tokens import microsoft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +98,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_half_done(
     def interrupted(_self: object, _seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(microsoft.SystemClock, "sleep", interrupted)
+    monkeypatch.setattr(clocks.SystemClock, "sleep", interrupted)
     said = vetmail("sign-in", *FILE)
     assert (said.status, said.err) == (
         1,

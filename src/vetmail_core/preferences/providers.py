@@ -7,6 +7,7 @@ no page states is None, never a guess, and each figure has its page.
 
 from __future__ import annotations
 
+import math
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -97,7 +98,7 @@ class Provider:
         if self.tenant_formula is None:
             return None
         factor, exponent, least = self.tenant_formula
-        return round(factor * float(licences) ** exponent + least)
+        return round(factor * math.pow(licences, exponent) + least)
 
     def mail_server(
         self,

@@ -8,12 +8,14 @@ transport knows nothing of providers.
 
     source.py      what a source is
     microsoft.py   MicrosoftApp (mail by the system), MicrosoftSignIn (a person, by a code on the screen)
+    certificate.py the file of an application's certificate
     google.py      GoogleServiceAccount
     caches.py      where a sign-in is kept: a file, the computer's password store, a host's own place
     memory.py      the tokens that this process holds
     asking.py      one HTTPS request: trust, patience, what an answer is
     entra.py       the answers of Microsoft, and the replies of its mail server, as sentences
     workspace.py   the same for Google
+    hidden.py      texts that show nothing of themselves
     settings.py    what a tenant, a client ID, an address of an endpoint must be
 
 ``msal`` and ``google-auth`` are imported when a token is first fetched (extras ``microsoft`` and ``google``).
