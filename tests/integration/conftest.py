@@ -138,12 +138,13 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postfix_server(authority: trustme.CA) -> Iterator[Postfix]:
     """A running Postfix; ask for ``postfix`` to get it with empty mailboxes."""
-    with open_folder() as folder, _running_postfix(folder, authority) as server:
+    with open_folder() as folder, running_postfix(folder, authority) as server:
         yield server
 
 
 @contextlib.contextmanager
-def _running_postfix(folder: Path, authority: trustme.CA) -> Iterator[Postfix]:
+def running_postfix(folder: Path, authority: trustme.CA, *, more: str = "") -> Iterator[Postfix]:
+    """Run a Postfix in a folder, with more lines in its main.cf."""
     port = free_port()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     chain = folder / "chain.pem"
@@ -186,6 +187,7 @@ smtpd_client_connection_rate_limit = 0
 smtputf8_enable = yes
 maillog_file = {folder}/maillog
 maillog_file_prefixes = {folder}
+{more}
 """,
         encoding="utf-8",
     )
