@@ -191,6 +191,7 @@ BAD: list[tuple[object, list[str]]] = [
     ({"microsoft_app": app(authority="https://login.example.com/#a")}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(authority="https://login.example.com:x")}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(authority="https://")}, [".microsoft_app.authority"]),
+    ({"microsoft_app": app(authority="https://login.example.com/a b")}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(authority=5)}, [".microsoft_app.authority"]),
     ({"microsoft_app": app(certificate=5)}, [".microsoft_app.certificate"]),
     ({"microsoft_app": app(certificate="")}, [".microsoft_app.certificate"]),
@@ -238,10 +239,15 @@ def test_each_mistake_in_a_file_has_its_path_and_shows_no_secret(oauth: object, 
 def test_a_value_of_another_type_is_refused_where_it_is_made() -> None:
     """With its setting, and without its text."""
     bare: Any = "not-to-be-shown"
+    number: Any = 5
     makers: list[tuple[Callable[[], object], str]] = [
         (lambda: MailServer(oauth=bare), OAUTH),
         (lambda: MicrosoftApp(tenant=TENANT, client_id=CLIENT, secret=bare), f"{OAUTH}.microsoft_app.secret"),
         (lambda: GoogleServiceAccount(bare), f"{OAUTH}.google_service_account.key"),
+        (
+            lambda: GoogleServiceAccount(Path("a"), mailbox=number),
+            f"{OAUTH}.google_service_account.mailbox",
+        ),
         (
             lambda: MicrosoftSignIn(tenant=TENANT, client_id=CLIENT, cache=bare),
             f"{OAUTH}.microsoft_sign_in.cache",

@@ -221,6 +221,8 @@ def test_a_person_signs_in_once_and_is_not_asked_again(endpoint: TokenEndpoint, 
     assert person(endpoint, tmp_path)() == endpoint.tokens[-1]
     assert endpoint.posts[-1]["grant_type"] == "refresh_token"
     source.refused()
+    assert source.endpoint_host == "localhost"
+    assert source.seconds_left == 0
     assert source() == endpoint.tokens[-1]  # with the refresh token that came with the last one
     assert len(endpoint.tokens) == 3
 
@@ -362,6 +364,22 @@ def test_four_processes_renew_one_sign_in_whose_tokens_are_good_for_one_use(
     assert source() == endpoint.tokens[-1]
 
 
+def test_what_a_library_raises_is_told_by_its_kind(endpoint: TokenEndpoint) -> None:
+    """Its text may hold what was sent."""
+    source, (status, facts, headers) = (
+        app(endpoint),
+        endpoint._answer("/.well-known/openid-configuration", {}),
+    )
+    assert isinstance(facts, dict)
+    del facts["token_endpoint"]
+    endpoint.discovery = [(status, facts, headers)]
+    with pytest.raises(
+        TokenError, match=r"could be fetched from Microsoft \((KeyError|ValueError)\)"
+    ) as caught:
+        source()
+    assert not caught.value.transient
+
+
 # -- a service account ---------------------------------------------------------------------------------
 
 
@@ -395,6 +413,17 @@ def test_a_service_account_signs_for_a_mailbox(
     assert source.seconds_left > 3_000
     assert source.endpoint_host == "oauth2.googleapis.com"
     assert isinstance(source, TokenSource)
+
+
+@pytest.mark.parametrize("life", [None, -5])
+def test_a_token_whose_life_is_not_told_is_used_for_some_minutes(
+    endpoint: TokenEndpoint, client_key: RSAPrivateKey, tmp_path: Path, life: object
+) -> None:
+    """Half of five."""
+    endpoint.life = life
+    source = account(endpoint, client_key, tmp_path)
+    assert source() in endpoint.tokens
+    assert 100 < source.seconds_left <= 150
 
 
 def test_a_service_account_without_a_mailbox_is_refused(client_key: RSAPrivateKey, tmp_path: Path) -> None:

@@ -431,6 +431,6 @@ def tokens(key: Path, secret: v.EnvironmentSecret, cache: v.TokenCache, source: 
         v.MailServer(oauth=one)
     assert_type([kept.read("entry") for kept in caches], list[str | None])
     error = v.TokenError("no", advice="do", transient=True, retry_after=7)
-    assert_type(error.retry_after, float | None)
+    assert_type(error.transient, bool)
     assert_type(v.PROVIDERS["microsoft365"].tenant_recipients_per_day(25), int | None)
     assert_type(v.PROVIDERS["gmail"].mail_server(username="kim"), v.MailServer)

@@ -283,7 +283,7 @@ class _Reading:
         if not kind:
             self._settings[OAUTH] = None
             return
-        kept = fields_of(current) if kind == kind_of(current) else {}
+        kept: Mapping[str, object] = fields_of(current) if kind == kind_of(current) else {}
         given = {field: value for field, value in {**kept, **fields}.items() if value not in {None, ""}}
         try:
             if isinstance(given.get("cache"), str):

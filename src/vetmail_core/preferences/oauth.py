@@ -158,7 +158,7 @@ def written_source(
 def unknown_fields(written: object, kind: str) -> Mapping[str, object]:
     """What the written form of a source of this kind holds beyond the fields known here."""
     chosen, group = _chosen(written)
-    known = group if chosen == kind and group is not None else {}
+    known: Mapping[str, object] = group if chosen == kind and group is not None else {}
     return {key: value for key, value in known.items() if key not in FIELDS[kind]}
 
 

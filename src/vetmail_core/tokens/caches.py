@@ -303,7 +303,6 @@ class KeyringTokens:
         store = _Store(self.service)
         old = store.get(entry)
         before = _names(entry, old) if old is not None and old.startswith(_PIECES) else []
-        after: list[str] = []
         if text is None:
             if old is not None:
                 store.delete(entry)
@@ -313,13 +312,11 @@ class KeyringTokens:
             # Two sets of numbers take turns: the old pieces are whole until the entry names new ones.
             turn = 1 if before and old is not None and old.startswith(f"{_PIECES}0 ") else 0
             mark = f"{_PIECES}{turn} {-(-len(text) // _PIECE)}"
-            after = _names(entry, mark)
-            for number, name in enumerate(after):
+            for number, name in enumerate(_names(entry, mark)):
                 store.set(name, HiddenText(text[number * _PIECE : (number + 1) * _PIECE]))
             store.set(entry, HiddenText(mark))
         for name in before:
-            if name not in after:
-                store.delete(name)
+            store.delete(name)
 
     @contextlib.contextmanager
     def hold(self, entry: str) -> Generator[None]:

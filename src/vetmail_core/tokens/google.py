@@ -130,7 +130,6 @@ class GoogleServiceAccount:
             answers.append(cast("Callable[..., Answer]", endpoint)(*words, **named))
             return answers[-1]
 
-        fault = ""
         try:
             credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
                 facts,
@@ -139,10 +138,8 @@ class GoogleServiceAccount:
                 additional_claims={"aud": facts["token_uri"]},  # the package names Google's own otherwise
             )
         except ValueError:
-            fault = "its private_key is damaged"
-        if fault:
-            raise _not_a_key(self.key, fault)
-        credentials.refresh(ask)
+            raise _not_a_key(self.key, "its private_key is damaged") from None
+        credentials.refresh(ask)  # pyright: ignore[reportUnknownMemberType] - the package is not typed
         return token_of(answers[-1].facts, _NAME)
 
 

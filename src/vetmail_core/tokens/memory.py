@@ -153,7 +153,8 @@ class Memory:
         """For each source, which of its tokens this thread was given last."""
         numbers: weakref.WeakKeyDictionary[_Slot, int] | None = getattr(self._given, "numbers", None)
         if numbers is None:
-            numbers = self._given.numbers = weakref.WeakKeyDictionary()
+            fresh: weakref.WeakKeyDictionary[_Slot, int] = weakref.WeakKeyDictionary()
+            numbers = self._given.numbers = fresh
         return numbers
 
 

@@ -440,7 +440,7 @@ class _Msal(Protocol):
 
 def _msal() -> _Msal:
     try:
-        import msal  # noqa: PLC0415 - an extra, and 160 ms
+        import msal  # noqa: PLC0415 - an extra, and 160 ms  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise TokenError(
             "Microsoft cannot be asked for a token because the package msal is not installed.",

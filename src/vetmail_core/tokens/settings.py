@@ -102,7 +102,7 @@ def mailbox(setting: str, value: object) -> Iterator[Problem]:
                 f"Expected the address of a mailbox, found {_shown(value)}: {fault}.",
                 "Write the whole address, such as office@example.com.",
             )
-    elif not isinstance(value, Mailbox):
+    else:
         yield wrong(
             setting,
             f"Expected the address of a mailbox, found {_shown(value)}.",

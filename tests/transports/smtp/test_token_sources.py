@@ -227,6 +227,17 @@ def test_a_fresh_token_that_is_refused_ends_the_run_with_advice_of_its_own(
     assert expected in str(caught.value)
 
 
+def test_a_server_without_such_logins_is_told_without_a_word_of_passwords(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Nothing was refused, so the token is not blamed."""
+    server, source = serve(mechanisms=("PLAIN",)), Source()
+    (receipt,) = connect(server, token=source, **WHO).deliver(emails(1))
+    assert "XOAUTH2 or OAUTHBEARER" in receipt.reason
+    assert "password" not in receipt.reason.lower()
+    assert source.told == 0
+
+
 def test_a_login_put_off_is_tried_with_the_same_token(
     serve: Serve, connect: Connect, emails: MakeSome
 ) -> None:
