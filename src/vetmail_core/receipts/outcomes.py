@@ -75,7 +75,7 @@ class Outcome:
     reply: Reply | None = attrs.field(default=None, kw_only=True)
     phase: Phase | None = attrs.field(default=None, kw_only=True)
     # The advice as it was written down: a later version may word it differently.
-    _told: str | None = attrs.field(default=None, kw_only=True, eq=False, repr=False, alias="told")
+    _told: str | None = attrs.field(default=None, alias="told", kw_only=True, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.status, Status):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
@@ -165,7 +165,7 @@ class Receipt:
     reply: Reply | None = attrs.field(default=None, kw_only=True)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...], kw_only=True)
     remembered: bool = attrs.field(default=False, kw_only=True)
-    _happened: str = attrs.field(default="", kw_only=True, eq=False, repr=False, alias="happened")
+    _happened: str = attrs.field(default="", alias="happened", kw_only=True, eq=False, repr=False)
     # Reason and queue id as they were written down, as of an outcome's advice.
     _told: tuple[str, str] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
