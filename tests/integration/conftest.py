@@ -145,14 +145,15 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postfix_server(authority: trustme.CA) -> Iterator[Postfix]:
     """A running Postfix; ask for ``postfix`` to get it with empty mailboxes."""
-    with open_folder() as folder, _running_postfix(folder, authority) as server:
+    with open_folder() as folder, running_postfix(folder, authority) as server:
         yield server
 
 
 @contextlib.contextmanager
-def _running_postfix(
+def running_postfix(
     folder: Path, authority: trustme.CA, *, settings: str = "", screened: bool = False
 ) -> Iterator[Postfix]:
+    """Run a Postfix in a folder, with more settings in its main.cf."""
     port = free_port()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     chain = folder / "chain.pem"
@@ -224,7 +225,7 @@ def postfix_with(authority: trustme.CA) -> Iterator[Callable[..., Postfix]]:
 
         def start(settings: str, *, screened: bool = False) -> Postfix:
             folder = servers.enter_context(open_folder())
-            running = _running_postfix(folder, authority, settings=settings, screened=screened)
+            running = running_postfix(folder, authority, settings=settings, screened=screened)
             return servers.enter_context(running)
 
         yield start

@@ -445,6 +445,7 @@ def errors(error: Exception) -> None:
         v.RecipientsError,
         v.MessageError,
         v.MergeError,
+        v.TokenError,
         v.TransportError,
         v.LedgerError,
         v.DeliveryError,
@@ -453,3 +454,22 @@ def errors(error: Exception) -> None:
         assert_type(error.problems, tuple[v.Problem, ...])
     elif not isinstance(error, (*about_values, *all_of_them)):
         raise error
+
+
+def tokens(key: Path, secret: v.EnvironmentSecret, cache: v.TokenCache, source: v.TokenSource) -> None:
+    """A source is a function that returns a text, and can be told that it was refused."""
+    sources: tuple[v.TokenSource, ...] = (
+        v.MicrosoftApp(tenant="a.example", client_id="app", secret=secret, certificate=key),
+        v.MicrosoftSignIn(tenant="a.example", client_id="app", mailbox="kim@a.example", cache=cache),
+        v.GoogleServiceAccount(key, mailbox="kim@a.example"),
+        v.GoogleServiceAccount(secret),
+    )
+    caches: tuple[v.TokenCache, ...] = (v.FileTokens(), v.FileTokens(key), v.KeyringTokens("vetmail"))
+    for one in (*sources, source):
+        assert_type(one(), str)
+        v.MailServer(oauth=one)
+    assert_type([kept.read("entry") for kept in caches], list[str | None])
+    error = v.TokenError("no", advice="do", transient=True, retry_after=7)
+    assert_type(error.transient, bool)
+    assert_type(v.PROVIDERS["microsoft365"].tenant_recipients_per_day(25), int | None)
+    assert_type(v.PROVIDERS["gmail"].mail_server(username="kim"), v.MailServer)

@@ -9,13 +9,13 @@ a server, or to show a password. Its law: a value that exists is valid, and each
     model.py      the tabs of the screen as values
     host_names.py the server's name, and our own, as they are looked up and said
     rules.py      what a value of each kind of setting must be
+    oauth.py      the sources of access tokens that preferences can hold
     providers.py  what the usual mail providers require and allow
     checks        what will go wrong all the same, with advice
     describe.py   labels, help and choices, for whoever draws a screen
     form.py       what stands in the screen's controls, and preferences from what was posted
     codec.py      preferences as plain data, and back
     document.py   the text of a file, read strictly
-    lock.py       one writer at a time
     store.py      the shared file
 """
 

@@ -249,6 +249,20 @@ class Dovecot:
     port: int
     behind: Postfix
     signing_key: bytes
+    folder: Path
+
+    @property
+    def logins(self) -> Path:
+        """The socket at which Postfix asks it about logins."""
+        return self.folder / "logins"
+
+    def trust(self, key: bytes) -> None:
+        """Take tokens signed with RS256 by the owner of this public key (PEM); before the first login."""
+        path = self.folder / "keys/default/RS256/default"
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o755)
+        path.write_bytes(key)
+        path.chmod(0o644)
 
     def token(self, user: str) -> str:
         """An access token (JWT, HS256) that it takes from that user."""
@@ -310,6 +324,11 @@ submission_max_mail_size = 30000000
 first_valid_uid = 1
 mail_location = maildir:{place}/home
 auth_mechanisms = plain login xoauth2 oauthbearer
+service auth {{
+  unix_listener {place}/logins {{
+    mode = 0666
+  }}
+}}
 service submission-login {{
   inet_listener submission {{
     port = {port}
@@ -335,4 +354,4 @@ userdb {{
     mail = pwd.getpwnam("mail")
     os.chown(place / "home", mail.pw_uid, mail.pw_gid)
     with _running(["dovecot", "-F", "-c", str(config)], port, place / "out"):
-        yield Dovecot(port=port, behind=postfix, signing_key=key)
+        yield Dovecot(port=port, behind=postfix, signing_key=key, folder=place)

@@ -15,7 +15,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError
 from vetmail_core.message import Email
 from vetmail_core.message.wire import wire_bytes
-from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
+from vetmail_core.receipts import Cause, Phase, Receipt, Status
 from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.replies import Retry
 from vetmail_core.transports.smtp.chunking import ChunkLane
@@ -167,10 +167,7 @@ class Run:
     def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
         """Receipts for everything that comes after a stop."""
         while (email := self._next()) is not None:
-            outcomes = [
-                Outcome(mailbox, Status.NOT_ATTEMPTED, cause=stop.cause, reply=stop.reply, phase=stop.phase)
-                for mailbox in email.recipients.all
-            ]
+            outcomes = [stop.outcome(mailbox, Status.NOT_ATTEMPTED) for mailbox in email.recipients.all]
             yield Receipt(
                 email,
                 outcomes,
@@ -510,6 +507,8 @@ class Run:
         if again.why is not Why.BYSTANDER:
             reply = read_reply(again.raw) if again.raw else None
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
+        if again.why is Why.TOKEN:
+            self._opener.token_refused()
         if again.why is Why.PLAIN:
             self._host.plain = True  # until it turns out that they were not the reason
         if again.why is Why.SESSION:
