@@ -109,13 +109,14 @@ class RabbitMq(_Broker):
 
     def environment(self) -> dict[str, str]:
         """Everything of it in the folder, everything on loopback."""
+        self._mapper = free_port()
         return {
             "HOME": str(self.folder),
             "RABBITMQ_NODENAME": f"vetmail{self.port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(free_port()),
-            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_PORT": str(self._mapper),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
@@ -124,3 +125,12 @@ class RabbitMq(_Broker):
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none-env"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
         }
+
+    def __exit__(self, *error: object) -> None:
+        """End the port mapper too, a daemon of its own; it stays until it has seen its node go."""
+        super().__exit__(*error)
+        words = ["epmd", "-port", str(self._mapper), "-kill"]
+        end = time.monotonic() + 10
+        while b"Killed" not in subprocess.run(words, capture_output=True, check=False).stdout:
+            assert time.monotonic() < end, "the port mapper of RabbitMQ did not end"
+            time.sleep(0.1)
