@@ -158,6 +158,18 @@ class SpacingPromises:
         (last,) = transport.deliver(emails(1))
         assert last.not_attempted
 
+    def test_an_interrupt_goes_on_behind_the_answers_that_were_there(self, ledger: Any) -> None:  # noqa: ANN401 - a ledger
+        """Ctrl-C ends the run; the place of its connection is another's at once."""
+
+        def pressed(_email: Email) -> None:
+            raise KeyboardInterrupt
+
+        spacing = SharedSpacing(ledger, "office", connections=1)
+        answers = Spaced(Box(before=pressed), spacing).deliver(emails(2))
+        with pytest.raises(KeyboardInterrupt):
+            next(answers)
+        assert [receipt.ok for receipt in Spaced(Box(), spacing).deliver(emails(2))] == [True, True]
+
     def test_when_a_server_throttles_one_all_slow_down(self, ledger: Any) -> None:  # noqa: ANN401 - a ledger
         """A second, doubled each time up to the longest pause, and back bit by bit."""
         clock = FakeClock()

@@ -347,3 +347,15 @@ def test_writing_a_link_brings_in_no_network_code() -> None:
     code = "import sys; from vetmail_core import MailtoTransport, mailto_uri; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert heavy.isdisjoint(loaded.split())
+
+
+def test_an_invitation_needs_more_than_a_link() -> None:
+    """A link has nowhere to put a calendar; the sentence says what to do."""
+    calendar = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
+    email = Email(
+        sender=Mailbox("office@example.com"),
+        recipients=Recipients("sam@example.com"),
+        content=Content("Class", "See you.", invitation=calendar),
+    )
+    with pytest.raises(MessageError, match="has a calendar invitation"):
+        mailto_uri(email)
