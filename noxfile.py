@@ -175,6 +175,15 @@ def hosts(session: nox.Session) -> None:
         session.run("python", "-m", "pytest")
 
 
+@nox.session(python=PRESENT)
+def django(session: nox.Session) -> None:
+    """Django's mail through ours and its own backend: 5.2, and 6.1 where Python is new enough for it."""
+    old = session.python == PRESENT[0]
+    _install_wheel(session, "tests")
+    session.install("django~=5.2.0" if old else "django~=6.1.0")
+    session.run("python", "-W", "error", "-m", "pytest", "tests/django", *session.posargs)
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Bounded fuzzing; pass --seconds N for longer."""
