@@ -170,9 +170,21 @@ def hosts(session: nox.Session) -> None:
     with session.chdir("examples/plain_host"):
         session.run("python", "-m", "pytest")
         session.run("python", "-m", "unittest", "discover", "-v")
-    with session.chdir("examples/django_portal"):
-        session.run("python", "manage.py", "test")
-        session.run("python", "-m", "pytest")
+    with session.chdir("examples/trainer_portal"):
+        session.run("python", "manage.py", "test", "--noinput", "tests.test_pages", env=_portal(session))
+
+
+def _portal(session: nox.Session) -> dict[str, str]:
+    """Where the sample portal keeps its files: in no checkout."""
+    return {"PORTAL_FOLDER": str(_scratch(session) / "portal")}
+
+
+@nox.session
+def portal(session: nox.Session) -> None:
+    """The sample portal in a real browser: Debian's chromium and chromium-driver."""
+    _install_wheel(session, "portal")
+    with session.chdir("examples/trainer_portal"):
+        session.run("python", "manage.py", "test", "--noinput", *session.posargs, env=_portal(session))
 
 
 @nox.session(python=PRESENT)

@@ -6,12 +6,12 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
+from django import forms
 from vetmail_core import STANDARD_CONTEXTS, Exclusion, LedgerError, LedgerState, Status, VetmailError
 from vetmail_core.mailings import Mailings
 
@@ -96,9 +96,7 @@ class LetterForm(forms.ModelForm):
 def write(request: HttpRequest, course: int = 0, letter: int = 0) -> HttpResponse:
     instance = get_object_or_404(Letter, pk=letter, sent=False) if letter else None
     of = instance.course if instance else get_object_or_404(Course, pk=course)
-    form = LetterForm(
-        request.POST or None, request.FILES or None, instance=instance or Letter(course=of)
-    )
+    form = LetterForm(request.POST or None, request.FILES or None, instance=instance or Letter(course=of))
     if request.method == "POST" and form.is_valid():
         return redirect("preview", form.save().pk)
     students = of.students.count()
@@ -227,7 +225,6 @@ def _row(key: str, outcome: Outcome, reason: str) -> dict[str, object]:
         "student": student,
         "address": outcome.mailbox.addr_spec,
         "reason": reason,
-        "advice": outcome.advice,
     }
 
 
@@ -266,7 +263,7 @@ def _number(text: str | None) -> int:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not (hours or minutes):
         return "less than a minute"
-    minutes = round(seconds / 60)
-    return f"at least {minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"at least {minutes} min"
+    return f"at least {hours} h {minutes:02} min" if hours else f"at least {minutes} min"

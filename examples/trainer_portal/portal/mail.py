@@ -87,5 +87,3 @@ def write_down(letter: Letter) -> tuple[int, ...]:
         mailing = Mailings(open_ledger).enqueue(plan_of(letter), slice_emails=50)
     Letter.objects.filter(pk=letter.pk).update(sent=True)
     return mailing.slices
-
-

@@ -60,6 +60,9 @@ class Letter(models.Model):
     file = models.BinaryField(default=b"")
     sent = models.BooleanField(default=False)
 
+    def __str__(self) -> str:
+        return self.subject
+
     @property
     def batch(self) -> str:
         return f"letter-{self.pk}"
@@ -80,3 +83,6 @@ class SentEmail(models.Model):
     said = models.TextField()
     receipt = models.JSONField()
     octets = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.said

@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from django import forms
 from vetmail_core import (
     PROVIDERS,
     STANDARD_CONTEXTS,
@@ -21,8 +21,8 @@ from vetmail_core import (
     Email,
     Mailer,
     PreferencesError,
-    RecipientType,
     Recipients,
+    RecipientType,
     StalePreferencesError,
     VetmailError,
     check_preferences,
@@ -247,10 +247,9 @@ def test(request: HttpRequest) -> HttpResponse:
                 receipt = mailer.send(TEST, to=form.cleaned_data["address"])
             context["receipt"], context["reply"] = receipt, receipt.reply
         except DeliveryError as error:
-            outcome = error.receipt.outcomes[0]
-            context["refused"] = {"reason": error.receipt.reason, "advice": outcome.advice}
+            context["refused"] = error.receipt.reason
         except VetmailError as error:
-            context["refused"] = {"reason": str(error), "advice": ""}
+            context["refused"] = str(error)
     return render(request, "test.html", context)
 
 

@@ -24,7 +24,12 @@ def fill() -> Course:
         Course.objects.create(name="First Aid", trainer="Tina Trainer", trainer_address="tina@example.com")
         for key, first, last, address, marketing, active in STUDENTS:
             Student.objects.create(
-                course=course, key=key, first_name=first, last_name=last, address=address,
-                marketing=marketing, active=active,
+                course=course,
+                key=key,
+                first_name=first,
+                last_name=last,
+                address=address,
+                marketing=marketing,
+                active=active,
             )
     return course

@@ -7,7 +7,6 @@ says who is still to be sent to.
 from __future__ import annotations
 
 import django
-
 from vetmail_core.mailings import Mailings
 
 from .mail import ledger, line

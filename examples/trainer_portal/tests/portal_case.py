@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import django
 from django.conf import settings
-
 from portal.sample import fill
+
+import django
 from vetmail_core import save_preferences
 from vetmail_core.testing import LocalSmtpServer
 

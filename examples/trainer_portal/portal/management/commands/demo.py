@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
 from portal.sample import fill
+from portal.tasks import sweep
 from vetmail_core import save_preferences
 from vetmail_core.testing import LocalSmtpServer
 
@@ -41,8 +42,11 @@ class Command(BaseCommand):
 
 
 def _keep(server, folder, over):
-    written = 0
+    written = turns = 0
     while not over.wait(0.5):
+        turns += 1
+        if turns % 120 == 0:  # each minute, whoever died in the middle is found
+            sweep.enqueue()
         for email in server.emails[written:]:
             written += 1
             (folder / f"{written:04}.eml").write_bytes(email.data)
