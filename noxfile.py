@@ -176,9 +176,30 @@ def hosts(session: nox.Session) -> None:
     with session.chdir("examples/plain_host"):
         session.run("python", "-m", "pytest")
         session.run("python", "-m", "unittest", "discover", "-v")
-    with session.chdir("examples/django_portal"):
-        session.run("python", "manage.py", "test")
-        session.run("python", "-m", "pytest")
+    with session.chdir("examples/trainer_portal"):
+        session.run("python", "manage.py", "test", "--noinput", "tests.test_pages", env=_portal(session))
+
+
+def _portal(session: nox.Session) -> dict[str, str]:
+    """Where the sample portal keeps its files: in no checkout."""
+    return {"PORTAL_FOLDER": str(_scratch(session) / "portal")}
+
+
+@nox.session
+def portal(session: nox.Session) -> None:
+    """The sample portal in a real browser: Debian's chromium and chromium-driver."""
+    _install_wheel(session, "portal")
+    with session.chdir("examples/trainer_portal"):
+        session.run("python", "manage.py", "test", "--noinput", *session.posargs, env=_portal(session))
+
+
+@nox.session(python=PRESENT)
+def django(session: nox.Session) -> None:
+    """Django's mail through ours and its own backend: 5.2, and 6.1 where Python is new enough for it."""
+    old = session.python == PRESENT[0]
+    _install_wheel(session, "tests")
+    session.install("django~=5.2.0" if old else "django~=6.1.0")
+    session.run("python", "-W", "error", "-m", "pytest", "tests/django", *session.posargs)
 
 
 @nox.session

@@ -17,6 +17,7 @@ law: reading ``Email.as_bytes()`` back gives what ``Email.to_message()`` holds, 
     headers.py     header values: what is refused, and how it is folded
     email.py       content, sender and recipients together
     wire.py        Email -> bytes
+    written.py     a message that another program has written
     standard.py    Email -> email.message.EmailMessage
 """
 

@@ -124,6 +124,18 @@ class Content:
         if "cid:" in html or "CID:" in html or (attachments and any(one.inline for one in attachments)):
             check_inline(html, attachments)
 
+    @classmethod
+    def as_read(cls, subject: str, text: str, html: str, attachments: Iterable[Attachment]) -> Content:
+        """Say what is seen of a message that another program has written, which is sent as that wrote it.
+
+        It is finished, and no rule is asked about its parts: its writer has decided on them.
+        """
+        made = cls(subject, text)
+        object.__setattr__(made, "html", html)
+        object.__setattr__(made, "attachments", tuple(attachments))
+        object.__setattr__(made, "_merged", _FINISHED)
+        return made
+
     def merge(self, fields: Mapping[str, object]) -> Content:
         """Put a person's values in the place of ``${name}`` in subject, text and HTML.
 

@@ -21,6 +21,7 @@ from vetmail_core.errors import MessageError, RecipientsError
 from vetmail_core.message.content import Content
 from vetmail_core.message.headers import HeaderFields
 from vetmail_core.message.wire import wire_bytes
+from vetmail_core.message.written import as_written
 from vetmail_core.recipients import Recipients
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def _bounce_to(value: Mailbox | str | None) -> Mailbox | None:
     return None if value is None else _mailbox(value)
 
 
+def _written(value: bytes | None) -> bytes | None:
+    return None if value is None else as_written(value)
+
+
 def _given(value: str | None) -> str:
     return "" if value is None else value
 
@@ -93,8 +98,17 @@ def _date(value: datetime | None) -> datetime | None:
     return moment
 
 
+def is_message_id(value: object) -> bool:
+    """Whether an email may have it as its Message-ID."""
+    return (
+        isinstance(value, str)
+        and len(value) <= _MESSAGE_ID_LIMIT
+        and _MESSAGE_ID.fullmatch(value) is not None
+    )
+
+
 def _check_message_id(value: object) -> None:
-    if not isinstance(value, str) or len(value) > _MESSAGE_ID_LIMIT or _MESSAGE_ID.fullmatch(value) is None:
+    if not is_message_id(value):
         shown = value[:80] if isinstance(value, str) else value
         raise MessageError(
             f"{shown!a} is no Message-ID: <something@a.domain> in ASCII was expected, "
@@ -132,6 +146,8 @@ class Email:
         headers: further headers, such as Auto-Submitted or List-Unsubscribe.
         bounce_to: where servers report that it could not be delivered (MAIL FROM), when that is not the
             sender; it stands in no header.
+        written: the whole message, header and all, where another program has written it: its octets are
+            sent as they are, but for a Bcc, and the other values only say what they hold and who gets it.
 
     Raises:
         RecipientsError: nobody would receive it.
@@ -149,6 +165,9 @@ class Email:
     date: datetime | None = attrs.field(default=None, converter=_date)
     headers: HeaderFields = attrs.field(default=_NO_HEADERS, converter=_headers)
     bounce_to: Mailbox | None = attrs.field(default=None, converter=_bounce_to)
+    written: bytes | None = attrs.field(
+        default=None, converter=_written, repr=lambda octets: "None" if octets is None else "<octets>"
+    )
 
     def __attrs_post_init__(self) -> None:
         if type(self.content) is not Content:

@@ -32,6 +32,8 @@ _POLICY: Final = policy.SMTP.clone(cte_type="7bit", refold_source="none")
 
 def to_message(email: Email) -> EmailMessage:
     """Make the standard library's object; see ``Email.to_message``."""
+    if email.written is not None:
+        return BytesParser(EmailMessage, policy=_POLICY).parsebytes(email.written)
     smtputf8 = email.needs_smtputf8
     block = header_block(email, date=None, message_id="", smtputf8=smtputf8)
     rules = _POLICY.clone(utf8=True) if smtputf8 else _POLICY

@@ -45,6 +45,8 @@ def wire_bytes(
     Raises:
         MessageError: an address needs SMTPUTF8 and ``smtputf8`` is False.
     """
+    if email.written is not None:
+        return email.written
     block = header_block(email, date=date, message_id=message_id, smtputf8=smtputf8)
     return b"".join((block.encode(), b"MIME-Version: 1.0\r\n", *email.content.mime_parts()))
 

@@ -23,6 +23,7 @@ from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.message import HeaderFields
+from vetmail_core.message.written import content_of, with_headers
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, only_for
 from vetmail_core.recipients import Recipients
 from vetmail_core.transports.base import HangsUp, Transport, WindsUp
@@ -152,7 +153,14 @@ class RedirectAll(_Wrapper):
         first = shown[0].addr_spec if shown else "blind copies"
         more = len(recipients.all) - 1 if shown else 0
         meant = f"{first} and {more} more" if more else first
-        content = attrs.evolve(email.content, subject=f"[for {meant}] {email.content.subject}").finished()
+        subject = f"[for {meant}] {email.content.subject}"
+        if email.written is not None:
+            shown_now = {"To": self._to.addr_spec, "Cc": None, "Subject": subject}
+            written = with_headers(email.written, {**headers, **shown_now})
+            return attrs.evolve(
+                email, recipients=self._recipients, content=content_of(written), written=written
+            )
+        content = attrs.evolve(email.content, subject=subject).finished()
         kept = HeaderFields(headers).finished()
         return attrs.evolve(email, recipients=self._recipients, content=content, headers=kept)
 

@@ -152,9 +152,9 @@ def _content(data: bytes, facts: _Facts) -> Content:
         elif kind == "text/calendar":
             invitation = octets
         elif kind == "text/html":
-            html = octets.decode()
+            html = octets.decode(part.get_content_charset("utf-8"))
         else:
-            text = octets.decode()
+            text = octets.decode(part.get_content_charset("utf-8"))
     added = facts.texts("added_line_end")
     return Content(
         facts.text("subject"),
