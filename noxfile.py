@@ -190,7 +190,8 @@ def portal(session: nox.Session) -> None:
     """The sample portal in a real browser: Debian's chromium and chromium-driver."""
     _install_wheel(session, "portal")
     with session.chdir("examples/trainer_portal"):
-        session.run("python", "manage.py", "test", "--noinput", *session.posargs, env=_portal(session))
+        env = {**_portal(session), "PORTAL_SCREENSHOTS": str(HERE / "docs" / "_static" / "portal")}
+        session.run("python", "manage.py", "test", "--noinput", *session.posargs, env=env)
 
 
 @nox.session(python=PRESENT)

@@ -240,7 +240,14 @@ def table(request: HttpRequest, letter: int) -> HttpResponse:
 def person(request: HttpRequest, key: str) -> HttpResponse:
     student = get_object_or_404(Student, key=key)
     sent = SentEmail.objects.filter(person=key).select_related("letter").order_by("-at")
-    lines = [{"sent": one, "status": _statuses(one.receipt)} for one in sent]
+    lines = [
+        {
+            "sent": one,
+            "status": _statuses(one.receipt),
+            "context": STANDARD_CONTEXTS[one.letter.context].label if one.letter else "",
+        }
+        for one in sent
+    ]
     return render(request, "person.html", {"student": student, "lines": lines})
 
 
