@@ -44,7 +44,7 @@ from vetmail_core.recipients import (
 )
 from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
-from vetmail_core.transports.base import ChoosesSender, HangsUp
+from vetmail_core.transports.base import chooses_sender, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -357,8 +357,8 @@ class Mailer:
             self._transport = None
             if self._ended is None:  # else the wait was ended, and nothing went by this connection
                 self._ended = self._clock.monotonic()
-        elif isinstance(self._transport, HangsUp):
-            self._transport.hang_up()
+        else:
+            hang_up(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -388,9 +388,7 @@ class Mailer:
     def _leaves_it_to_a_mail_program(self) -> bool:
         if self.preferences.use_built_in_client:
             return False
-        if self._own:
-            return True
-        return isinstance(self._transport, ChoosesSender) and self._transport.chooses_sender
+        return self._own or chooses_sender(self._transport)
 
     def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
         transport = self._opened(patient=False)

@@ -19,6 +19,7 @@ from vetmail_core.testing.matching import Delivery, Fields, wishes
 from vetmail_core.testing.memory_server import MemoryServer
 from vetmail_core.testing.records import Record, WatchedReceipt
 from vetmail_core.testing.sent import SentMail, fits
+from vetmail_core.transports.base import DefaultAnswers
 from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Outbox", "Watch", "capture", "unused_trouble"]
 
 
-class Outbox(SentMail):
+class Outbox(DefaultAnswers, SentMail):
     """A transport that sends nothing and remembers everything.
 
     Args:
@@ -251,7 +252,7 @@ class Outbox(SentMail):
         return self._line
 
 
-class Line:
+class Line(DefaultAnswers):
     """One transport into an outbox; see `Outbox.line`. A context manager.
 
     Args:

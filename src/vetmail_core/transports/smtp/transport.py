@@ -214,6 +214,11 @@ class SmtpTransport:
         """Why the last try to connect failed, for whoever waits for the next one; "" once it has worked."""
         return self._host.trouble
 
+    @property
+    def chooses_sender(self) -> bool:
+        """False; From and Reply-To are those of the email."""
+        return False
+
     def close(self) -> None:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
         self._host.closed = True
