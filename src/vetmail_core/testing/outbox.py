@@ -40,7 +40,7 @@ __all__ = ["Line", "Outbox", "Watch", "capture", "unused_trouble"]
 
 
 class Outbox(DefaultAnswers, SentMail):
-    """A transport that sends nothing and remembers everything.
+    """A transport that sends nothing and remembers everything; several threads may use it at once.
 
     Args:
         faults: what its server answers otherwise; may be written on at any time.
@@ -73,7 +73,8 @@ class Outbox(DefaultAnswers, SentMail):
         self._lock = threading.Lock()  # a feature may send by several lines, each in a thread of its own
         self._exclusions: list[Exclusion] = []
         self._ignored: list[Sequence[Wish]] = []
-        self._line: Line | None = None
+        self._closed = False
+        self._lines: dict[int, Line] = {}  # each thread has a session of its own
 
     # -- a transport -----------------------------------------------------------------------------------
 
@@ -87,7 +88,7 @@ class Outbox(DefaultAnswers, SentMail):
             One receipt for each email, in order.
 
         Raises:
-            TransportError: the outbox is closed, or used from two threads at once.
+            TransportError: the outbox is closed.
         """
         return self._own_line().deliver(emails)
 
@@ -104,8 +105,12 @@ class Outbox(DefaultAnswers, SentMail):
         return Line(self, transport)
 
     def close(self) -> None:
-        """End the session; what it remembers stays. A second call does nothing."""
-        self._own_line().close()
+        """End the sessions; what it remembers stays. A second call does nothing."""
+        with self._lock:
+            self._closed = True
+            lines = [*self._lines.values()]
+        for line in lines:
+            line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -247,9 +252,15 @@ class Outbox(DefaultAnswers, SentMail):
         return WatchedReceipt.of(receipt, record, self._test_file)
 
     def _own_line(self) -> Line:
-        if self._line is None:
-            self._line = self.line()
-        return self._line
+        thread = threading.get_ident()
+        with self._lock:
+            if thread not in self._lines:
+                self._lines[thread] = self.line()
+            line = self._lines[thread]
+            closed = self._closed
+        if closed:
+            line.close()
+        return line
 
 
 class Line(DefaultAnswers):
