@@ -15,6 +15,7 @@ from vetmail_core import (
     DeliveryError,
     Email,
     EmailPreferences,
+    EmailSource,
     EnvironmentSecret,
     LedgerError,
     LedgerState,
@@ -369,6 +370,31 @@ def test_a_transport_that_breaks_puts_nobody_in_doubt_whom_it_had_not_come_to() 
         assert isinstance(broken, DeliveryError)
         assert broken.receipt.unknown[0].addr_spec == to(0)
         assert all(isinstance(one, Receipt) and one.ok for one in others)
+
+    run(scene())
+
+
+class Breaking:
+    """A transport that takes what comes, and breaks before it has begun to send any of it."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        """Ask about none."""
+        assert isinstance(emails, EmailSource)
+        emails.announce()
+        yield from ()
+        raise TransportError(f"broken after {len(list(emails))}")
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def test_an_error_before_anything_has_left_goes_to_the_caller_as_it_is() -> None:
+    """Nobody is in doubt, so nobody gets a receipt that says no more than that."""
+
+    async def scene() -> None:
+        async with AsyncMailer(PREFERENCES, transport=Breaking()) as mailer:
+            with pytest.raises(TransportError, match="broken after 1"):
+                await mailer.send(HELLO, to=to(0))
 
     run(scene())
 

@@ -121,7 +121,6 @@ class Mailer:
         self._deadlines = deadlines
         self._patient: bool = False  # the transport of its own was made for a bulk run
         self._clock = StoppableClock(SystemClock() if clock is None else clock)
-        self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport
         self._own = transport is None
 
@@ -276,7 +275,6 @@ class Mailer:
         interrupt: KeyboardInterrupt | None = None
         self._clock.stop = cancel
         try:
-            self._wait_since_the_last()
             with contextlib.closing(delivery.steps()) as steps:
                 for step in steps:
                     _count(tally, step, plan=plan)
@@ -320,8 +318,6 @@ class Mailer:
         if self._own:
             self._transport.close()
             self._transport = None
-            if self._ended is None:  # else the wait was ended, and nothing went by this connection
-                self._ended = self._clock.monotonic()
         else:
             hang_up(self._transport)
 
@@ -337,11 +333,9 @@ class Mailer:
     def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
         transport = self._opened(patient=False)
         if ledger is None:
-            self._wait_since_the_last()
             (receipt,) = transport.deliver([email])
             return receipt
         delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
-        self._wait_since_the_last()
         with contextlib.closing(delivery.steps()) as steps:
             (step,) = steps
         return step if isinstance(step, Receipt) else step.receipt()
@@ -362,13 +356,6 @@ class Mailer:
                 clock=self._clock,
             )
         return self._transport
-
-    def _wait_since_the_last(self) -> None:
-        """A new connection does not know when the last one's last email went."""
-        if self._ended is not None and self.preferences.use_built_in_client:
-            wait = self.preferences.mail_server.wait_between_emails_ms / 1000
-            self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
-        self._ended = None
 
 
 def _check_function(name: str, value: object) -> None:
