@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, cast
 import attrs
 import pytest
 
-from vetmail_core import AddressError, Cause, Email, Mailbox, Outcome, Receipt, RecipientsError, Reply, Status
+from vetmail_core import (
+    AddressError,
+    Cause,
+    Email,
+    Mailbox,
+    Outcome,
+    Phase,
+    Receipt,
+    RecipientsError,
+    Reply,
+    Status,
+)
 from vetmail_core.receipts import only_for
 
 if TYPE_CHECKING:
@@ -73,6 +84,26 @@ def test_each_status_has_its_list(email: Email, status: Status) -> None:
     }
     assert {kind: len(mailboxes) for kind, mailboxes in lists.items() if mailboxes} == {status: 3}
     assert receipt.ok is (status in {Status.ACCEPTED, Status.HANDED_OVER})
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_receipt_can_say_the_same_for_everybody(email: Email, status: Status) -> None:
+    """One call answers for To, CC and BCC; what was not tried counts no attempt."""
+    reply = Reply(421, "4.7.0", "Try again later")
+    receipt = Receipt.for_all(
+        email, status, cause=Cause.THROTTLED, reply=reply, phase=Phase.MAIL, warnings=["slow"]
+    )
+    assert receipt == Receipt(
+        email,
+        [
+            Outcome(mailbox, status, cause=Cause.THROTTLED, reply=reply, phase=Phase.MAIL)
+            for mailbox in email.recipients.all
+        ],
+        reply=reply,
+        warnings=["slow"],
+        attempts=0 if status is Status.NOT_ATTEMPTED else 1,
+    )
+    assert Receipt.for_all(email, status, attempts=3).attempts == 3
 
 
 def test_one_recipient_in_doubt_spoils_ok(email: Email) -> None:

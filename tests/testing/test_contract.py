@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import attrs
 import pytest
 
 from vetmail_core import (
     Cause,
+    EmailSource,
     EmlTransport,
     Login,
     MailtoTransport,
@@ -38,7 +40,7 @@ from vetmail_core.testing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from vetmail_core import Email, Transport
@@ -338,6 +340,157 @@ def test_a_transport_that_says_what_it_is_must_be_that(
     """Either way: what it says it does, and what it says it does not; neither is a reason to skip."""
     with pytest.raises(AssertionError, match=text):
         _run(contract, promise)
+
+
+class Batching(HttpApiTransport):
+    """Takes all that comes, or so many, before it sends the first.
+
+    Args:
+        ahead: how many it takes at once; None for all.
+        announces: whether it promises to ask.
+    """
+
+    ahead: ClassVar[int | None] = 3
+    announces: ClassVar[bool] = True
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        leaves = emails.announce() if self.announces and isinstance(emails, EmailSource) else None
+        pulled = iter(emails)
+        while batch := list(itertools.islice(pulled, self.ahead)):
+            for one in batch:
+                if leaves is None or self.asks(leaves, one, batch):
+                    yield self._one(one)
+                else:
+                    yield Receipt.for_all(one, Status.NOT_ATTEMPTED, cause=Cause.HELD_ELSEWHERE)
+
+    def asks(self, leaves: Callable[[Email], bool], one: Email, _batch: list[Email], /) -> bool:
+        """Ask about each before it leaves."""
+        return leaves(one)
+
+
+class Silent(Batching):
+    """It takes ahead and says nothing."""
+
+    announces: ClassVar[bool] = False
+
+
+class OneByOne(Silent):
+    """It says nothing, and takes one at a time."""
+
+    ahead: ClassVar[int | None] = 1
+
+
+class Collecting(Silent):
+    """It wants all emails before it answers for the first."""
+
+    ahead: ClassVar[int | None] = None
+
+
+class CollectingLater(Batching):
+    """It answers for one, and then wants all others."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        pulled = iter(emails)
+        yield self._one(next(pulled))
+        yield from [self._one(one) for one in pulled]
+
+
+class NeverAsking(Batching):
+    """It promises to ask, and does not."""
+
+    def asks(self, _leaves: Callable[[Email], bool], _one: Email, _batch: list[Email], /) -> bool:
+        return True
+
+
+class AskingTwice(Batching):
+    """It asks about each twice."""
+
+    def asks(self, leaves: Callable[[Email], bool], one: Email, _batch: list[Email], /) -> bool:
+        return leaves(one) and leaves(one)
+
+
+class AskingAboutCopies(Batching):
+    """It asks about an email that is equal to the one it took."""
+
+    def asks(self, leaves: Callable[[Email], bool], one: Email, _batch: list[Email], /) -> bool:
+        return leaves(attrs.evolve(one))
+
+
+class AskingBackwards(Batching):
+    """It asks about the last first."""
+
+    def asks(self, leaves: Callable[[Email], bool], one: Email, batch: list[Email], /) -> bool:
+        return leaves(batch[-1 - batch.index(one)])
+
+
+class DeafToNo(Batching):
+    """It asks, and sends whatever the answer is."""
+
+    def asks(self, leaves: Callable[[Email], bool], one: Email, _batch: list[Email], /) -> bool:
+        leaves(one)
+        return True
+
+
+class AnnouncingLate(Batching):
+    """It promises to ask when it has taken one."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        first = next(iter(emails))
+        yield from super().deliver(emails)
+        yield self._one(first)
+
+
+class AnnouncingTwice(Batching):
+    """It promises to ask, twice."""
+
+    def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
+        if isinstance(emails, EmailSource):
+            emails.announce()
+        return super().deliver(emails)
+
+
+def _promises_of(transport: type[HttpApiTransport]) -> _WithAServer:
+    class Contract(_WithAServer):
+        def make_transport(self, faults: Faults) -> Transport:
+            return transport(ProviderStub(faults), token=self.secret)
+
+    return Contract()
+
+
+_BEGINS = "test_an_email_begins_when_it_is_on_its_way"
+_HELD = "test_an_email_that_is_held_back_does_not_leave"
+
+
+@pytest.mark.parametrize("promise", [_BEGINS, _HELD, "test_emails_are_pulled_as_they_are_needed"])
+@pytest.mark.parametrize("transport", [Batching, OneByOne])
+def test_a_transport_may_take_ahead_if_it_asks_or_take_one_at_a_time_in_silence(
+    transport: type[HttpApiTransport], promise: str
+) -> None:
+    """Both keep people out of doubt."""
+    getattr(_promises_of(transport), promise)()
+
+
+@pytest.mark.parametrize(
+    ("transport", "promise", "text"),
+    [
+        (Silent, _BEGINS, "it took 3 emails before it answered for the first, and did not call announce"),
+        (NeverAsking, _BEGINS, "it answered for 1 emails and had asked about 0"),
+        (AskingTwice, _BEGINS, "asked twice"),
+        (AskingAboutCopies, _BEGINS, "another object"),
+        (AskingBackwards, _BEGINS, "in another order"),
+        (AnnouncingLate, _BEGINS, "after an email was taken"),
+        (AnnouncingTwice, _BEGINS, "called twice"),
+        (DeafToNo, _HELD, "True, True, True"),
+        (Collecting, _ENDLESS, "took 2,000 emails before it answered for two"),
+        (CollectingLater, _ENDLESS, "took 2,000 emails before it answered for two"),
+    ],
+)
+def test_a_transport_that_puts_people_in_doubt_fails(
+    transport: type[HttpApiTransport], promise: str, text: str
+) -> None:
+    """The sentence says what a host would suffer; an endless run ends all the same."""
+    with pytest.raises(AssertionError, match=text):
+        getattr(_promises_of(transport), promise)()
 
 
 class _Bare(TransportContract):

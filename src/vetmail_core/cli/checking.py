@@ -20,19 +20,22 @@ from vetmail_core.preferences import check_preferences, default_preferences_path
 from vetmail_core.preferences.oauth import OAUTH
 from vetmail_core.sender import resolve_sender
 from vetmail_core.tokens import default_sign_ins_path
-from vetmail_core.transports import SmtpTransport, transport_for
+from vetmail_core.transports import transport_for
+from vetmail_core.transports.base import ask
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vetmail_core.address import Mailbox
     from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
+    from vetmail_core.transports import ConnectionCheck
 
 __all__ = ["check", "paths"]
 
+_NO_CHECK: Final[Callable[..., ConnectionCheck] | None] = None
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -72,11 +75,12 @@ def check(arguments: argparse.Namespace) -> int:
         _say("not connected: the errors come first")
         return 1
     with closing(transport_for(preferences, staff=staff, token=token)) as transport:
-        if not isinstance(transport, SmtpTransport):
+        check_connection = ask(transport, "check", default=_NO_CHECK)
+        if check_connection is None:
             _say("nothing to connect to: the built-in client is off, drafts go to the mail program")
             return 0
         try:
-            found = transport.check(arguments.recipient, sender=_sender(preferences, staff))
+            found = check_connection(arguments.recipient, sender=_sender(preferences, staff))
         except TransportError as error:
             _say(f"the connection failed: {one_line(error)}")
             return 1

@@ -38,7 +38,7 @@ from vetmail_core.people import Person
 from vetmail_core.preferences import load_preferences
 from vetmail_core.receipts import Status
 from vetmail_core.recipients import Exclusion, ExclusionReason
-from vetmail_core.transports.base import OpensWindows, SaysTrouble
+from vetmail_core.transports.base import ask, nothing
 
 if TYPE_CHECKING:
     import argparse
@@ -79,9 +79,9 @@ def preview(arguments: argparse.Namespace) -> int:
     together = one_email_of(plan) if arguments.one_email and summary.emails else None
     emails = summary.emails if together is None else 1
     # Of a run that goes on, only the ledger knows how many windows are left to open.
-    if isinstance(transport, OpensWindows) and (arguments.ledger is None or not arguments.ledger.exists()):
+    if arguments.ledger is None or not arguments.ledger.exists():
         with mail_program_at_the_command_line():
-            transport.check_windows(emails)
+            ask(transport, "check_windows", default=nothing)(emails)
     if summary.emails:
         say_warnings(people, summary, everything=arguments.verbose)
     rows = Rows(sys.stdout, columns=_COLUMNS)
@@ -154,8 +154,7 @@ def send(arguments: argparse.Namespace) -> int:
             if together is not None:
                 excluded = _exclusions(plan)
             shown = _Shown(mailer, total=summary.emails if together is None else 1, copies=copies)
-            if isinstance(transport, SaysTrouble):
-                clock.watcher = lambda seconds: shown.waits(seconds, transport.trouble)
+            clock.watcher = lambda seconds: shown.waits(seconds, ask(transport, "trouble", default=""))
             with mail_program_at_the_command_line():
                 report = _run(
                     arguments,

@@ -13,7 +13,7 @@ import attrs
 
 from vetmail_core.errors import TransportError
 from vetmail_core.ledger.policy import LedgerState, Remembered, Standing, Verdict
-from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Reply, Status, only_for
+from vetmail_core.receipts import Cause, Phase, Receipt, Reply, Status, only_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,10 +172,7 @@ def _still_in_doubt(email: Email, standing: Standing) -> Receipt:
 
 def not_attempted(email: Email, cause: Cause, *, reply: Reply | None = None) -> Receipt:
     """The receipt for an email that was not handed over."""
-    outcomes = [
-        Outcome(mailbox, Status.NOT_ATTEMPTED, cause=cause, reply=reply) for mailbox in email.recipients.all
-    ]
-    return Receipt(email, outcomes, attempts=0)
+    return Receipt.for_all(email, Status.NOT_ATTEMPTED, cause=cause, reply=reply)
 
 
 def held_elsewhere(email: Email) -> Receipt:
@@ -185,10 +182,4 @@ def held_elsewhere(email: Email) -> Receipt:
 
 def in_doubt(email: Email) -> Receipt:
     """The receipt for an email that was handed over and never answered."""
-    return Receipt(
-        email,
-        [
-            Outcome(mailbox, Status.UNKNOWN, cause=Cause.CONNECTION, phase=Phase.DOT)
-            for mailbox in email.recipients.all
-        ],
-    )
+    return Receipt.for_all(email, Status.UNKNOWN, cause=Cause.CONNECTION, phase=Phase.DOT)

@@ -11,40 +11,25 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
-import attrs
-
 from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
-from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import (
-    DeliveryError,
-    PreferencesError,
-    Problem,
-    RecipientsError,
-    Severity,
     TransportValueError,
 )
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.new_keys import refuse_new_keys
-from vetmail_core.mailer.progress import Progress
+from vetmail_core.mailer.one_email import compose, limits_while_somebody_waits, sender_for
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.mailer.walk import Walk
-from vetmail_core.message import Email
-from vetmail_core.message.headers import HeaderFields
-from vetmail_core.people import Person, by_role
+from vetmail_core.people import Person
 from vetmail_core.preferences import EmailPreferences
 from vetmail_core.receipts import Receipt, Tally
 from vetmail_core.recipients import (
     Exclusion,
     ExclusionReason,
-    Recipients,
-    expand_context,
-    refuse_private_copies,
-    typed,
 )
-from vetmail_core.sender import UNKNOWN_SENDER, Sender, resolve_sender
 from vetmail_core.transports import transport_for
-from vetmail_core.transports.base import ChoosesSender, HangsUp
+from vetmail_core.transports.base import hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,10 +37,10 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.contexts import EmailContext
     from vetmail_core.ledger import Ledger
-    from vetmail_core.message import Content
+    from vetmail_core.message import Content, Email
     from vetmail_core.people import Staff
     from vetmail_core.receipts import Report
-    from vetmail_core.recipients import Expansion
+    from vetmail_core.sender import Sender
     from vetmail_core.transports import Transport
     from vetmail_core.transports.smtp.settings import Deadlines, Limits
 
@@ -136,7 +121,6 @@ class Mailer:
         self._deadlines = deadlines
         self._patient: bool = False  # the transport of its own was made for a bulk run
         self._clock = StoppableClock(SystemClock() if clock is None else clock)
-        self._ended: float | None = None  # when a connection of its own was last ended
         self._transport = transport
         self._own = transport is None
 
@@ -192,42 +176,21 @@ class Mailer:
             MergeError: the content or a header asks for a field that is not given.
             PreferencesError: no sender or no login can be worked out.
         """
-        content = content.merge({} if fields is None else fields)
-        separator = self.preferences.settings.address_separator
-        recipients = Recipients(typed(to, separator), typed(cc, separator), typed(bcc, separator))
-        left_out: tuple[str, ...] = ()
-        if context is None and people:
-            by_role(people)
-            raise RecipientsError(
-                f"people holds the roles {', '.join(people)}, but no context says which of them is To, CC or"
-                ' BCC. Name one, such as context="occurrence_class", or use to, cc and bcc.'
-            )
-        if context is not None:
-            expansion = expand_context(context, _NOBODY if people is None else people, self.preferences)
-            left_out = _left_out(expansion, context, self.preferences, addressed=bool(recipients.to))
-            recipients |= expansion.recipients
-            if not recipients:
-                why = "; ".join(left_out) or "every role of the context is set to None"
-                raise RecipientsError(
-                    f'The email "{content.subject}" comes to nobody: {why}. Give it people'
-                    " with an address, or to, cc or bcc."
-                )
-            refuse_private_copies(context, recipients)
-        sender = self._sender()
-        email = Email(
-            sender=sender.mailbox,
-            reply_to=sender.reply_to if reply_to is None else typed(reply_to, separator) or (),
-            recipients=recipients,
-            content=content,
-            headers=HeaderFields(headers or {}).merge(fields or {}),
+        one = compose(
+            content,
+            preferences=self.preferences,
+            sender=self._sender,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            context=context,
+            people=people,
+            headers=headers,
+            fields=fields,
+            reply_to=reply_to,
             key=key,
         )
-        receipt = self._deliver(email, ledger, retry_unknown=retry_unknown)
-        if left_out:
-            receipt = attrs.evolve(receipt, warnings=(*receipt.warnings, *left_out))
-        if not receipt.accepted and not receipt.handed_over:
-            raise DeliveryError(_nobody(receipt), receipt=receipt)
-        return receipt
+        return one.answered(self._deliver(one.email, ledger, retry_unknown=retry_unknown))
 
     def plan_bulk(
         self,
@@ -305,6 +268,7 @@ class Mailer:
         _check_function("cancel", cancel)
         if ledger is not None and not new_keys and isinstance(plan, BulkPlan):
             refuse_new_keys(plan, ledger)
+        pass_over: Callable[[], None] = getattr(progress, "pass_over", _nothing)
         tally = Tally()
         emails = Walk(plan, tally)
         transport = self._opened(patient=True)
@@ -313,15 +277,14 @@ class Mailer:
         interrupt: KeyboardInterrupt | None = None
         self._clock.stop = cancel
         try:
-            self._wait_since_the_last()
             with contextlib.closing(delivery.steps()) as steps:
                 for step in steps:
                     _count(tally, step, plan=plan)
                     if isinstance(step, Receipt):
                         if progress is not None:
                             progress(step)
-                    elif isinstance(progress, Progress):
-                        progress.pass_over()
+                    else:
+                        pass_over()
         except BaseException as error:
             tally.cancel()
             _count(tally, *delivery.unfinished, plan=plan)
@@ -357,10 +320,8 @@ class Mailer:
         if self._own:
             self._transport.close()
             self._transport = None
-            if self._ended is None:  # else the wait was ended, and nothing went by this connection
-                self._ended = self._clock.monotonic()
-        elif isinstance(self._transport, HangsUp):
-            self._transport.hang_up()
+        else:
+            hang_up(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -369,39 +330,14 @@ class Mailer:
         self.close()
 
     def _sender(self) -> Sender:
-        if self._leaves_it_to_a_mail_program():
-            # A Reply-To cannot go into a link, and what the mail program has set up is not ours to overrule.
-            own = None if self.staff is None else self.staff.mailbox()
-            return Sender(own or self.preferences.settings.default_from or UNKNOWN_SENDER)
-        try:
-            return resolve_sender(self.preferences, self.staff)
-        except PreferencesError as error:
-            if self.preferences.mail_server.host or not self._own:
-                raise
-            # Nothing could be sent for this either: both are told, so that one visit to the screen is enough.
-            no_host = Problem(
-                severity=Severity.ERROR,
-                setting="mail_server.host",
-                message="There is no mail server to send through.",
-                advice='Enter "Mail server address (SMTP)" in Email preferences > Mail server.',
-            )
-            raise PreferencesError.of((no_host, *error.problems)) from None
-
-    def _leaves_it_to_a_mail_program(self) -> bool:
-        if self.preferences.use_built_in_client:
-            return False
-        if self._own:
-            return True
-        return isinstance(self._transport, ChoosesSender) and self._transport.chooses_sender
+        return sender_for(self.preferences, self.staff, transport=None if self._own else self._transport)
 
     def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
         transport = self._opened(patient=False)
         if ledger is None:
-            self._wait_since_the_last()
             (receipt,) = transport.deliver([email])
             return receipt
         delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
-        self._wait_since_the_last()
         with contextlib.closing(delivery.steps()) as steps:
             (step,) = steps
         return step if isinstance(step, Receipt) else step.receipt()
@@ -415,32 +351,23 @@ class Mailer:
                 self.preferences,
                 staff=self.staff,
                 token=self._token,
-                limits=self._limits if patient else self._limits_while_somebody_waits(),
+                limits=self._limits
+                if patient
+                else limits_while_somebody_waits(self._limits, self.preferences),
                 deadlines=self._deadlines,
                 clock=self._clock,
             )
         return self._transport
-
-    def _limits_while_somebody_waits(self) -> Limits | None:
-        """At most twenty seconds: the tries to connect, and the pause that a server asked for last time."""
-        if self._limits is not None or not self.preferences.use_built_in_client:
-            return self._limits
-        from vetmail_core.transports.smtp.settings import Limits  # noqa: PLC0415 - only with the built-in client
-
-        return Limits(reconnect_seconds=15, retry_seconds=5)
-
-    def _wait_since_the_last(self) -> None:
-        """A new connection does not know when the last one's last email went."""
-        if self._ended is not None and self.preferences.use_built_in_client:
-            wait = self.preferences.mail_server.wait_between_emails_ms / 1000
-            self._clock.sleep(wait - (self._clock.monotonic() - self._ended))
-        self._ended = None
 
 
 def _check_function(name: str, value: object) -> None:
     if value is not None and not callable(value):
         example = "progress=Progress(total)" if name == "progress" else "cancel=stopped.is_set"
         raise TypeError(f"{name}= needs a function, got {type(value).__name__}. Write {example}.")
+
+
+def _nothing() -> None:
+    """What a `progress` does that does not count the emails of an earlier run."""
 
 
 def _never() -> bool:
@@ -466,28 +393,6 @@ def _answer_for_the_rest(tally: Tally, plan: BulkPlan | Iterable[Email], deliver
             _count(tally, step, plan=plan)
         else:
             tally.count_untried(step.email)
-
-
-def _left_out(
-    expansion: Expansion, context: EmailContext | str, preferences: EmailPreferences, *, addressed: bool
-) -> tuple[str, ...]:
-    """Whom a context does not reach, for the receipt's warnings; the email itself goes all the same."""
-    types = preferences.recipient_types(context)
-    empty = [role for role in expansion.empty_roles if not (addressed and types[role] is RecipientType.TO)]
-    return (
-        *(exclusion.detail for exclusion in expansion.exclusions),
-        *(f"nobody to write to as {ROLE_LABELS.get(role, role)}" for role in empty),
-    )
-
-
-def _nobody(receipt: Receipt) -> str:
-    said: list[str] = []
-    for outcome in receipt.outcomes:
-        reply = f" ({outcome.said})" if outcome.said else ""
-        said.append(f"{outcome.mailbox.addr_spec}: {outcome.status.value.replace('_', ' ')}{reply}")
-    advice = (outcome.advice for outcome in receipt.outcomes)
-    told = filter(None, dict.fromkeys((receipt.reason, *advice)))
-    return " ".join((f'Nobody was sent "{receipt.email.content.subject}": {"; ".join(said)}.', *told))
 
 
 def _exclusion(sent: AlreadySent, plan: BulkPlan | Iterable[Email]) -> Exclusion:

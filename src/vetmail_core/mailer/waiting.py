@@ -31,11 +31,13 @@ class StoppableClock:
         clock: tells the time and waits.
 
     Attributes:
+        source: the clock itself, by which transports know each other's emails.
         stop: asked; None while no run goes on.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.source: Final = clock
         self.stop: Callable[[], bool] | None = None
 
     def now(self) -> datetime:

@@ -15,7 +15,7 @@ from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.policy import LedgerState, recalled
 from vetmail_core.mailings.codec import SCHEMA, Shared, decoded
 from vetmail_core.people import Person
-from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, Tally
+from vetmail_core.receipts import Cause, Receipt, Reply, Status, Tally
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
@@ -154,10 +154,7 @@ def _receipt(email: Email, state: str | None, detail: str | None, why: str) -> R
 
 
 def _untouched(email: Email, cause: Cause, reply: Reply | None) -> Receipt:
-    outcomes = [
-        Outcome(mailbox, Status.NOT_ATTEMPTED, cause=cause, reply=reply) for mailbox in email.recipients.all
-    ]
-    return Receipt(email, outcomes, attempts=0, reply=reply)
+    return Receipt.for_all(email, Status.NOT_ATTEMPTED, cause=cause, reply=reply)
 
 
 def _exclusion(told: dict[str, Any]) -> Exclusion:

@@ -172,6 +172,39 @@ class Receipt:
         default=None, alias="told", kw_only=True, eq=False, repr=False
     )
 
+    @classmethod
+    def for_all(
+        cls,
+        email: Email,
+        status: Status,
+        *,
+        cause: Cause | None = None,
+        reply: Reply | None = None,
+        phase: Phase | None = None,
+        attempts: int | None = None,
+        warnings: Iterable[str] = (),
+        happened: str = "",
+    ) -> Receipt:
+        """Make a receipt that says the same for every recipient.
+
+        Args:
+            email: the very email that was handed to the transport.
+            status: how it ended for all of them.
+            cause: why, when it did not simply go through.
+            reply: the words that decided it.
+            phase: where it happened.
+            attempts: None for 0 where nothing was tried, and 1 otherwise.
+            warnings: what went well but deserves a word.
+            happened: the connection's own words on what went wrong, with host and port.
+        """
+        if attempts is None:
+            attempts = 0 if status is Status.NOT_ATTEMPTED else 1
+        outcomes = [
+            Outcome(mailbox, status, cause=cause, reply=reply, phase=phase)
+            for mailbox in email.recipients.all
+        ]
+        return cls(email, outcomes, attempts=attempts, reply=reply, warnings=warnings, happened=happened)
+
     def __attrs_post_init__(self) -> None:
         recipients = self.email.recipients.all
         outcomes = self.outcomes

@@ -6,23 +6,24 @@ What it refuses: to know how a transport works inside. Its law: each test is one
 
 from __future__ import annotations
 
-import itertools
 import unittest
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from vetmail_core.errors import TransportError
-from vetmail_core.receipts.causes import REACHED
+from vetmail_core.receipts.causes import REACHED, Cause, Status
 from vetmail_core.testing.builders import email
 from vetmail_core.testing.faults import Faults
 from vetmail_core.transports.base import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
 __all__ = ["TransportContract"]
+
+_FAR_AHEAD: Final = 2_000  # no transport of the library has as many under way
 
 
 class TransportContract:
@@ -90,7 +91,8 @@ class TransportContract:
     def test_emails_are_pulled_as_they_are_needed(self) -> None:
         """An endless run is fine, with receipts while it goes on; or it is turned away at once."""
         transport = self.make_transport(Faults())
-        receipts = transport.deliver(_endless())
+        endless = _Endless()
+        receipts = transport.deliver(endless)
         try:
             next(receipts)
         except TransportError as error:
@@ -99,10 +101,47 @@ class TransportContract:
             if self.takes_any_number is None:
                 raise unittest.SkipTest(f"a long run is turned away: {error}") from error
             raise AssertionError(f"takes_any_number is True, and a run was turned away: {error}") from error
+        endless.check()
         assert self.takes_any_number is not False, "takes_any_number is False, and an endless run began"
         next(receipts)
         getattr(receipts, "close", lambda: None)()
         transport.close()
+        endless.check()
+
+    def test_an_email_begins_when_it_is_on_its_way(self) -> None:
+        """Of a batch that is interrupted nobody is in doubt whose email was only taken.
+
+        A transport that takes emails ahead calls `announce` before the first, and asks for each by the very
+        email that it took, once, before its receipt. One that is silent takes one at a time.
+        """
+        source = _Source(_three())
+        transport = self.make_transport(Faults())
+        receipts = transport.deliver(source)
+        next(receipts)
+        taken = len(source.taken)
+        assert source.announced or taken == 1, (
+            f"it took {taken} emails before it answered for the first, and did not call announce(). After a "
+            "kill the people of all of them are in doubt, though nothing was sent to most. Call "
+            "emails.announce() before the first next(), or take one email at a time"
+        )
+        source.check_asked(1)
+        for answered, _receipt in enumerate(receipts, start=2):
+            source.check_asked(answered)
+        transport.close()
+        source.check_asked(len(source.taken), more=0)
+
+    def test_an_email_that_is_held_back_does_not_leave(self) -> None:
+        """Another worker has the second of three: NOT_ATTEMPTED, HELD_ELSEWHERE, and the others go out."""
+        source = _Source(_three(), held_back=1)
+        transport = self.make_transport(Faults())
+        receipts = list(transport.deliver(source))
+        transport.close()
+        if not source.announced:
+            return  # it takes one email at a time, and is never given one that must not leave
+        assert [receipt.ok for receipt in receipts] == [True, False, True]
+        assert {(outcome.status, outcome.cause) for outcome in receipts[1].outcomes} == {
+            (Status.NOT_ATTEMPTED, Cause.HELD_ELSEWHERE)
+        }
 
     def test_bcc_stays_out_of_the_bytes(self) -> None:
         """No address in BCC stands in what leaves."""
@@ -167,5 +206,75 @@ class TransportContract:
         return receipts
 
 
-def _endless() -> Iterator[Email]:
-    return (email(f"student{number}@example.com") for number in itertools.count())
+def _three() -> list[Email]:
+    return [email(f"student{number}@example.com", key=f"class/{number}") for number in range(3)]
+
+
+class _Endless:
+    """Emails without an end, which end all the same when nobody answers for them."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Email:
+        self._taken += 1
+        if self._taken > _FAR_AHEAD:
+            raise StopIteration
+        return email(f"student{self._taken}@example.com")
+
+    def check(self) -> None:
+        """Say what was taken and not answered for."""
+        assert self._taken <= _FAR_AHEAD, (
+            f"it took {_FAR_AHEAD:,} emails before it answered for two. A host with a long list would see "
+            "nothing of its run until the memory is full. Give a receipt as soon as an email is answered"
+        )
+
+
+class _Source:
+    """An `EmailSource` that writes down what it is asked.
+
+    Args:
+        emails: to give.
+        held_back: the number of the one that must not leave, from 0; None for none.
+    """
+
+    def __init__(self, emails: list[Email], *, held_back: int | None = None) -> None:
+        self._emails = iter(emails)
+        self._held_back = None if held_back is None else emails[held_back]
+        self.announced = False
+        self.taken: list[Email] = []
+        self.asked: list[Email] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Email:
+        self.taken.append(next(self._emails))
+        return self.taken[-1]
+
+    def announce(self) -> Callable[[Email], bool]:
+        assert not self.announced, "announce() was called twice"
+        assert not self.taken, "announce() was called after an email was taken; call it before the first"
+        self.announced = True
+        return self._leaves
+
+    def _leaves(self, email: Email) -> bool:
+        assert any(email is one for one in self.taken), "it was asked about another object than it had given"
+        assert not any(email is one for one in self.asked), "it was asked twice about one email"
+        self.asked.append(email)
+        return email is not self._held_back
+
+    def check_asked(self, least: int, *, more: int | None = None) -> None:
+        """As many as are answered were asked about, in their order."""
+        if not self.announced:
+            return
+        assert len(self.asked) >= least, (
+            f"it answered for {least} emails and had asked about {len(self.asked)}. After announce() ask "
+            "about each before its first octet leaves"
+        )
+        assert more is None or len(self.asked) == least + more
+        in_order = all(one is two for one, two in zip(self.asked, self.taken, strict=False))
+        assert in_order, "it asked about emails in another order than it took them"

@@ -19,6 +19,7 @@ from vetmail_core.testing.matching import Delivery, Fields, wishes
 from vetmail_core.testing.memory_server import MemoryServer
 from vetmail_core.testing.records import Record, WatchedReceipt
 from vetmail_core.testing.sent import SentMail, fits
+from vetmail_core.transports.base import DefaultAnswers
 from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Outbox", "Watch", "capture", "unused_trouble"]
 
 
-class Outbox(SentMail):
-    """A transport that sends nothing and remembers everything.
+class Outbox(DefaultAnswers, SentMail):
+    """A transport that sends nothing and remembers everything; several threads may use it at once.
 
     Args:
         faults: what its server answers otherwise; may be written on at any time.
@@ -72,7 +73,8 @@ class Outbox(SentMail):
         self._lock = threading.Lock()  # a feature may send by several lines, each in a thread of its own
         self._exclusions: list[Exclusion] = []
         self._ignored: list[Sequence[Wish]] = []
-        self._line: Line | None = None
+        self._closed = False
+        self._lines: dict[int, Line] = {}  # each thread has a session of its own
 
     # -- a transport -----------------------------------------------------------------------------------
 
@@ -86,7 +88,7 @@ class Outbox(SentMail):
             One receipt for each email, in order.
 
         Raises:
-            TransportError: the outbox is closed, or used from two threads at once.
+            TransportError: the outbox is closed.
         """
         return self._own_line().deliver(emails)
 
@@ -103,8 +105,12 @@ class Outbox(SentMail):
         return Line(self, transport)
 
     def close(self) -> None:
-        """End the session; what it remembers stays. A second call does nothing."""
-        self._own_line().close()
+        """End the sessions; what it remembers stays. A second call does nothing."""
+        with self._lock:
+            self._closed = True
+            lines = [*self._lines.values()]
+        for line in lines:
+            line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -246,12 +252,18 @@ class Outbox(SentMail):
         return WatchedReceipt.of(receipt, record, self._test_file)
 
     def _own_line(self) -> Line:
-        if self._line is None:
-            self._line = self.line()
-        return self._line
+        thread = threading.get_ident()
+        with self._lock:
+            if thread not in self._lines:
+                self._lines[thread] = self.line()
+            line = self._lines[thread]
+            closed = self._closed
+        if closed:
+            line.close()
+        return line
 
 
-class Line:
+class Line(DefaultAnswers):
     """One transport into an outbox; see `Outbox.line`. A context manager.
 
     Args:

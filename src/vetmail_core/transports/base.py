@@ -6,7 +6,7 @@ a server or network did. Its law: exactly one receipt for each email, in order, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +14,36 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
-__all__ = ["ChoosesSender", "EmailSource", "HangsUp", "OpensWindows", "SaysTrouble", "Transport", "WindsUp"]
+__all__ = ["DefaultAnswers", "EmailSource", "Transport", "ask", "chooses_sender", "hang_up", "nothing"]
+
+_Answer = TypeVar("_Answer")
 
 
 @runtime_checkable
 class Transport(Protocol):
-    """What delivers. Transports are context managers too; leaving one closes it."""
+    """What delivers: two methods, and questions that it may answer.
+
+    Transports are context managers too; leaving one closes it.
+
+    A run with a ledger, and every wrapper, gives `deliver` an `EmailSource`. A transport that takes emails
+    ahead of their turn calls ``emails.announce()`` once, before the first ``next``, and what it got with
+    each email just before the first octet of its text can leave. So of a batch that was taken and interrupted
+    nobody is in doubt who was not on the way. Of a transport that does not ask, each email counts as begun
+    when it is taken.
+
+    A transport may also have, and a wrapper passes on:
+
+    - ``hang_up()``: end a connection that rests between two runs; the next run connects again.
+    - ``trouble``, a str: why the run at hand does not get on; "" while it does.
+    - ``chooses_sender``, a bool: True for a mail program, whose account says From, Reply-To and login.
+    - ``check(recipient)``: try the connection without sending anything.
+    - ``check_windows(count)``: raise what `deliver` would say to so many emails.
+    - ``wind_up()``: begin nothing more, and hear the answers owed for some seconds at most. The
+      iterator of the run still gives a receipt for each email that was taken, and ends. Without a run nothing
+      happens.
+
+    A transport that lacks one is taken to answer no.
+    """
 
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:
         """Deliver emails, one after the other.
@@ -69,56 +93,47 @@ class EmailSource(Protocol):
         ...
 
 
-@runtime_checkable
-class HangsUp(Protocol):
-    """A transport that keeps its connection open between runs, and can end it without being closed."""
+class DefaultAnswers:
+    """A transport that keeps no connection, waits for nothing and sends as the preferences say."""
 
     def hang_up(self) -> None:
-        """End the connection politely; the next run connects again."""
-        ...
-
-
-@runtime_checkable
-class SaysTrouble(Protocol):
-    """A transport that tells why it waits."""
+        """Do nothing; between two runs no connection is kept."""
 
     @property
     def trouble(self) -> str:
-        """Why the run at hand does not get on; "" while it does."""
-        ...
-
-
-@runtime_checkable
-class WindsUp(Protocol):
-    """A transport that can end the run at hand early, without leaving it in the dark what has left."""
-
-    def wind_up(self) -> None:
-        """Begin nothing more, and hear the answers owed for some seconds at most.
-
-        The iterator of the run still gives a receipt for each email that was taken, and ends. Without a run
-        nothing happens.
-        """
-        ...
-
-
-@runtime_checkable
-class ChoosesSender(Protocol):
-    """A transport that may hand emails to a program with accounts of its own."""
+        """Always ""; nothing is waited for."""
+        return ""
 
     @property
     def chooses_sender(self) -> bool:
-        """True if From, Reply-To and login are not ours to say."""
-        ...
+        """False; From and Reply-To are those of the email."""
+        return False
 
 
-@runtime_checkable
-class OpensWindows(Protocol):
-    """A transport that opens a window for each email, and not any number of them."""
+def ask(transport: object, question: str, *, default: _Answer) -> _Answer:
+    """Ask a transport one of the optional questions of `Transport`.
 
-    def check_windows(self, count: int) -> None:
-        """Say beforehand what `deliver` would say to so many emails.
+    Args:
+        transport: any; a wrapper asks the one inside.
+        question: the attribute's name, such as "trouble" or "hang_up".
+        default: the answer of a transport that does not know the question; for a method, a function.
 
-        Raises:
-            TransportError: they are too many.
-        """
-        ...
+    Returns:
+        The attribute, of the type that the question has.
+    """
+    answer: _Answer = getattr(transport, question, default)
+    return answer
+
+
+def hang_up(transport: object) -> None:
+    """End a connection that rests between two runs, if the transport keeps one."""
+    ask(transport, "hang_up", default=nothing)()
+
+
+def chooses_sender(transport: object) -> bool:
+    """True if From, Reply-To and login are for a program with accounts of its own to say."""
+    return ask(transport, "chooses_sender", default=False)
+
+
+def nothing(*_given: object) -> None:
+    """What a method does that a transport lacks."""

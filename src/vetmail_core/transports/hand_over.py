@@ -79,13 +79,6 @@ def in_doubt(email: Email, *, why: str) -> Receipt:
 
 
 def _all(email: Email, status: Status, why: str, *, cause: Cause, attempts: int) -> Receipt:
-    reply = Reply(0, "", why)
-    return Receipt(
-        email,
-        [
-            Outcome(mailbox, status, cause=cause, reply=reply, phase=Phase.HAND_OVER)
-            for mailbox in email.recipients.all
-        ],
-        attempts=attempts,
-        reply=reply,
+    return Receipt.for_all(
+        email, status, cause=cause, reply=Reply(0, "", why), phase=Phase.HAND_OVER, attempts=attempts
     )

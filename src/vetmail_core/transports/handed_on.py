@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from vetmail_core.receipts import Cause, Outcome, Receipt, Status
+from vetmail_core.receipts import Cause, Receipt, Status
 from vetmail_core.transports.base import EmailSource
 
 if TYPE_CHECKING:
@@ -37,14 +37,7 @@ def announced(emails: Iterable[Email]) -> Leaves | None:
 
 def held_elsewhere(email: Email) -> Receipt:
     """The receipt for an email that its source held back at the last moment."""
-    return Receipt(
-        email,
-        [
-            Outcome(mailbox, Status.NOT_ATTEMPTED, cause=Cause.HELD_ELSEWHERE)
-            for mailbox in email.recipients.all
-        ],
-        attempts=0,
-    )
+    return Receipt.for_all(email, Status.NOT_ATTEMPTED, cause=Cause.HELD_ELSEWHERE)
 
 
 class HandedOn:

@@ -26,7 +26,7 @@ from vetmail_core.message import HeaderFields
 from vetmail_core.message.written import content_of, with_headers
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, only_for
 from vetmail_core.recipients import Recipients
-from vetmail_core.transports.base import HangsUp, Transport, WindsUp
+from vetmail_core.transports.base import Transport, ask, chooses_sender, hang_up, nothing
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.handed_on import HandedOn, announced
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
     from vetmail_core.transports.handed_on import Leaves
+    from vetmail_core.transports.smtp import ConnectionCheck, SmtpTransport
 
 __all__ = ["Archived", "RedirectAll", "Retrying", "Spaced", "Spacing"]
 
@@ -55,15 +56,42 @@ class _Wrapper:
             )
         self._inner = inner
 
+    # Every optional question is passed on from here: a pile of wrappers answers as the transport inside.
+
     def hang_up(self) -> None:
         """End a connection that the transport inside keeps open; the next run connects again."""
-        if isinstance(self._inner, HangsUp):
-            self._inner.hang_up()
+        hang_up(self._inner)
 
     def wind_up(self) -> None:
         """End the run of the transport inside, which still answers for the emails it has taken."""
-        if isinstance(self._inner, WindsUp):
-            self._inner.wind_up()
+        ask(self._inner, "wind_up", default=nothing)()
+
+    @property
+    def trouble(self) -> str:
+        """Why the transport inside does not get on; "" while it does."""
+        return ask(self._inner, "trouble", default="")
+
+    @property
+    def chooses_sender(self) -> bool:
+        """Whether From, Reply-To and login are for the transport inside to say."""
+        return chooses_sender(self._inner)
+
+    @property
+    def check(self) -> Callable[..., ConnectionCheck]:
+        """The `check` of the transport inside.
+
+        Raises:
+            AttributeError: it has none, so neither has this.
+        """
+        return cast("SmtpTransport", self._inner).check
+
+    def check_windows(self, count: int) -> None:
+        """Say beforehand what the transport inside would say to so many emails.
+
+        Raises:
+            TransportError: they are too many.
+        """
+        ask(self._inner, "check_windows", default=nothing)(count)
 
     def close(self) -> None:
         """Close the transport inside. A second call does nothing."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Status
+from vetmail_core.transports.base import DefaultAnswers
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.eml.folder import NumberedFolder
 from vetmail_core.transports.hand_over import handed_over, not_attempted
@@ -66,7 +67,7 @@ def _record(email: Email, written: datetime) -> bytes:
     return ("{\n " + ",\n ".join(members) + "\n}\n").encode()
 
 
-class EmlTransport:
+class EmlTransport(DefaultAnswers):
     """A folder instead of a mail server; the outcome is HANDED_OVER.
 
     Example:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.transports.base import DefaultAnswers
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.hand_over import handed_over, not_attempted, without
 from vetmail_core.transports.handed_on import announced, held_elsewhere
@@ -41,7 +42,7 @@ _WINDOWS_TO_LOOK_THROUGH: Final = 10
 _NOT_ASKED: Final = frozenset({"win32", "darwin"})  # which program they have is not asked there
 
 
-class MailtoTransport:
+class MailtoTransport(DefaultAnswers):
     """The default mail program instead of a mail server; the outcome is HANDED_OVER.
 
     An email goes as a mailto link where a link can carry it. When it has attachments, HTML without a text
@@ -132,14 +133,6 @@ class MailtoTransport:
     def close(self) -> None:
         """End. A second call does nothing; windows that are open stay open."""
         self._closed = True
-
-    def hang_up(self) -> None:
-        """Do nothing; between two runs no connection is kept."""
-
-    @property
-    def trouble(self) -> str:
-        """Always ""; nothing is waited for."""
-        return ""
 
     @property
     def chooses_sender(self) -> bool:

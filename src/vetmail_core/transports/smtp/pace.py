@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from vetmail_core.clock import Clock
+    from vetmail_core.transports.last_emails import Turns
     from vetmail_core.transports.smtp.settings import Limits
 
 __all__ = ["Backoff", "Pace"]
@@ -27,29 +28,39 @@ class Pace:
         base: the wait between emails of the preferences, seconds.
         limit: the longest pause a throttling server gets, seconds.
         clock: asked for the time, and to wait.
+        turns: of the transport among those of the process; None where the base is 0, and nobody waits.
 
     Attributes:
         wait: the pause as it is now, seconds.
     """
 
-    def __init__(self, base: float, *, limit: float, clock: Clock) -> None:
+    def __init__(self, base: float, *, limit: float, clock: Clock, turns: Turns | None = None) -> None:
         self._base = base
         self._limit = max(limit, base)
         self._clock = clock
+        self._turns = turns
         self._ended: float | None = None
         self.wait = base
 
     def ended(self) -> None:
         """A message is finished."""
         self._ended = self._clock.monotonic()
+        if self._turns is not None:
+            self._turns.end()
+
+    def run_is_over(self) -> None:
+        """A message that is not finished holds up nobody else."""
+        if self._turns is not None:
+            self._turns.give_up()
 
     def pause(self) -> None:
         """Wait before the next message."""
-        if self._ended is None or self.wait <= 0:
-            return
-        seconds = self._ended + self.wait - self._clock.monotonic()
-        if seconds > 0:
-            self._clock.sleep(seconds)
+        if self._ended is not None and self.wait > 0:
+            seconds = self._ended + self.wait - self._clock.monotonic()
+            if seconds > 0:
+                self._clock.sleep(seconds)
+        if self._turns is not None:
+            self._turns.take()
 
     def slower(self) -> None:
         """The server throttles: double the wait."""

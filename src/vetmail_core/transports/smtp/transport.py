@@ -15,6 +15,7 @@ from vetmail_core.preferences import MailServer
 from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.preferences.providers import provider_for
 from vetmail_core.transports.calls import checked_call
+from vetmail_core.transports.last_emails import Turns
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
@@ -108,8 +109,13 @@ class SmtpTransport:
             allow_cleartext_auth=allow_cleartext_auth,
         )
         wait = server.wait_between_emails_ms / 1000
+        username = server.username if login is None else login.username
+        turns = Turns((server.host.casefold(), server.port, username), wait=wait, clock=self._clock)
         self._host = Host(
-            mode=pipelining, pace=Pace(wait, limit=self._limits.retry_seconds, clock=self._clock)
+            mode=pipelining,
+            pace=Pace(
+                wait, limit=self._limits.retry_seconds, clock=self._clock, turns=turns if wait else None
+            ),
         )
         self._one_thread = OneThread("SmtpTransport")
         self._at_hand: Run | None = None
@@ -167,6 +173,7 @@ class SmtpTransport:
                 yield from run.receipts()
             finally:
                 self._at_hand = None
+                self._host.pace.run_is_over()
 
     def check(
         self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
@@ -215,6 +222,11 @@ class SmtpTransport:
     def trouble(self) -> str:
         """Why the last try to connect failed, for whoever waits for the next one; "" once it has worked."""
         return self._host.trouble
+
+    @property
+    def chooses_sender(self) -> bool:
+        """False; From and Reply-To are those of the email."""
+        return False
 
     def close(self) -> None:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
