@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_OCTETS",
+    "NEW",
     "checked_name",
     "new_file",
     "open_regular",
@@ -43,7 +44,8 @@ _PRIVATE: Final = 0o600
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 _NO_WAIT: Final[int] = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | _BINARY
 _NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
-_NEW: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
+NEW: Final = os.O_CREAT | os.O_EXCL
+"""What is made is made new, and nothing at its name is taken for it."""
 
 
 def checked_name(path: str | os.PathLike[str]) -> Path:
@@ -146,7 +148,7 @@ def new_file(path: Path, *, mode: int = _PRIVATE) -> Generator[BinaryIO]:
         FileExistsError: there is something, a link that leads nowhere included.
         OSError: it cannot be made or written; it is gone again.
     """
-    descriptor = os.open(checked_name(path), _NEW, mode)
+    descriptor = open_regular(path, os.O_WRONLY | NEW, mode=mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
