@@ -116,7 +116,10 @@ def read_whole(path: Path, *, at_most: int = MOST_OCTETS, pipes: bool = False) -
             data = _first_of_a_pipe(descriptor)
         else:
             _refuse_what_is_no_file(found)
-        data += file.read(at_most + 1)
+            data = file.read(min(found.st_size, at_most))
+        # It may grow, or have no size: a pipe, or what the system tells as a file.
+        if len(data) >= min(found.st_size, at_most):
+            data += file.read(at_most + 1 - len(data))
     if len(data) > at_most:
         del data  # a traceback that shows locals must not show what is in the file
         raise OSError(errno.EFBIG, f"it is larger than {at_most // 1024:,} KiB")
