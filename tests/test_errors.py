@@ -23,6 +23,7 @@ from vetmail_core.errors import (
     RecipientsError,
     Severity,
     StalePreferencesError,
+    TokenError,
     TransportError,
     TransportValueError,
     VetmailError,
@@ -52,6 +53,7 @@ EVERY_ERROR = [
     (TransportError("closed"), False),
     (TransportValueError("a separator"), True),
     (LedgerError("locked"), False),
+    (TokenError("The token is refused.", advice="Renew the secret.", transient=True, retry_after=5), False),
     (DeliveryError("nobody accepted", receipt=RECEIPT), False),
 ]
 

@@ -12,6 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core._files import open_regular
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -69,7 +71,7 @@ def locked(path: Path, *, clock: Clock, patience: float = 10.0) -> Generator[Non
 
     Raises:
         TimeoutError: somebody else held it for all that time.
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or what is there is a link or no file.
     """
     descriptor = _open(path)
     try:
@@ -85,9 +87,9 @@ def locked(path: Path, *, clock: Clock, patience: float = 10.0) -> Generator[Non
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        return open_regular(path, os.O_RDWR | os.O_CREAT, mode=0o666)
     except PermissionError:
         # Made by another user who may save here too: whoever can read it can lock it.
         if not path.exists():
             raise
-        return os.open(path, os.O_RDONLY)
+        return open_regular(path)

@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from vetmail_core._shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,6 +58,10 @@ __all__ = [
 
 class VetmailError(Exception):
     """The root: ``except VetmailError`` catches whatever this library raises on purpose."""
+
+    def __str__(self) -> str:
+        # Most sentences quote what somebody else wrote; each of them can be printed, wherever it is.
+        return shown(Exception.__str__(self))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exception's own way calls the class with the sentence alone; ours need their facts too, when a

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import LedgerError, SqliteLedger, deliver_once
+from vetmail_core import LedgerError, SqliteLedger, SystemClock, deliver_once
 from vetmail_core.ledger import LedgerState
 
 if TYPE_CHECKING:
@@ -94,3 +95,82 @@ def test_a_child_opens_a_ledger_of_its_own_and_the_parent_goes_on(path: Path) ->
         [sys.executable, "-c", FORKS, str(path)], capture_output=True, check=False, text=True, timeout=60
     )
     assert ran.returncode == 0, ran.stderr
+
+
+LEAVES = """
+import gc, os, signal, sys
+from vetmail_core import SqliteLedger
+
+path, way = sys.argv[1:]
+try:
+    with SqliteLedger(path) as ledger:
+        run = ledger.open_run()
+        assert ledger.attempting(["a", "b"]) == {"a", "b"}
+        child = os.fork()
+        if child == 0:
+            if way == "raises":
+                raise ZeroDivisionError
+            if way == "exits":
+                sys.exit(0)
+            if way == "collects":
+                del ledger, run
+                gc.collect()
+            if way == "goes":
+                os._exit(0)
+        else:
+            os.waitpid(child, 0)
+            with SqliteLedger(path) as other:
+                assert other.attempting(["a", "b", "c"]) == {"c"}
+            os.kill(os.getpid(), signal.SIGKILL)
+except ZeroDivisionError:
+    pass
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked here")
+@pytest.mark.parametrize("way", ["returns", "raises", "exits", "collects", "goes"])
+def test_a_child_that_leaves_changes_nothing_of_its_parents(path: Path, way: str) -> None:
+    """However it leaves the block: what the parent put down is held until the parent dies, and then free."""
+    subprocess.run(
+        [sys.executable, "-c", LEAVES, str(path), way], check=False, capture_output=True, timeout=60
+    )
+    with SqliteLedger(path) as ledger:
+        assert set(ledger.in_doubt()) == {"a", "b", "c"}
+
+
+LIVES_ON = """
+import os, signal, sys, time
+from vetmail_core import SqliteLedger
+
+ledger = SqliteLedger(sys.argv[1])
+run = ledger.open_run()
+assert ledger.attempting(["a"]) == {"a"}
+child = os.fork()
+if child == 0:
+    if os.fork() == 0:
+        signal.pause()
+    signal.pause()
+print(child, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked here")
+def test_a_run_lives_as_long_as_the_process_that_opened_it(path: Path) -> None:
+    """A pool that outlives it, and the children of that, keep nobody from the next run."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LIVES_ON, str(path)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as program:
+        assert program.stdout is not None
+        int(program.stdout.readline())
+        try:
+            while program.poll() is None:
+                SystemClock().sleep(0.01)
+            end = SystemClock().monotonic() + 30
+            with SqliteLedger(path) as ledger:
+                # A child lets go as it begins, which may be a moment after its parent died.
+                while ledger.in_doubt() != ("a",) and SystemClock().monotonic() < end:
+                    SystemClock().sleep(0.01)
+                assert ledger.in_doubt() == ("a",)
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +106,13 @@ def test_another_ledger_that_is_named_after_this_one_is_left_alone(path: Path, n
         assert ledger.in_doubt() == ("a",)
 
 
-def test_marks_that_cannot_be_read_are_an_error_of_the_ledger(path: Path) -> None:
-    """In its words, whoever meets them: who opens the file, and a run that asks about another's email."""
+def test_marks_that_cannot_be_read_are_an_error_of_the_ledger(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its words, whoever meets them: who opens the file, and a run that asks about another's email.
+
+    They may be those of another user's run that lives.
+    """
     with SqliteLedger(path) as living:
         with sqlite3.connect(path) as dead:
             dead.execute(
@@ -113,10 +120,17 @@ def test_marks_that_cannot_be_read_are_an_error_of_the_ledger(path: Path) -> Non
                 ("0" * 16,),
             )
         dead.close()
-        path.with_name(f"{path.name}-run-{'0' * 16}").mkdir()
-        with pytest.raises(LedgerError, match=r"cannot be read: .*Is a directory"):
+        opened = os.open
+
+        def of_another_user(name: Path, *rest: int) -> int:
+            if str(name).endswith("0" * 16):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return opened(name, *rest)
+
+        monkeypatch.setattr(os, "open", of_another_user)
+        with pytest.raises(LedgerError, match=r"cannot be read: .*Permission denied"):
             living.state("a")
-    with pytest.raises(LedgerError, match=r"cannot be read: .*Is a directory"):
+    with pytest.raises(LedgerError, match=r"cannot be read: .*Permission denied"):
         SqliteLedger(path)
 
 

@@ -205,3 +205,11 @@ def test_any_name_and_data_come_back(read: Read, filename: str, data: bytes) -> 
     assert message["Content-Disposition"].params["filename"] == filename  # get_filename() strips blanks
     assert message.get_payload(decode=True) == data
     assert message.get_content_type() == "application/x-test"
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "a\0b", "a\ud800b"])
+def test_what_is_no_file_is_not_attached(path: str) -> None:
+    """Said at once, in a sentence that can be printed."""
+    with pytest.raises(MessageError, match="cannot be attached") as caught:
+        Attachment.from_path(path)
+    assert str(caught.value).isprintable()

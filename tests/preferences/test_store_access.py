@@ -163,7 +163,7 @@ def test_an_owner_that_cannot_be_kept_is_no_failed_save(file: Path, monkeypatch:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
     value = save_preferences(PREFERENCES, file)
-    monkeypatch.setattr(os, "chown", refuse)
+    monkeypatch.setattr(os, "fchown", refuse)
     save_preferences(with_host(value, "new.example.com"), file)
     assert load_preferences(file).mail_server.host == "new.example.com"
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import attrs
 
+from vetmail_core._files import read_whole
 from vetmail_core.address.addr_spec import in_quotes
 from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 from vetmail_core.errors import MessageError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Attachment"]
 
 _NAME_LIMIT: Final = 255
+_LARGEST: Final = 256 * 1024 * 1024  # more than any mail server takes
 _HARD_LIMIT: Final = 998  # RFC 5322, section 2.1.1
 _WORD: Final = r"[a-z0-9][a-z0-9!#$&^_.+-]*"  # RFC 6838, section 4.2
 _VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
@@ -206,7 +208,7 @@ class Attachment:
         """
         path = Path(path)
         try:
-            data = path.read_bytes()
+            data = read_whole(path, at_most=_LARGEST, pipes=True)
         except OSError as error:
             raise _UnreadableFileError.of(path, error) from error
         return cls(path.name, data)

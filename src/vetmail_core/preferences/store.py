@@ -7,12 +7,9 @@ password unasked. Its law: at every moment, through every crash, a reader finds 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +17,7 @@ import attrs
 import platformdirs
 
 from vetmail_core._file_lock import locked
+from vetmail_core._files import checked_name, read_whole, regular, replacement
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, StalePreferencesError
@@ -36,7 +34,6 @@ __all__ = ["default_preferences_path", "load_preferences", "save_preferences"]
 
 _PRIVATE: Final = 0o600
 _ANYBODY: Final = 0o666  # less the umask
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows would write other line ends than were hashed
 
 
 def default_preferences_path() -> Path:
@@ -112,10 +109,11 @@ def save_preferences(
             stands.
     """
     target = default_preferences_path() if path is None else Path(path)
-    # A link stays a link: the file it leads to is the one that is replaced.
-    file = Path(os.path.realpath(target))
     content = _encode(preferences, include_secrets=include_secrets)
     try:
+        # A link stays a link: the file it leads to is the one that is replaced.
+        file = Path(os.path.realpath(checked_name(target)))
+        regular(file)  # beside a device not even a lock is made
         file.parent.mkdir(parents=True, exist_ok=True)
         with locked(file.with_name(f".{file.name}.lock"), clock=clock or SystemClock()):
             if not overwrite:
@@ -123,7 +121,7 @@ def save_preferences(
             _replace(file, content)
     except OSError as error:
         raise _fault(
-            f"The preferences file {file} cannot be written: {_reason(error)}.",
+            f"The preferences file {target} cannot be written: {_reason(error)}.",
             "The old file stands. Check who may write there, and whether the disk is full.",
         ) from error
     return attrs.evolve(preferences, revision=content.revision)
@@ -172,7 +170,7 @@ def _text(document: Mapping[str, object], *, ensure_ascii: bool = False) -> str:
 
 def _refuse_stale(file: Path, revision: str) -> None:
     try:
-        found = _revision(file.read_bytes())
+        found = _revision(read_whole(file))
     except FileNotFoundError:
         return
     if found == revision:
@@ -191,56 +189,16 @@ def _refuse_stale(file: Path, revision: str) -> None:
 
 
 def _replace(file: Path, content: _Content) -> None:
-    # One name is enough, as only the holder of the lock writes: what a crash left there goes first.
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.unlink(missing_ok=True)
+    # One name is enough, as only the holder of the lock writes.
+    beside = file.with_name(f".{file.name}.new")
     mode = _PRIVATE if content.secret else _ANYBODY
-    try:
-        # Not Path.open: the mode must be right from the first moment.
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as out:
-            _take_over(file, fresh, keep_mode=not content.secret)
-            out.write(content.data)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(file)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
-
-
-def _take_over(old: Path, fresh: Path, *, keep_mode: bool) -> None:
-    """Give the new file the owner and the mode of the old one, so that who could read it still can."""
-    try:
-        known = old.stat()
-    except FileNotFoundError:
-        return
-    if sys.platform != "win32":  # pragma: no branch - Windows has no such owners
-        # Not every writer may give files away, and an owner from outside a container has no number inside it.
-        with contextlib.suppress(OSError):
-            os.chown(fresh, known.st_uid, known.st_gid)
-    if keep_mode:
-        fresh.chmod(stat.S_IMODE(known.st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the new name onto the disk too, where the system can.
-
-    The new file is in place by now, so a folder that may not be read, or a network drive that forces nothing
-    onto a disk, is no failed save: should the power fail, the old file is found, or the new one.
-    """
-    if sys.platform != "win32":  # pragma: no branch - Windows opens no folders
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    with replacement(file, beside=beside, mode=mode, keep_mode=not content.secret) as out:
+        out.write(content.data)
 
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_whole(file, pipes=True)
     except FileNotFoundError as error:
         raise _fault(
             f"There is no preferences file {file}.",

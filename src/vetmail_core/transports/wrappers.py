@@ -487,8 +487,8 @@ class Archived(_Wrapper):
                 'Archived(transport, Path("sent")).'
             )
         self._keep = keep
-        self._folder = NumberedFolder(keep) if isinstance(keep, Path) else None
         self._clock = SystemClock() if clock is None else clock
+        self._folder = NumberedFolder(keep, clock=self._clock) if isinstance(keep, Path) else None
 
     @checked_call
     def deliver(self, emails: Iterable[Email], /) -> Iterator[Receipt]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vetmail_core.transports.eml.names import number_of, stem
+from vetmail_core.transports.eml.names import is_left_over, number_of, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,3 +71,39 @@ def _numbered(number: int) -> str:
 def test_a_foreign_name_has_no_number(name: str) -> None:
     """What somebody else put into the folder does not count."""
     assert number_of(name) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("000007-sam.eml", 7),
+        ("000007-sam.json", 7),
+        ("a1000000-sam.eml", 1_000_000),
+        ("b10000000-sam.eml", 10_000_000),
+        ("a10000000-sam.eml", 0),
+        (f"a{'9' * 40}-x.eml", 0),
+        ("1000000-sam.eml", 0),
+        ("00007-sam.eml", 0),
+        ("\u0660\u0660\u0660\u0660\u0660\u0667-sam.eml", 0),
+        ("000007-sam.txt", 0),
+    ],
+)
+def test_a_number_has_as_many_digits_as_its_letter_says(name: str, number: int) -> None:
+    """A file of another kind, whatever it is named, makes no number that nobody can count on from."""
+    assert number_of(name) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("000007-ann.part", True),
+        ("000007-ann.json", True),
+        ("000008-sam.json", False),
+        ("000008-sam.eml", False),
+        ("notes.part", False),
+        ("ann.json", False),
+    ],
+)
+def test_half_of_a_pair_is_left_over(name: str, *, left: bool) -> None:
+    """Of our own names alone."""
+    assert is_left_over(name, {"000008-sam.eml", "000008-sam.json"}) is left

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -391,3 +392,56 @@ def test_the_date_is_today_without_a_clock(tmp_path: Path, make_email: Callable[
     list(EmlTransport(tmp_path).deliver([make_email()]))
     record = json.loads((tmp_path / "000001-sam-example-com.json").read_text(encoding="utf-8"))
     assert before <= datetime.fromisoformat(record["written"]) <= datetime.now(UTC)
+
+
+def test_what_a_killed_run_left_is_cleared_a_day_later(
+    tmp_path: Path, make_email: Callable[..., Email]
+) -> None:
+    """Halves of our own pairs; what is young may be another run's, and what has another name is not ours."""
+    clock = FakeClock()
+    young, old = clock.now() - timedelta(hours=1), clock.now() - timedelta(days=2)
+    for name, when in {
+        "000007-ann.part": old,
+        "000007-ann.json": old,
+        "000008-kim.json": young,
+        "notes.part": old,
+        "000009-sam.eml": old,
+        "000009-sam.json": old,
+    }.items():
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+        os.utime(tmp_path / name, (when.timestamp(), when.timestamp()))
+    (tmp_path / "000006-link.part").symlink_to(tmp_path / "notes.part")
+    os.utime(tmp_path / "000006-link.part", (old.timestamp(), old.timestamp()), follow_symlinks=False)
+    assert all(receipt.ok for receipt in EmlTransport(tmp_path, clock=clock).deliver([make_email()]))
+    assert names(tmp_path) == [
+        "000006-link.part",
+        "000008-kim.json",
+        "000009-sam.eml",
+        "000009-sam.json",
+        "000010-sam-example-com.eml",
+        "000010-sam-example-com.json",
+        "notes.part",
+    ]
+
+
+def test_a_link_in_the_way_is_not_written_through(tmp_path: Path, make_email: Callable[..., Email]) -> None:
+    """Neither the message nor its record nor what they are written as first; the next number is free."""
+    folder = tmp_path / "outbox"
+    folder.mkdir()
+    for number, ending in enumerate(("json", "part", "eml"), start=1):
+        (folder / f"{number:06}-sam-example-com.{ending}").symlink_to(tmp_path / "nowhere")
+    transport = EmlTransport(folder)
+    assert all(receipt.ok for receipt in transport.deliver([make_email()]))
+    assert "000004-sam-example-com.eml" in names(folder)
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"], ids=["NUL", "half a pair"])
+def test_a_folder_that_no_system_can_name_is_the_reason_of_a_receipt(
+    tmp_path: Path, make_email: Callable[..., Email], name: str
+) -> None:
+    """Which can be printed."""
+    (receipt,) = EmlTransport(f"{tmp_path}/{name}").deliver([make_email()])
+    assert receipt.not_attempted
+    assert "its name holds" in receipt.reason
+    assert receipt.reason.isprintable()

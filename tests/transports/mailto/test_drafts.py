@@ -6,6 +6,7 @@ import os
 import stat
 from datetime import timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,7 +19,6 @@ from vetmail_core.transports.mailto.drafts import DraftFolder, draft_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vetmail_core import Email
 
@@ -191,3 +191,11 @@ def test_a_draft_from_nobody_known_leaves_the_from_to_the_mail_program(
     data = draft_bytes(attrs.evolve(make_email(), sender=UNKNOWN_SENDER), with_sender=True)
     assert data.startswith(b"From:\r\nX-Unsent: 1\r\n")
     assert b"from@unknown.invalid" not in data
+
+
+def test_a_folder_that_no_system_can_name_is_an_error_of_the_system() -> None:
+    """Said when a draft is written, not when old ones are swept."""
+    folder = DraftFolder(Path("drafts\0"), clock=FakeClock())
+    folder.sweep()
+    with pytest.raises(OSError, match="its name holds"):
+        folder.write(b"")

@@ -26,7 +26,7 @@ from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.bounced import as_seconds, take
 from vetmail_core.ledger.policy import LedgerState
 from vetmail_core.ledger.sqlite.bounced import never_reached
-from vetmail_core.ledger.sqlite.marks import RunMarks
+from vetmail_core.ledger.sqlite.marks import Ending, RunMarks
 from vetmail_core.ledger.sqlite.run import SqliteRun
 from vetmail_core.ledger.sqlite.store import Store
 
@@ -76,6 +76,7 @@ class SqliteLedger:
         self._runs: list[SqliteRun] = []
         self._direct: SqliteRun | None = None
         self._closed = False
+        self._ending = Ending(self._store.lock)
 
     @property
     def path(self) -> Path:
@@ -255,7 +256,7 @@ class SqliteLedger:
                 self._direct.close()
                 self._direct = None
             try:
-                marks = RunMarks(self.path)
+                marks = RunMarks(self.path, self._ending)
             except OSError as error:
                 raise self._store.error("cannot be written", error) from error
             self._store.own.add(marks.run)
@@ -269,18 +270,18 @@ class SqliteLedger:
         return self._direct
 
     def close(self) -> None:
-        """End. A second call does nothing; runs that are going on are ended as they stand.
+        """End; runs that are going on are ended as they stand. A further call does what an interrupt left.
 
         In a child of a fork it does nothing: the ledger is the parent's.
         """
+        self._ending.begun = True
         if self._store.lock.foreign:
             return
         with self._store.lock:
-            if not self._closed:
-                self._closed = True
-                for run in self._runs:
-                    run.close()
-                self._store.close()
+            self._closed = True
+            for run in self._runs:
+                run.close()
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self

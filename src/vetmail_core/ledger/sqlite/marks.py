@@ -26,15 +26,16 @@ import secrets
 import stat
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import Final, Self
+
+import attrs
 
 from vetmail_core._file_lock import try_lock
+from vetmail_core._files import NEW, open_regular, remove_regular
+from vetmail_core._process import when_forked
 from vetmail_core.clock import SystemClock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "forget_all", "stray_runs"]
+__all__ = ["SLOTS", "DeadRun", "Ending", "Mark", "RunMarks", "boot_identity", "forget_all", "stray_runs"]
 
 SLOTS: Final = 4096
 _NAME_BYTES: Final = 8
@@ -42,7 +43,7 @@ _HEADER: Final = 4096
 _LOCKED_BYTE: Final = _HEADER + SLOTS  # Windows locks a byte that nobody reads
 _SIZE: Final = _LOCKED_BYTE + 1
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows
+_NO_FILE: Final = frozenset({errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO})
 _SAME_BOOT_SECONDS: Final = 5.0
 
 
@@ -54,6 +55,14 @@ class Mark(enum.IntEnum):
     ACCEPTED = 2
     HANDED_OVER = 3
     NOBODY = 4
+
+
+def _read_mark(octet: int) -> Mark:
+    """What an octet says; BEGUN, the careful answer, where it is no mark."""
+    try:
+        return Mark(octet)
+    except ValueError:
+        return Mark.BEGUN
 
 
 def boot_identity(path: Path = _BOOT_ID) -> str:
@@ -70,8 +79,11 @@ def boot_identity(path: Path = _BOOT_ID) -> str:
 
 
 def _same_boot(one: str, other: str) -> bool:
-    if one.startswith("@") and other.startswith("@"):
-        return abs(float(one[1:]) - float(other[1:])) < _SAME_BOOT_SECONDS
+    try:
+        if one.startswith("@") and other.startswith("@"):
+            return abs(float(one[1:]) - float(other[1:])) < _SAME_BOOT_SECONDS
+    except ValueError:
+        return False  # whatever the file holds, we did not write it
     return one == other
 
 
@@ -94,21 +106,41 @@ def _path(ledger: Path, run: str) -> Path:
     return ledger.with_name(f"{ledger.name}-run-{run}")
 
 
+@attrs.define(eq=False)
+class Ending:
+    """Whether somebody began to end a run or a ledger; from then on it counts as dead in this process.
+
+    An interrupt can cut the end short at any line. So this is said in the first, by one assignment.
+
+    Attributes:
+        lock: held by whoever ends it.
+        begun: it is going on, is over, or was cut short.
+    """
+
+    lock: contextlib.AbstractContextManager[object] = attrs.field(factory=contextlib.nullcontext[None])
+    begun: bool = False
+
+
 class RunMarks:
     """The marks of a run that is going on.
 
     Args:
         ledger: the ledger's file; the marks stand beside it.
+        of_ledger: which its runs share.
+
+    Attributes:
+        run: the run's name.
+        ending: the run's own.
 
     Raises:
         OSError: the file cannot be made.
     """
 
-    def __init__(self, ledger: Path) -> None:
+    def __init__(self, ledger: Path, of_ledger: Ending | None = None) -> None:
         while True:
             self.run = secrets.token_hex(_NAME_BYTES)
             self._path = _path(ledger, self.run)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, _mode_of(ledger))
+            descriptor = open_regular(self._path, os.O_RDWR | NEW, mode=_mode_of(ledger))
             try:
                 _fill(descriptor)
                 # Somebody clearing up may have taken the file away before it was locked.
@@ -122,32 +154,44 @@ class RunMarks:
             os.close(descriptor)
         # A program that drops its ledger without closing it lets go of the lock too, and its run is dead.
         self._let_go = weakref.finalize(self, os.close, descriptor)
+        self._of_ledger = Ending() if of_ledger is None else of_ledger
+        self.ending: Final = Ending(self._of_ledger.lock)
         _HELD.add(self)
 
     def forget(self) -> None:
-        """In a child of a fork: let go of the copy of the lock, or the run would outlive its process."""
+        """Let go of the lock; in a child of a fork of its copy, or the run would outlive its process."""
         self._map.close()  # it holds the lock as well
         self._let_go()
 
     def set(self, slot: int, mark: Mark) -> None:
-        """Mark one email. Costs no system call."""
-        self._map[_HEADER + slot] = mark
+        """Mark one email, while the run counts as alive. Costs no system call."""
+        if not self._map.closed:
+            self._map[_HEADER + slot] = mark
 
     def get(self, slot: int) -> Mark:
         """How far one email got."""
-        return Mark(self._map[_HEADER + slot])
+        return _read_mark(self._map[_HEADER + slot])
+
+    @property
+    def held(self) -> bool:
+        """Whether the run counts as alive."""
+        return self._let_go.alive
+
+    def let_go_if_cut(self, path: Path) -> None:
+        """Let go of these marks if somebody began to end their run, and nobody is ending it any more."""
+        if self._path == path and self.held and (self.ending.begun or self._of_ledger.begun):
+            with self.ending.lock:
+                self.forget()
 
     def close(self, *, keep: bool) -> None:
-        """Let go.
+        """Let go. What an interrupt leaves of it is done by another call.
 
         Args:
             keep: leave the file for a later run, because the ledger could not be written.
         """
-        self._map.close()
+        self.forget()
         if not keep:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-        self._let_go()
+            remove_regular(self._path)
 
 
 _HELD: Final[weakref.WeakSet[RunMarks]] = weakref.WeakSet()
@@ -159,11 +203,13 @@ def forget_all() -> None:
         marks.forget()
 
 
-def _where_nothing_forks(*, after_in_child: Callable[[], None]) -> None:
-    """Windows."""
+when_forked(forget_all)
 
 
-getattr(os, "register_at_fork", _where_nothing_forks)(after_in_child=forget_all)
+def _read_marks(descriptor: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)  # Windows locks where the file stands
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(_LOCKED_BYTE)
 
 
 class DeadRun:
@@ -181,41 +227,45 @@ class DeadRun:
     def __init__(self, ledger: Path, run: str) -> None:
         self.name = run
         self._path = _path(ledger, run)
-        self._file: BinaryIO | None = None
+        self._descriptor: int | None = None
         self._marks: bytes | None = None
         self.alive = False
+        for marks in tuple(_HELD):
+            marks.let_go_if_cut(self._path)
         try:
-            self._file = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        self.alive = not try_lock(self._file.fileno(), byte=_LOCKED_BYTE)
+            self._descriptor = open_regular(self._path)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) or error.errno in _NO_FILE:
+                return
+            raise
+        self.alive = not try_lock(self._descriptor, byte=_LOCKED_BYTE)
         if not self.alive:
-            content = self._file.read(_LOCKED_BYTE)
+            content = _read_marks(self._descriptor)
             boot = content.partition(b"\n")[0].decode("ascii", "replace")
             if len(content) == _LOCKED_BYTE and _same_boot(boot, boot_identity()):
                 self._marks = content[_HEADER:]
 
     def mark(self, slot: int | None) -> Mark:
         """How far the email in a slot got; BEGUN, the careful answer, when that cannot be told."""
-        if self._marks is None or slot is None:
+        if self._marks is None or slot is None or not 0 <= slot < SLOTS:
             return Mark.BEGUN
-        return Mark(self._marks[slot])
+        return _read_mark(self._marks[slot])
 
     def forget(self) -> None:
         """Take the file away; what it told is in the ledger."""
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        remove_regular(self._path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def stray_runs(ledger: Path) -> tuple[str, ...]:
     """The runs whose marks stand beside a ledger; another ledger, named after this one, is no run."""
     marks = re.compile(re.escape(f"{ledger.name}-run-") + f"([0-9a-f]{{{2 * _NAME_BYTES}}})")
-    found = (marks.fullmatch(entry.name) for entry in ledger.parent.iterdir())
+    with os.scandir(ledger.parent) as entries:
+        found = [marks.fullmatch(entry.name) for entry in entries if entry.is_file(follow_symlinks=False)]
     return tuple(name[1] for name in found if name is not None)

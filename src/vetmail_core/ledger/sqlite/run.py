@@ -49,6 +49,8 @@ class SqliteRun:
         self._bare: set[str] = set()  # put down by their keys alone
         self._any_put_off: bool | None = None  # known when first asked
         self.closed = False
+        self._cut = False  # by an interrupt, in the middle of `close`
+        self._ended = False
 
     def has_settled(self, key: str) -> bool:
         """Whether an email was answered and that is not written yet."""
@@ -229,6 +231,8 @@ class SqliteRun:
             self._written()
 
     def _write(self) -> None:
+        if self._cut or not self._marks.held:
+            self._forget_what_is_no_longer_ours()
         settled: list[tuple[int, LedgerState, str | None, str | None]] = []
         for key, (state, detail, queue_id, known) in self._unwritten.items():
             claim = self._claims.get(key)
@@ -259,13 +263,13 @@ class SqliteRun:
         When that cannot be written, the marks stay where they are and the next program that opens the ledger
         writes it.
         """
+        self._marks.ending.begun = True
         if self._store.lock.foreign:
             return
         with self._store.lock:
-            if self.closed:
+            if self._ended:
                 return
-            self.closed = True
-            kept = False
+            kept, self._cut, self.closed = False, self.closed, True
             try:
                 with self._store.writing():
                     self._write()
@@ -275,3 +279,11 @@ class SqliteRun:
                 kept = True
             self._marks.close(keep=kept)
             self._store.own.discard(self._marks.run)
+            self._ended = True
+
+    def _forget_what_is_no_longer_ours(self) -> None:
+        """Leave alone what an earlier `close` wrote before it was cut, or what another run took up since."""
+        ours = self._store.held_by(self._marks.run)
+        for key, claim in self._claims.items():
+            if claim.row not in ours:
+                self._unwritten.pop(key, None)

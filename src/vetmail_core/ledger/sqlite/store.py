@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
+import stat
+import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
+from vetmail_core._files import NEW, checked_name, open_regular
+from vetmail_core._process import when_forked
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.owners_lock import OwnersLock
@@ -85,6 +90,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
     ),
 )
 _SCHEMA: Final = len(_STEPS)
+_TABLES: Final = frozenset(re.findall(r"CREATE TABLE (\w+)", "\n".join(map("\n".join, _STEPS)), re.ASCII))
 _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
     {
         sqlite3.SQLITE_NOTADB: "It is a file of another kind: give the ledger a file of its own.",
@@ -95,6 +101,7 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
         sqlite3.SQLITE_BUSY: "Another program has held it for half a minute: let that end, then start again.",
     }
 )
+_CANNOT_OPEN: Final = sqlite3.SQLITE_CANTOPEN
 _NO_ROOM: Final = (
     "Nothing is sent that cannot be written down: make room on the disk, or give this program the right to"
     " write there, then start the run again."
@@ -144,10 +151,41 @@ class Settled(NamedTuple):
 
 
 def _make_private(path: Path) -> None:
-    """Make a new ledger its owner's alone; SQLite's files beside it take after it."""
-    # What cannot be made here cannot be opened either, and SQLite then says why.
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    """Make a new ledger its owner's alone; SQLite's files beside it take after it.
+
+    Raises:
+        LedgerError: there is something that is no file, or a file that has lost its content.
+        OSError: no file can have the name.
+    """
+    checked_name(path)
+    try:
+        os.close(open_regular(path, os.O_RDWR | NEW))
+    except FileExistsError:
+        _refuse_what_is_no_ledger(path)
+    except OSError:
+        pass  # what cannot be made here cannot be opened either, and SQLite then says why
+
+
+def _refuse_what_is_no_ledger(path: Path) -> None:
+    # Looked at by its name: closing a file of SQLite's ends its locks in this whole process. What tells of
+    # an earlier life comes first, as another program may be filling the file at this moment.
+    try:
+        wal = path.with_name(f"{path.name}-wal")
+        lived = bool(stray_runs(path)) or (wal.exists() and wal.stat().st_size > 0)
+        found = path.stat()
+    except OSError:
+        return  # SQLite says why
+    if not stat.S_ISREG(found.st_mode):
+        raise LedgerError(f"The ledger {path} cannot be opened: it is no file. {_WHAT_TO_DO[_CANNOT_OPEN]}")
+    if lived and not found.st_size:
+        raise _lost(path)
+
+
+def _lost(path: Path) -> LedgerError:
+    return LedgerError(
+        f"The ledger {path} has lost what it knew; nothing is sent, as somebody could be written to twice."
+        " Put back a copy of it, or give a new ledger another name."
+    )
 
 
 class _Statements:
@@ -200,8 +238,9 @@ class Store:
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self.bounced: Final = SqliteBounced(self._db)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self.error("cannot be opened", error) from error
+        _OPENED.add(self)
         try:
             with self.guard("cannot be opened"):
                 self._prepare()
@@ -230,6 +269,11 @@ class Store:
             for step in _STEPS[schema:]:
                 for statement in step:
                     self._db.execute(statement)
+            names = {
+                name for (name,) in self._db.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+            }
+            if not names >= _TABLES:
+                raise _lost(self.path)
             if schema < _SCHEMA:
                 self._db.execute(f"PRAGMA application_id={_APPLICATION}")
                 self._db.execute(f"PRAGMA user_version={_SCHEMA}")
@@ -260,6 +304,10 @@ class Store:
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
+
+    def keep_for_ever(self) -> None:
+        """In a child of a fork: never close what the parent opened (sqlite.org, How To Corrupt, 2.6)."""
+        _CARRIED.append(self._db)
 
     def now(self) -> int:
         """Seconds since 1970."""
@@ -304,8 +352,8 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
         except BaseException:
@@ -470,6 +518,10 @@ class Store:
             case _:
                 assert_never(mark)
 
+    def held_by(self, run: str) -> frozenset[int]:
+        """The rows that a run holds."""
+        return frozenset(row for (row,) in self._db.execute("SELECT id FROM emails WHERE run=?", (run,)))
+
     def end_run(self, name: str, mark: Callable[[int | None], Mark]) -> None:
         """Write down what follows from the marks of everything a run holds and did not settle."""
         rows = self._db.execute("SELECT id, slot, prior, detail FROM emails WHERE run=?", (name,)).fetchall()
@@ -509,3 +561,15 @@ class Store:
                 for run in dead:
                     run.forget()  # only now: until the commit stood, the marks were all there was
             return frozenset(run.name for run in dead)
+
+
+_OPENED: Final[weakref.WeakSet[Store]] = weakref.WeakSet()
+_CARRIED: Final[list[sqlite3.Connection]] = []
+
+
+def _keep_all() -> None:
+    for store in tuple(_OPENED):
+        store.keep_for_ever()
+
+
+when_forked(_keep_all)

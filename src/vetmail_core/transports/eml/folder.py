@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.transports.eml.names import number_of, stem
+from vetmail_core._files import checked_name, remove_regular, sync_folder, write_new
+from vetmail_core.transports.eml.names import is_left_over, number_of, stem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vetmail_core.clock import Clock
     from vetmail_core.message import Email
 
 __all__ = ["NumberedFolder"]
 
-_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_KEPT: Final = timedelta(hours=24)
+_NEVER: Final = -1
 
 
 class NumberedFolder:
@@ -23,27 +27,40 @@ class NumberedFolder:
 
     Args:
         path: made when the first email is kept, readable by its owner alone.
+        clock: tells how old is what a killed run left.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
+        self._clock = clock
         self._next = 0
-        self._seen = -1
+        self._seen = _NEVER
 
     def look(self) -> None:
         """Make the folder, and go on behind the highest number in it.
 
+        At the first look what killed runs left there more than a day ago is cleared: halves of our own pairs.
+
         Raises:
             OSError: it cannot be made or read.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        checked_name(self.path).mkdir(mode=0o700, parents=True, exist_ok=True)
         # A folder of a million files is not listed again for each email: only when somebody else wrote.
         if self.path.stat().st_mtime_ns != self._seen:
-            highest = max((number_of(path.name) for path in self.path.iterdir()), default=0)
-            self._next = max(self._next, highest + 1)
+            names = {path.name for path in self.path.iterdir()}
+            self._next = max(self._next, max(map(number_of, names), default=0) + 1)
+            if self._seen == _NEVER:
+                self._clear(names)
+
+    def _clear(self, names: set[str]) -> None:
+        oldest = (self._clock.now() - _KEPT).timestamp()
+        for name in filter(lambda name: is_left_over(name, names), names):
+            with contextlib.suppress(OSError):  # another run clears it too
+                if (self.path / name).lstat().st_mtime < oldest:
+                    remove_regular(self.path / name)
 
     def store(self, email: Email, data: bytes, record: bytes) -> None:
-        """Keep a message and its record.
+        """Keep a message and its record; both are on the disk when this returns.
 
         Args:
             email: whose first recipient stands in the names.
@@ -66,23 +83,13 @@ class NumberedFolder:
             try:
                 # The record comes first and must be new: who made it owns the other two names.
                 for path, content in ((self.path / f"{name}.json", record), (part, data)):
-                    _write_new(path, content)
+                    write_new(path, content)
                     undo.callback(path.unlink)
-                if message.exists():
+                if os.path.lexists(message):
                     return False
                 part.rename(message)
             except FileExistsError:
                 return False
             undo.pop_all()
+        sync_folder(self.path)
         return True
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that must not exist yet, for its owner's eyes; all of it or nothing."""
-    descriptor = os.open(path, _NEW_FILE, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except BaseException:
-        path.unlink()
-        raise

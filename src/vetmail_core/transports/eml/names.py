@@ -10,13 +10,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from vetmail_core.message import Email
 
-__all__ = ["number_of", "stem"]
+__all__ = ["is_left_over", "number_of", "stem"]
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS: Final = 6
-_NAME: Final = re.compile(r"([0-9]{6}|[a-z][0-9]{7,})-[a-z0-9-]+\.(?:eml|json)")
+_NAME: Final = re.compile(r"([a-z]?)([0-9]{6,})-[a-z0-9-]+\.(eml|json|part)")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 _SLUG_LENGTH: Final = 60
 
@@ -32,9 +34,27 @@ def stem(number: int, email: Email) -> str:
 
 
 def number_of(name: str) -> int:
-    """The number in one of our file names; 0 in any other."""
+    """The number in the name of one of our messages or records; 0 in any other."""
+    return 0 if name.endswith(".part") else _number(name)
+
+
+def _number(name: str) -> int:
     found = _NAME.fullmatch(name)
-    return int(found[1].lstrip(_LETTERS)) if found else 0
+    # The letter says how many digits there are, so a number of forty digits is none of ours.
+    if found is None or len(found[2]) != _DIGITS + _LETTERS.find(found[1]) + bool(found[1]):
+        return 0
+    return int(found[2])
+
+
+def is_left_over(name: str, names: Container[str]) -> bool:
+    """Whether a file of ours is half of a pair that a killed run did not finish.
+
+    Args:
+        name: of the file.
+        names: of all files in the folder.
+    """
+    stem, _, ending = name.rpartition(".")
+    return _number(name) > 0 and (ending == "part" or (ending == "json" and f"{stem}.eml" not in names))
 
 
 def _sortable(number: int) -> str:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from vetmail_core._shown import shown
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.receipts import Status
@@ -102,7 +103,7 @@ class EmlTransport(DefaultAnswers):
         self._folder = Path(folder)
         self._clock = SystemClock() if clock is None else clock
         self._one_thread = OneThread("EmlTransport")
-        self._kept = NumberedFolder(self._folder)
+        self._kept = NumberedFolder(self._folder, clock=self._clock)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -160,8 +161,9 @@ class EmlTransport(DefaultAnswers):
         self._kept.store(email, data, _record(stamped, written))
 
     def _explain(self, error: OSError) -> str:
+        folder = shown(str(self._folder))
         return (
-            f"The e-mail could not be written into the folder {self._folder}: {error.strerror or error}."
+            f"The e-mail could not be written into the folder {folder}: {error.strerror or error}."
             " Check that the folder's name is right, that you may write there and that the disk has room,"
             " then start the run again; it goes on behind the files that are there."
         )

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core._files import checked_name, remove_regular, sync_folder, write_new
 from vetmail_core.sender import UNKNOWN_SENDER
 from vetmail_core.transports.mailto.controls import refuse_control_characters
 
@@ -115,30 +116,27 @@ class DraftFolder:
         usual, seen_by_snaps = self._folders()
         folder = seen_by_snaps if for_snap else usual
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(suffix=".eml", prefix=_PREFIX, dir=folder)
-        path = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-        except BaseException:
-            path.unlink()
-            raise
+        path = folder / f"{_PREFIX}{secrets.token_hex(8)}.eml"
+        write_new(path, data)
+        sync_folder(folder)
         return path
 
     def sweep(self) -> None:
         """Delete our own drafts that are older than a day; whatever else is in the folders is not ours."""
         oldest = (self._clock.now() - _KEPT).timestamp()
-        for folder in dict.fromkeys(self._folders()):
-            for path in folder.glob(f"{_PREFIX}*.eml"):
-                # Another program may hold the file open (Windows), or have swept it first.
-                with contextlib.suppress(OSError):
-                    if path.stat().st_mtime < oldest:
-                        path.unlink()
+        # A folder that cannot be is said when a draft is written.
+        with contextlib.suppress(OSError):
+            for folder in dict.fromkeys(self._folders()):
+                for path in folder.glob(f"{_PREFIX}*.eml"):
+                    # Another program may hold the file open (Windows), or have swept it first.
+                    with contextlib.suppress(OSError):
+                        if path.lstat().st_mtime < oldest:
+                            remove_regular(path)
 
     def _folders(self) -> tuple[Path, Path]:
         """The usual folder, and the one for programs from a Snap."""
         if self._folder is not None:
-            own = _at_home(self._folder).resolve()
+            own = _at_home(checked_name(self._folder)).resolve()
             return own, own
         return _default_folder().resolve(), _at_home(_SEEN_BY_SNAPS).resolve()
 
