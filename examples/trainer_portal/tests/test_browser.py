@@ -301,7 +301,15 @@ class AWorkerThatIsKilled(InABrowser):
             "PORTAL_DATABASE": str(connection.settings_dict["NAME"]),
             "PORTAL_FOLDER": str(self.folder),
         }
-        command = [sys.executable, "manage.py", "db_worker", "--interval", "0.2", "--no-startup-delay"]
+        command = [
+            sys.executable,
+            "manage.py",
+            "db_worker",
+            "--interval",
+            "0.2",
+            "--no-startup-delay",
+            "--no-reload",
+        ]
         process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield process
