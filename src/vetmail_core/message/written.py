@@ -38,7 +38,7 @@ def as_written(data: bytes) -> bytes:
         )
     head, body = _halves(attached_message(data))
     if not head:
-        raise MessageError("written needs a message that begins with its headers, and there are none")
+        raise MessageError("written needs a message that begins with its headers, got a text without")
     return b"".join(line for line in head if _name(line) not in {b"bcc", b"resent-bcc"}) + body
 
 
