@@ -138,6 +138,8 @@ def send(request: HttpRequest, letter: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("preview", written.pk)
     if not written.sent:
+        if not mail.preferences().use_built_in_client:
+            return redirect("preview", written.pk)
         if request.POST.get("fingerprint") != mail.fingerprint(mail.plan_of(written)):
             messages.warning(request, "The class or the preferences have changed. Look at the preview again.")
             return redirect("preview", written.pk)

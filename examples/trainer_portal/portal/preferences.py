@@ -37,6 +37,8 @@ from vetmail_core import (
 from . import mail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
 
     from vetmail_core import EmailPreferences, Problem, SettingDescription
@@ -45,12 +47,24 @@ TABS = {"server": "Mail server", "settings": "Settings", "contexts": "Email Cont
 PASSWORD = "mail_server.password"
 
 
+class PreferencesThatCannotBeUsed:
+    """Middleware: any page that needs them says what is wrong with them, and where."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, PreferencesError):
+            return render(request, "damaged.html", {"error": error}, status=500)
+        return None
+
+
 def screen(request: HttpRequest) -> HttpResponse:
     """GET shows a tab; POST saves what it holds."""
-    try:
-        current = mail.preferences()
-    except PreferencesError as error:
-        return render(request, "damaged.html", {"error": error}, status=500)
+    current = mail.preferences()
     if request.method != "POST":
         return _page(request, current)
     try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import attrs
 from django.conf import settings
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
 from django.db import connection
@@ -28,7 +29,7 @@ from vetmail_core import load_preferences
 AXE = (Path(find_spec("axe_playwright_python").origin).parent / "axe.min.js").read_text("utf-8")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SCREENSHOTS = os.environ.get("PORTAL_SCREENSHOTS", "")  # the folder for the pictures of the docs
-PICTURES = ("errors", "preview", "result")
+PICTURES = ("conflict", "errors", "preview", "result")
 
 
 def browser(*, width=1100, dark=False):
@@ -226,7 +227,38 @@ class EveryPage(InABrowser):
             self.press("Save", window)
             found += self.findings(window, "errors")
             self.keep_picture(window, "errors", dark=dark)
+            found += self.findings_in_other_states(window, dark=dark)
         self.assertEqual(found, [])
+
+    def findings_in_other_states(self, window, *, dark):
+        """Pages that come of what somebody did: a conflict, a wrong letter, a test, a client that is off."""
+        found = []
+        self.go("/preferences/?tab=server", window)
+        wait = self.find("#mail_server-wait_between_emails_ms", window)
+        wait.clear()
+        wait.send_keys("2000")
+        now = load_preferences(settings.PREFERENCES)
+        server = attrs.evolve(now.mail_server, wait_between_emails_ms=500 + dark)
+        self.save(attrs.evolve(now, mail_server=server))
+        self.press("Save", window)
+        self.assertIn("Somebody else saved", self.text(window))
+        found += self.findings(window, "conflict")
+        self.keep_picture(window, "conflict", dark=dark)
+        self.go(self.pages["write"], window)
+        self.find("#id_subject", window).send_keys("Hi")
+        self.find("#id_text", window).send_keys("${frist_name}")
+        self.press("Preview", window)
+        found += self.findings(window, "wrong letter")
+        self.go("/preferences/test/", window)
+        self.press("Send test email", window)
+        self.assertIn("Accepted.", self.text(window))
+        found += self.findings(window, "test email")
+        self.save(attrs.evolve(now, use_built_in_client=False))
+        for path in ("/preferences/?tab=server", "/preferences/test/", self.pages["preview"]):
+            self.go(path, window)
+            found += self.findings(window, f"client off {path}")
+        self.save(now)
+        return found
 
     def test_every_page_fits_320_pixels(self):
         window = self.another(width=320)
@@ -301,7 +333,15 @@ class AWorkerThatIsKilled(InABrowser):
             "PORTAL_DATABASE": str(connection.settings_dict["NAME"]),
             "PORTAL_FOLDER": str(self.folder),
         }
-        command = [sys.executable, "manage.py", "db_worker", "--interval", "0.2", "--no-startup-delay"]
+        command = [
+            sys.executable,
+            "manage.py",
+            "db_worker",
+            "--interval",
+            "0.2",
+            "--no-startup-delay",
+            "--no-reload",
+        ]
         process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield process

@@ -107,6 +107,7 @@ class PreferencesPage(PortalCase, TestCase):
         page = self.page()
         self.assertContains(page, "is damaged", status_code=500)
         self.assertNotContains(page, "<form", status_code=500)
+        self.assertContains(self.client.get(reverse("test")), "is damaged", status_code=500)
 
     def test_without_a_file_the_page_says_so_and_save_makes_it(self):
         settings.PREFERENCES.unlink()
@@ -186,6 +187,14 @@ class Letters(PortalCase, TestCase):
         page = self.send(letter, page)
         self.assertContains(page, "Look at the preview again")
         self.assertEqual(self.server.emails, ())
+
+    def test_with_the_client_off_nothing_is_written_down(self):
+        letter, page = self.write()
+        current = load_preferences(settings.PREFERENCES)
+        self.save(attrs.evolve(current, use_built_in_client=False))
+        page = self.send(letter, page)
+        self.assertContains(page, "the portal cannot send")
+        self.assertFalse(Letter.objects.get().sent)
 
     def test_a_second_press_is_the_same_mailing(self):
         letter, page = self.write()

@@ -1,9 +1,8 @@
 """Django's mail under the organisation's preferences (extra ``django``).
 
-What it is for: password resets, error reports and whatever else a Django project sends by `django.core.mail`
-go the organisation's way, and what became of each is known. What it refuses: to open a mail program on a
-server. Its law: what Django's own SMTP backend would put on the wire, in header, parts and envelope, reaches
-the server; a message that cannot be sent keeps no other back.
+Password resets, error reports and whatever else a project sends by `django.core.mail` leave as Django's own
+SMTP backend would write them, in header, parts and envelope. A message that cannot be sent does not keep the
+others back.
 
 ::
 

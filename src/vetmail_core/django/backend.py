@@ -1,8 +1,7 @@
-"""The backend: what Django calls to send.
+"""The backend that Django calls: open, send_messages, close.
 
-What it is for: `send_messages`, with a connection for one call or for as long as Django keeps it open. What
-it refuses: settings that name nothing to send by. Its law: every message is tried, whatever became of the
-others; the count is of those that somebody was sent; the first failure is raised when all have their answer.
+Every message is tried, whatever became of the others. The first failure is raised when all have their answer,
+so a caller that catches it knows that nothing is left to send again but what failed.
 """
 
 # Django has no types, and its base class says less than its own backends do.
@@ -81,7 +80,7 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # Django has no typ
         """Make the transport, which connects when the first message is sent and then keeps its connection.
 
         Returns:
-            True when there was none yet, False when it was open already; None when it failed silently.
+            True when it made one, False when it was open already; None when it failed silently.
 
         Raises:
             PreferencesError: the preferences cannot be read, or leave mail to a mail program.

@@ -1,7 +1,7 @@
-"""A Django message as an email.
+"""Read a Django message as an email.
 
-What it is for: keeping what Django has written. What it refuses: a recipient or sender that is no mailbox.
-Its law: the octets are Django's own, for this version of Django; only who sends and who receives is read.
+The octets are Django's own, for whichever version of Django is installed: header, parts and encodings are not
+made again. Only who sends and who receives is read, and the texts for whoever looks at the email.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""A message that another program has written, such as Django.
+"""Send a message that another program has written, such as Django.
 
-What it is for: sending its very header and parts, where a host's own code has decided on them. What it
-refuses: octets that no server need take. Its law: no Bcc is in it, whoever wrote it; what a reader sees of it
-is known as well as of any other email.
+Its header and parts leave as they are, in CRLF and seven bits, so that every server takes them. No Bcc header
+leaves, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def as_written(data: bytes) -> bytes:
     """Write the octets of a message as they can go on the wire: CRLF, seven bits, no Bcc.
 
     Raises:
-        MessageError: they are no octets, have no header, or cannot be written in seven bits.
+        MessageError: it is not bytes, has no header, or cannot be written in seven bits.
     """
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise MessageError(
@@ -39,7 +38,7 @@ def as_written(data: bytes) -> bytes:
         )
     head, body = _halves(attached_message(data))
     if not head:
-        raise MessageError("written needs a message that begins with its headers, and there are none")
+        raise MessageError("written needs a message that begins with its headers, got a text without")
     return b"".join(line for line in head if _name(line) not in {b"bcc", b"resent-bcc"}) + body
 
 

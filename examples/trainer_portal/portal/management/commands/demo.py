@@ -31,7 +31,9 @@ class Command(BaseCommand):
             save_preferences(server.server_preferences(), settings.PREFERENCES, overwrite=True)
             over = threading.Event()
             threading.Thread(target=_keep, args=(server, kept, over), daemon=True).start()
-            worker = subprocess.Popen([sys.executable, "manage.py", "db_worker", "--interval", "0.5"])
+            worker = subprocess.Popen(
+                [sys.executable, "manage.py", "db_worker", "--interval", "0.5", "--no-reload"]
+            )
             self.stdout.write(f"http://{address}/  Received mail is kept in {kept}")
             try:
                 call_command("runserver", address, use_reloader=False)
