@@ -17,10 +17,11 @@ from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
-from vetmail_core.transports.smtp.dialling import connect
+from vetmail_core.transports.smtp.dialling import connecting
 from vetmail_core.transports.smtp.ends import is_loopback
 from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
 from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.waiting import carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.smtp.connection import Connection
     from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.settings import Deadlines
+    from vetmail_core.transports.smtp.waiting import Steps
 
 __all__ = ["Opener", "Session"]
 
@@ -163,6 +165,10 @@ class Opener:
             self._secret.reveal()
 
     def open(self, *, known: bool = False) -> Session:
+        """Make a session; see `opening`."""
+        return carried_out(self.opening(known=known))
+
+    def opening(self, *, known: bool = False) -> Steps[Session]:
         """Make a session.
 
         Args:
@@ -172,12 +178,12 @@ class Opener:
             Failure: none came about.
             Lost: the line was lost on the way there.
         """
-        connection = self.dial(known=known)
+        connection = yield from self.dialling(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
             login = self.server.authentication is not AuthenticationType.NONE
-            greeting, capabilities = connection.run(start(name, self.server.tls, login=login))
-            mechanism = self._log_in(connection, capabilities)
+            greeting, capabilities = yield from connection.running(start(name, self.server.tls, login=login))
+            mechanism = yield from self._log_in(connection, capabilities)
             # What came too much would be taken for the answers to the first message.
             connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
         except BaseException as error:
@@ -199,7 +205,7 @@ class Opener:
         silent = lost.cause is Cause.CONNECTION and not lost.closed and not connection.transcript
         return silent and self.server.tls is not TlsMethod.IMPLICIT
 
-    def dial(self, *, known: bool) -> Connection:
+    def dialling(self, *, known: bool) -> Steps[Connection]:
         """Open the line; a test puts one without a socket here.
 
         Args:
@@ -208,7 +214,7 @@ class Opener:
         Raises:
             Failure: nobody there.
         """
-        return connect(
+        return connecting(
             self.server, deadlines=self.deadlines, context=self._tls(), known=known, first=self._answered
         )
 
@@ -219,7 +225,7 @@ class Opener:
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         return self._context
 
-    def _log_in(self, connection: Connection, capabilities: Capabilities) -> str:
+    def _log_in(self, connection: Connection, capabilities: Capabilities) -> Steps[str]:
         if self.server.authentication is AuthenticationType.NONE:
             return ""
         in_clear = self.server.tls is TlsMethod.NONE and not is_loopback(connection.peer)
@@ -231,7 +237,7 @@ class Opener:
                 cause=Cause.TLS,
             )
         self._renewed = False
-        return connection.run(authenticate(self._credentials(), capabilities, self._renew))
+        return (yield from connection.running(authenticate(self._credentials(), capabilities, self._renew)))
 
     def _renew(self) -> Credentials | None:
         """Fresh credentials after a refused token, once a connect."""
