@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from vetmail_core.clock import Clock
     from vetmail_core.testing.memory_server import MemoryServer
+    from vetmail_core.transports.smtp.waiting import Steps
 
 __all__ = ["MemoryTransport"]
 
@@ -74,7 +75,8 @@ class _Opener(Opener):
         )
         self._memory = memory
 
-    def dial(self, *, known: bool) -> Connection:  # noqa: ARG002 - a server in memory is always known
+    def dialling(self, *, known: bool) -> Steps[Connection]:  # noqa: ARG002 - a server in memory is always known
+        yield from ()
         return _Line(MemorySocket(self._memory), deadlines=self.deadlines, context=self._tls())
 
 

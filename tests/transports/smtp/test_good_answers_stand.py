@@ -14,7 +14,7 @@ from vetmail_core import Content, Email, Mailbox, MailServer, Recipients
 from vetmail_core.receipts import Cause, Status
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Limits, Pipelining, SmtpTransport, session
-from vetmail_core.transports.smtp.dialling import connect as connect_to
+from vetmail_core.transports.smtp.dialling import connecting
 from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS
 
 if TYPE_CHECKING:
@@ -267,9 +267,9 @@ def test_as_many_recipients_as_the_provider_takes_are_in_a_message(
     server = serve()
 
     def at_home(_server: MailServer, **options: object) -> Connection:
-        return connect_to(server.mail_server(), **options)  # type: ignore[arg-type]
+        return connecting(server.mail_server(), **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session, "connect", at_home)
+    monkeypatch.setattr(session, "connecting", at_home)
     with SmtpTransport(
         attrs.evolve(server.mail_server(), host=host), limits=limits, clock=FakeClock()
     ) as transport:

@@ -244,24 +244,46 @@ def test_a_closed_transport_says_so(serve: Serve, connect: Connect, emails: Make
             use()
 
 
-def test_two_threads_at_once_are_misuse(serve: Serve, connect: Connect, emails: MakeSome) -> None:
-    """The first run goes on as if nothing had happened."""
+def test_a_second_thread_waits_for_its_turn(serve: Serve, connect: Connect, emails: MakeSome) -> None:
+    """The first run goes on as if nothing had happened, and the second one goes over its connection."""
+    server = serve()
+    transport = connect(server)
+    run = transport.deliver(emails(3))
+    assert next(run).ok
+    second: list[Receipt] = []
+    thread = threading.Thread(target=lambda: second.extend(transport.deliver(emails(1))))
+    thread.start()
+    while not transport._host.lending.is_wanted():
+        thread.join(0.01)
+    assert statuses(list(run)) == ["accepted"] * 2
+    thread.join()
+    assert statuses(second) == ["accepted"]
+    assert server.connections == 1
+
+
+def test_whoever_waits_for_a_turn_is_told_when_the_transport_is_closed(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """At once; the run at hand ends with a receipt for each of its emails."""
     transport = connect(serve())
     run = transport.deliver(emails(3))
     assert next(run).ok
-    caught: list[BaseException] = []
+    caught: list[str] = []
 
     def second() -> None:
         try:
             list(transport.deliver(emails(1)))
         except TransportError as error:
-            caught.append(error)
+            caught.append(str(error))
 
     thread = threading.Thread(target=second)
     thread.start()
+    while not transport._host.lending.is_wanted():
+        thread.join(0.01)
+    transport.close()
     thread.join()
-    assert len(caught) == 1
-    assert statuses(list(run)) == ["accepted"] * 2
+    assert caught == ["This SmtpTransport is closed; make a new one for the same server."]
+    assert {receipt.outcomes[0].cause for receipt in run} == {Cause.CANCELLED}
 
 
 def test_a_source_that_wants_to_know_is_told_before_a_body_leaves(

@@ -97,6 +97,21 @@ class ChunkLane:
             return Phase.MAIL
         return Phase.RCPT if number < len(self.flight[0].mailboxes) + 2 else Phase.DOT
 
+    @property
+    def risk(self) -> Pipelining | None:
+        """CHUNKING, until a message was taken this way."""
+        return self.trying
+
+    @property
+    def proved(self) -> Pipelining:
+        """CHUNKING, as soon as a message was taken this way."""
+        return Pipelining.OFF if self.trying else Pipelining.CHUNKING
+
+    def believe(self, mode: Pipelining) -> None:
+        """Take it from other connections that the server takes messages this way."""
+        if mode is Pipelining.CHUNKING:
+            self.trying, self._alone = None, False
+
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         transaction.tries += 1

@@ -14,6 +14,7 @@ import selectors
 import socket
 import ssl
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vetmail_core.clock import SystemClock
@@ -24,12 +25,14 @@ from vetmail_core.transports.smtp.handshake import broken_off, failures_named, s
 from vetmail_core.transports.smtp.opening import Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
 from vetmail_core.transports.smtp.transcript import Transcript
+from vetmail_core.transports.smtp.waiting import Called, Wait, carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vetmail_core.transports.smtp.opening import Ask, Flow
     from vetmail_core.transports.smtp.settings import Deadlines
+    from vetmail_core.transports.smtp.waiting import Steps
 
 __all__ = ["Connection"]
 
@@ -39,6 +42,7 @@ _READ_OCTETS: Final = 65_536
 _RECORD_OCTETS: Final = 16_384
 _MEBIBYTE: Final = 1_048_576
 _NO: Final = b"45"
+_SLICE_SECONDS: Final = 0.25  # how long nobody notices that the run is called off elsewhere
 # Where the system has it: see ``hasten``.
 _QUICK_ACK: Final = tuple(getattr(socket, name) for name in ("TCP_QUICKACK",) if hasattr(socket, name))
 _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever clock the run goes by
@@ -51,6 +55,9 @@ class Connection:
     would mix their emails, and each would take the other's answers. The copy is closed without a word, for
     whatever it said would reach the server as the other's.
 
+    What may take time comes twice: as steps, for a run that waits for several lines at once (``hearing``),
+    and carried out (``replies``).
+
     Args:
         sock: connected.
         host: the server's name, which its certificate must bear.
@@ -61,6 +68,7 @@ class Connection:
         sent: octets that have left this program since the line was opened.
         sent_at_most: the same, counting those that an interrupted write may have sent.
         torn: octets have come that are not yet answers in somebody's hands; after an interrupt they are lost.
+        called: asked while it waits alone; once it says True the wait ends with `Called`.
     """
 
     def __init__(
@@ -96,6 +104,7 @@ class Connection:
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = self.sent_at_most = 0
         self.torn = False
+        self.called: Callable[[], bool] = bool
 
     # -- facts -----------------------------------------------------------------------------------------
 
@@ -139,6 +148,10 @@ class Connection:
     # -- talking ---------------------------------------------------------------------------------------
 
     def run(self, flow: Flow[_T]) -> _T:
+        """Carry out a flow; see `running`."""
+        return carried_out(self.running(flow))
+
+    def running(self, flow: Flow[_T]) -> Steps[_T]:
         """Carry out a flow.
 
         Raises:
@@ -150,15 +163,19 @@ class Connection:
             while True:
                 step = next(flow) if answer is None else flow.send(answer)
                 if isinstance(step, Upgrade):
-                    self.start_tls()
+                    yield from self.securing()
                     answer = b""
                 else:
-                    answer = self.ask(step)
+                    answer = yield from self.asking(step)
         except StopIteration as end:
             value: _T = end.value
             return value
 
     def ask(self, ask: Ask) -> bytes:
+        """Say one thing and wait for its one answer; see `asking`."""
+        return carried_out(self.asking(ask))
+
+    def asking(self, ask: Ask) -> Steps[bytes]:
         """Say one thing and wait for its one answer.
 
         Raises:
@@ -167,11 +184,12 @@ class Connection:
         if self._replies or self._parser.unfinished:
             raise Lost("the server said more than it was asked", phase=ask.phase, cause=Cause.PROTOCOL)
         if ask.octets:
-            self.write(ask.octets, ask.octets if ask.shown is None else ask.shown, phase=ask.phase)
+            shown = ask.octets if ask.shown is None else ask.shown
+            yield from self.writing(ask.octets, shown, phase=ask.phase)
         seconds = self._deadlines.command if ask.quick else self.seconds(ask.phase)
         if ask.phase is Phase.STARTTLS:
             self._tls_end = _monotonic() + seconds
-        first, *self._replies = self.replies(ask.phase, seconds, secrets=ask.secrets)
+        first, *self._replies = yield from self.hearing(ask.phase, seconds, secrets=ask.secrets)
         self.torn = False
         return scrubbed(first, ask.secrets) if ask.secrets else first
 
@@ -179,7 +197,11 @@ class Connection:
         """How long an answer of this phase may take."""
         return self._seconds.get(phase, self._deadlines.command)
 
-    def replies(self, phase: Phase, seconds: float, *, secrets: tuple[bytes, ...] = ()) -> list[bytes]:
+    def replies(self, phase: Phase, seconds: float) -> list[bytes]:
+        """Wait for the next answer, and take what else has come with it; see `hearing`."""
+        return carried_out(self.hearing(phase, seconds))
+
+    def hearing(self, phase: Phase, seconds: float, *, secrets: tuple[bytes, ...] = ()) -> Steps[list[bytes]]:
         """Wait for the next answer, and take what else has come with it.
 
         Args:
@@ -197,7 +219,7 @@ class Connection:
         while not self._replies:
             if self._parser.broken:
                 raise self._nonsense(phase)
-            self._replies = self._fed(self._receive(phase, deadline, seconds))
+            self._replies = self._fed((yield from self._receiving(phase, deadline, seconds)))
             self.torn = False
             if self._replies:
                 self._transcript.theirs(self._replies, secrets)
@@ -229,13 +251,13 @@ class Connection:
         self._owed -= len(found)
         return sure + found
 
-    def _receive(self, phase: Phase, deadline: float, seconds: float) -> bytes:
+    def _receiving(self, phase: Phase, deadline: float, seconds: float) -> Steps[bytes]:
         """Wait for some octets."""
         while True:
             data = self._read(phase)
             if data is not None:
                 return data
-            if not self._wait(selectors.EVENT_READ, deadline):
+            if not (yield self._waits(selectors.EVENT_READ, deadline)):
                 if self._parser.empty or self._gap:
                     note = f"the server sent an empty line, and an answer was missing after {seconds:g} s"
                     raise Lost(note, phase=phase, cause=Cause.PROTOCOL)
@@ -273,6 +295,18 @@ class Connection:
         limit: int = 1,
         due: Callable[[int], int] = lambda _sent: 1,
     ) -> None:
+        """Send; see `writing`."""
+        carried_out(self.writing(octets, shown, phase=phase, limit=limit, due=due))
+
+    def writing(
+        self,
+        octets: bytes,
+        shown: bytes,
+        *,
+        phase: Phase,
+        limit: int = 1,
+        due: Callable[[int], int] = lambda _sent: 1,
+    ) -> Steps[None]:
         """Send, and meanwhile read what comes, so that two full buffers never wait for each other.
 
         Args:
@@ -311,7 +345,8 @@ class Connection:
                 if rest:
                     self._listen(phase, limit, due)
                 continue
-            ready = self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE, min(end, moved + patience))
+            either = selectors.EVENT_READ | selectors.EVENT_WRITE
+            ready = yield self._waits(either, min(end, moved + patience))
             if not ready:
                 raise Lost("the server stopped taking what was sent", phase=phase)
             if ready & selectors.EVENT_READ:
@@ -407,19 +442,30 @@ class Connection:
             self._parser.feed(data) or self._parser.unfinished or self._parser.broken
         )
 
+    def _waits(self, events: int, deadline: float) -> Wait:
+        return Wait(((self._socket, events),), deadline, partial(self._wait, events, deadline))
+
     def _wait(self, events: int, deadline: float) -> int:
         """Wait until the socket is ready; 0 when the deadline passes first."""
         if events != self._events:
             self._selector.modify(self._socket, events)
             self._events = events
-        seconds = deadline - _monotonic()
-        ready = self._selector.select(max(0.0, seconds))
-        # Something may come in all the time; the deadline counts all the same.
-        return ready[0][1] if ready and seconds > 0 else 0
+        while (seconds := deadline - _monotonic()) > 0:
+            # Something may come in all the time; the deadline counts all the same.
+            ready = self._selector.select(min(seconds, _SLICE_SECONDS))
+            if ready:
+                return ready[0][1]
+            if self.called():
+                raise Called
+        return 0
 
     # -- TLS and the end -------------------------------------------------------------------------------
 
     def start_tls(self) -> None:
+        """Go over to TLS; see `securing`."""
+        carried_out(self.securing())
+
+    def securing(self) -> Steps[None]:
         """Go over to TLS.
 
         Raises:
@@ -443,18 +489,22 @@ class Connection:
             self._events = selectors.EVENT_READ
             self._selector.register(sock, self._events)
             while (events := shake_hands(sock)) != 0:
-                if not self._wait(events, deadline):
+                if not (yield self._waits(events, deadline)):
                     raise too_slow(self._deadlines.tls)
         self._unanswered = True
         self._transcript.note(f"TLS established: {self.tls}")
 
     def quit(self) -> None:
+        """Say goodbye and close; see `parting`."""
+        carried_out(self.parting())
+
+    def parting(self) -> Steps[None]:
         """Say goodbye and close; a server that does not answer is left without another word."""
         try:
             self._replies.clear()
             octets = command("QUIT")
-            self.write(octets, octets, phase=Phase.MAIL)
-            self.replies(Phase.MAIL, self._deadlines.quit)
+            yield from self.writing(octets, octets, phase=Phase.MAIL)
+            yield from self.hearing(Phase.MAIL, self._deadlines.quit)
         except Lost:
             pass
         finally:

@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 from collections import deque
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -22,30 +23,33 @@ from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.connection import Connection
 from vetmail_core.transports.smtp.ends import reason
 from vetmail_core.transports.smtp.opening import MANY, Failure
+from vetmail_core.transports.smtp.waiting import Wait
 
 if TYPE_CHECKING:
     import ssl
 
     from vetmail_core.preferences import MailServer
     from vetmail_core.transports.smtp.settings import Deadlines
+    from vetmail_core.transports.smtp.waiting import Steps
 
-__all__ = ["connect"]
+__all__ = ["connecting"]
 
 _monotonic: Final = SystemClock().monotonic
+_LOOK_SECONDS: Final = 0.01  # between two looks whether the name server has answered, beside other lines
 _ATTEMPT_SECONDS: Final = 0.25  # RFC 8305, 5: "Connection Attempt Delay"
 # Connected at once; on its way; on its way as Windows says it.
 _UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 _Place = tuple[int, tuple[str | int | bytes, ...]]
 
 
-def connect(
+def connecting(
     server: MailServer,
     *,
     deadlines: Deadlines,
     context: ssl.SSLContext | None,
     known: bool = False,
     first: str = "",
-) -> Connection:
+) -> Steps[Connection]:
     """Open a line; for IMPLICIT with TLS on it.
 
     Args:
@@ -60,7 +64,7 @@ def connect(
     """
     deadline = _monotonic() + deadlines.connect
     try:
-        addresses = _addresses(server.wire_host, server.port, deadlines.connect)
+        addresses = yield from _addresses(server.wire_host, server.port, deadlines.connect)
     except (socket.gaierror, UnicodeError) as error:
         passing = known and getattr(error, "errno", None) == socket.EAI_AGAIN
         raise Failure(
@@ -77,7 +81,7 @@ def connect(
             tries=MANY,
         )
     try:
-        sock = _first_to_answer(_in_turn(addresses, first), deadline)
+        sock = yield from _first_to_answer(_in_turn(addresses, first), deadline)
     except OSError as error:
         raise Failure(
             _named(error, f"{server.host} port {server.port}"),
@@ -88,7 +92,7 @@ def connect(
     connection = Connection(sock, host=server.wire_host, deadlines=deadlines, context=context)
     if server.tls is TlsMethod.IMPLICIT:
         try:
-            connection.start_tls()
+            yield from connection.securing()
         except BaseException:
             connection.close()
             raise
@@ -110,7 +114,7 @@ def _in_turn(addresses: list[_Place], first: str) -> list[_Place]:
     return sorted(mixed, key=lambda address: str(address[1][0]).partition("%")[0] != first)
 
 
-def _first_to_answer(addresses: list[_Place], deadline: float) -> socket.socket:
+def _first_to_answer(addresses: list[_Place], deadline: float) -> Steps[socket.socket]:
     """Try one address after the other, without waiting for the end of a try; the first that answers wins.
 
     An address that is dead keeps silent, and the next one is tried after a quarter of a second. One that
@@ -136,7 +140,9 @@ def _first_to_answer(addresses: list[_Place], deadline: float) -> socket.socket:
                     tried.add(sock)
                     selector.register(sock, selectors.EVENT_WRITE)
                 until = min(start, deadline) if waiting else deadline
-                for key, _ in selector.select(until - now):
+                files = tuple((sock, selectors.EVENT_WRITE) for sock in tried)
+                yield Wait(files, until, partial(_any_of, selector, until - now))
+                for key, _ in selector.select(0):
                     sock = next(one for one in tried if one is key.fileobj)
                     selector.unregister(sock)
                     tried.remove(sock)
@@ -152,6 +158,10 @@ def _first_to_answer(addresses: list[_Place], deadline: float) -> socket.socket:
     raise TimeoutError(errno.ETIMEDOUT, "it kept silent") if tried or fault is None else fault
 
 
+def _any_of(selector: selectors.BaseSelector, seconds: float) -> int:
+    return selectors.EVENT_WRITE if selector.select(seconds) else 0
+
+
 def _begun(family: int, place: tuple[str | int | bytes, ...]) -> socket.socket:
     """Begin to connect; this computer may not even know the kind of address, as of IPv6."""
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -165,7 +175,7 @@ def _begun(family: int, place: tuple[str | int | bytes, ...]) -> socket.socket:
     return sock
 
 
-def _addresses(host: str, port: int, seconds: float) -> list[_Place]:
+def _addresses(host: str, port: int, seconds: float) -> Steps[list[_Place]]:
     """Ask the name server; in a thread of its own, because asking cannot be given a deadline."""
     found: list[_Place] = []
     errors: list[Exception] = []
@@ -181,7 +191,14 @@ def _addresses(host: str, port: int, seconds: float) -> list[_Place]:
 
     asking = threading.Thread(target=look_up, name="vetmail-name-server", daemon=True)
     asking.start()
-    asking.join(seconds)
+    deadline = _monotonic() + seconds
+    while asking.is_alive() and (now := _monotonic()) < deadline:
+        yield Wait((), min(now + _LOOK_SECONDS, deadline), partial(_joined, asking, deadline - now))
     if errors:
         raise errors[0]
     return list(found)
+
+
+def _joined(asking: threading.Thread, seconds: float) -> int:
+    asking.join(seconds)
+    return 0

@@ -14,12 +14,13 @@ import attrs
 from vetmail_core.receipts import Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.pipeline import DataLane
-from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.settings import ORDER, Pipelining
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vetmail_core.receipts import Outcome
+    from vetmail_core.transports.smtp.lending import Lending
     from vetmail_core.transports.smtp.pace import Pace
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
@@ -43,19 +44,26 @@ class Host:
         proved: CHUNKING has worked.
         plain: whether parameters of ours are left out, as they were refused; None while nothing is known.
         reached: it has been connected to.
-        session: a connection that rests between two runs.
+        lending: its connections.
+        bore: the highest mode that several connections need not find out again.
         closed: the transport was closed.
         trouble: why the last try to connect failed, while it is tried again; "" once it has worked.
     """
 
     mode: Pipelining
     pace: Pace
+    lending: Lending
     proved: bool = False
     plain: bool | None = None
     reached: bool = False
-    session: Session | None = None
+    bore: Pipelining = Pipelining.OFF
     closed: bool = False
     trouble: str = ""
+
+    @property
+    def session(self) -> Session | None:
+        """The connection that rests and was used last."""
+        return self.lending.last
 
     def lane(self, capabilities: Capabilities, window: int) -> Lane:
         """The best way that the server and what was learnt allow."""
@@ -76,7 +84,13 @@ class Host:
         if statuses & {Status.ACCEPTED, Status.REFUSED}:
             self.plain = Status.ACCEPTED in statuses
 
+    def bears(self, mode: Pipelining) -> None:
+        """A connection has borne a mode; the others need not find it out again."""
+        self.bore = max(self.bore, min(mode, self.mode, key=ORDER.index), key=ORDER.index)
+
     def step_down(self, lane: Lane) -> None:
         """A group on a fresh connection ended badly: this server wants less at once."""
         if lane.trying is not None:
-            self.mode = _BELOW[lane.trying]
+            below = _BELOW[lane.trying]
+            self.mode = min(self.mode, below, key=ORDER.index)  # another connection may have been at it
+            self.bore = min(self.bore, below, key=ORDER.index)

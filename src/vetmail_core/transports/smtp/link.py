@@ -1,4 +1,4 @@
-"""The connection a run has at the moment, and how it gets the next one.
+"""A connection that a run has at the moment, and how it gets the next one.
 
 What it is for: using a connection again while it is good, parting from it in time, and connecting with
 patience. What it refuses: a message on a line that is worn, old, idle or silent without cause. Its law: a
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost, cause_of
-from vetmail_core.transports.smtp.pace import Backoff
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.transaction import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vetmail_core.clock import Clock
     from vetmail_core.transports.smtp.host import Host
+    from vetmail_core.transports.smtp.pace import Backoff
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.session import Opener, Session
     from vetmail_core.transports.smtp.settings import Limits
+    from vetmail_core.transports.smtp.waiting import Steps, Wait
 
 __all__ = ["Link"]
 
@@ -29,30 +32,94 @@ _monotonic: Final = SystemClock().monotonic
 
 
 class Link:
-    """What a run sends over.
+    """What a run sends over: one connection at a time, and what goes on over it.
 
     Args:
         host: what is known about the server; a connection that rests there is taken up again.
         opener: makes connections.
         limits: how much one connection may take.
-        clock: for pauses, and for how old and idle it is.
+        clock: for how old and idle it is.
+        backoff: the pauses between tries to connect; of all connections of the run together.
+        called: whether the run is called off, for a wait on this connection alone.
 
     Attributes:
         session: the connection; None between two.
         lane: messages on their way over it; None with it.
         worn: it has had its time, and ends when what is on the way has its answers.
+        retiring: it takes no further message; another run waits for a connection.
+        wait: what goes on over it waits for this; None while nothing does.
     """
 
-    def __init__(self, *, host: Host, opener: Opener, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        host: Host,
+        opener: Opener,
+        limits: Limits,
+        clock: Clock,
+        backoff: Backoff,
+        called: Callable[[], bool],
+    ) -> None:
         self._host = host
         self._opener = opener
         self._limits = limits
         self._clock = clock
-        self._backoff = Backoff(limits, clock)
+        self._backoff = backoff
+        self._called = called
         self._base = 0
+        self._steps: Steps[None] | None = None
         self.session: Session | None = None
         self.lane: Lane | None = None
         self.worn = False
+        self.retiring = False
+        self.wait: Wait | None = None
+
+    # -- what goes on ----------------------------------------------------------------------------------
+
+    def begin(self, steps: Steps[None]) -> None:
+        """Carry steps out as far as they go without waiting."""
+        self._steps = steps
+        self.go_on(None)
+
+    def go_on(self, ready: int | None) -> None:
+        """Carry them further, as far as they go without waiting.
+
+        Args:
+            ready: what they have waited for; 0 when the time is over, None when they begin.
+        """
+        steps, self.wait = self._steps, None
+        assert steps is not None  # noqa: S101 - something goes on
+        try:
+            self.wait = next(steps) if ready is None else steps.send(ready)
+        except StopIteration:
+            self._steps = None
+        except BaseException:
+            self._steps = None
+            steps.close()
+            raise
+
+    def break_off(self) -> None:
+        """End what goes on, where it waits; what has left and what has come stays known."""
+        if self.wait is not None and self._steps is not None:
+            steps, self._steps, self.wait = self._steps, None, None
+            steps.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether messages are on the way."""
+        return self.lane is not None and bool(self.lane.flight)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether messages are on the way, or something else goes on."""
+        return self.wait is not None or self.busy
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether a connection is being made."""
+        return self.wait is not None and self.session is None
+
+    # -- facts -----------------------------------------------------------------------------------------
 
     @property
     def spent(self) -> bool:
@@ -93,16 +160,22 @@ class Link:
         idle = max(session.connection.idle, self._clock.monotonic() - session.used)
         return idle >= self._limits.idle_seconds or session.connection.is_stale()
 
+    # -- getting one -----------------------------------------------------------------------------------
+
     def _take_up(self, session: Session) -> None:
         self.session = session
         self.lane = self._host.lane(session.capabilities, self._limits.chunking_window)
         self._base = session.connection.sent
+        session.connection.called = self._called
+        self.worn = False
 
-    def make_ready(self) -> Stop | None:
-        """Have a connection that the next message can go over; or why there will be none."""
-        host = self._host
-        if self.session is None and host.session is not None:
-            resting, host.session = host.session, None
+    def make_ready(self, *, patient: bool = True) -> Steps[Stop | None]:
+        """Have a connection that the next message can go over; or why there will be none.
+
+        Args:
+            patient: try again where that may help, with pauses; otherwise one try must do.
+        """
+        if self.session is None and (resting := self._host.lending.take()) is not None:
             self._take_up(resting)
             if isinstance(self.lane, DataLane):
                 self.lane.needs_reset, self.lane.proved = resting.needs_reset, resting.proved
@@ -111,16 +184,16 @@ class Link:
             worn = self.spent or self._is_old(session, self._clock.monotonic())
             if lane.room and not worn and not self._is_stale(session):
                 return None
-            self._part(session, lane)
-        return self._connect()
+            yield from self._part(session, lane)
+        return (yield from self._connect(patient=patient))
 
-    def _part(self, session: Session, lane: Lane) -> None:
+    def _part(self, session: Session, lane: Lane) -> Steps[None]:
         """Leave a connection politely where that is possible."""
         self.session = self.lane = None
         if lane.unsettled or lane.over or session.connection.is_stale():
             session.connection.close()
         else:
-            session.connection.quit()
+            yield from session.connection.parting()
 
     def hang_up(self) -> None:
         """Leave a connection without a word."""
@@ -128,13 +201,13 @@ class Link:
         assert session is not None  # noqa: S101 - whoever gives a connection up has one
         session.connection.close()
 
-    def _connect(self) -> Stop | None:
+    def _connect(self, *, patient: bool) -> Steps[Stop | None]:
         number = 0
         while True:
             number += 1
             begun = _monotonic()
             try:
-                session = self._opener.open(known=self._host.reached)
+                session = yield from self._opener.opening(known=self._host.reached)
             except Failure as failure:
                 fault = failure
             except Lost as lost:
@@ -144,9 +217,10 @@ class Link:
                 fault = Failure(lost.note, phase=lost.phase, cause=cause_of(lost), tries=tries)
             else:
                 break
-            self._backoff.spent += _monotonic() - begun
-            self._host.trouble = fault.note
-            if number >= fault.tries or not self._backoff.pause(number, at_least=fault.wait):
+            if patient:
+                self._backoff.spent += _monotonic() - begun
+                self._host.trouble = fault.note
+            if not patient or number >= fault.tries or not self._backoff.pause(number, at_least=fault.wait):
                 return Stop(
                     cause=fault.cause,
                     phase=fault.phase,
@@ -155,7 +229,34 @@ class Link:
                     advice=fault.advice,
                 )
         session.opened = session.used = self._clock.monotonic()
-        self.worn = False
         self._host.reached, self._host.trouble = True, ""
         self._take_up(session)
         return None
+
+    # -- parting with it -------------------------------------------------------------------------------
+
+    def hear_the_last(self, deadline: float) -> Steps[None]:
+        """Hear what is owed for what has left, until a time by the machine's clock."""
+        session, lane = self.session, self.lane
+        assert session is not None  # noqa: S101 - asked of one that is connected
+        assert lane is not None  # noqa: S101 - as above
+        try:
+            while lane.in_doubt and self.can_be_answered and (phase := lane.awaited) is not None:
+                lane.receive((yield from session.connection.hearing(phase, deadline - _monotonic())))
+                lane.done.clear()
+        except Lost:
+            lane.over = True
+
+    def give_up(self) -> Session | None:
+        """Let go of the connection; a session that can be used again is the caller's to rest or to end."""
+        session, lane = self.session, self.lane
+        self.session = self.lane = None
+        if session is None or lane is None:
+            return None
+        if lane.flight or lane.over or lane.unsettled:
+            session.connection.close()
+            return None
+        if isinstance(lane, DataLane):
+            session.needs_reset, session.proved = lane.needs_reset, lane.proved
+        session.connection.called = bool
+        return session

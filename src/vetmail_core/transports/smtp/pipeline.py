@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.protocol import dot_stuffed, read_reply
-from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.settings import ORDER, Pipelining
 
 if TYPE_CHECKING:
     from vetmail_core.transports.smtp.protocol import Capabilities
@@ -26,7 +26,6 @@ __all__ = ["DataLane", "Lane"]
 
 _YES: Final = ord("2")
 _GO_AHEAD: Final = ord("3")
-_ORDER: Final = (Pipelining.OFF, Pipelining.ENVELOPE, Pipelining.AUTO)
 
 
 class Lane(Protocol):
@@ -82,6 +81,20 @@ class Lane(Protocol):
     @property
     def in_doubt(self) -> bool:
         """Whether messages have left without an answer."""
+        ...
+
+    @property
+    def risk(self) -> Pipelining | None:
+        """The mode that a message put in now would be the first to try, at the cost of a doubt."""
+        ...
+
+    @property
+    def proved(self) -> Pipelining:
+        """The highest mode that this connection has borne."""
+        ...
+
+    def believe(self, mode: Pipelining) -> None:
+        """Take it from other connections that the server bears a mode."""
         ...
 
     def put(self, transaction: Transaction) -> None:
@@ -176,6 +189,16 @@ class DataLane:
         """What the next answer belongs to; None when all have come."""
         return self._expected[0][1] if self._expected and not self.over else None
 
+    @property
+    def risk(self) -> Pipelining | None:
+        """AUTO, where one more goes ahead and that was not done before."""
+        known = ORDER.index(self.proved) >= ORDER.index(Pipelining.AUTO)
+        return Pipelining.AUTO if self.flight and not known else None
+
+    def believe(self, mode: Pipelining) -> None:
+        """Take it from other connections that the server bears a mode."""
+        self.proved = max(self.proved, mode, key=ORDER.index)
+
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         self._commands = deque(transaction.envelope(self._capabilities))
@@ -221,7 +244,7 @@ class DataLane:
         return data, b"".join(shown)
 
     def _try(self, mode: Pipelining) -> None:
-        if self._mode is not Pipelining.OFF and _ORDER.index(mode) > _ORDER.index(self.proved):
+        if self._mode is not Pipelining.OFF and ORDER.index(mode) > ORDER.index(self.proved):
             self.trying = mode
 
     def _envelope(self, transaction: Transaction, octets: list[bytes], shown: list[bytes]) -> None:

@@ -7,6 +7,7 @@ every email that was pulled gets exactly one receipt, in order, unless the calle
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -22,9 +23,10 @@ from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.course import Course
 from vetmail_core.transports.smtp.link import Link
 from vetmail_core.transports.smtp.opening import Lost
+from vetmail_core.transports.smtp.pace import Backoff
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS
+from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS, ORDER
 from vetmail_core.transports.smtp.transaction import (
     BEYOND_ASCII,
     Job,
@@ -34,21 +36,25 @@ from vetmail_core.transports.smtp.transaction import (
     at_server,
     halves,
 )
+from vetmail_core.transports.smtp.waiting import Called, carried_out, ready_among, together
 from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vetmail_core.address import Mailbox
     from vetmail_core.clock import Clock
+    from vetmail_core.receipts import Reply
     from vetmail_core.transports.handed_on import Leaves
     from vetmail_core.transports.smtp.connection import Connection
     from vetmail_core.transports.smtp.host import Host
+    from vetmail_core.transports.smtp.lending import Loan
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Opener
     from vetmail_core.transports.smtp.settings import Limits
     from vetmail_core.transports.smtp.transaction import Again
+    from vetmail_core.transports.smtp.waiting import Steps
 
 __all__ = ["Run"]
 
@@ -56,6 +62,8 @@ _STRIKES: Final = 3
 _PARTS_IN_VAIN: Final = 2
 _FURTHER_ON: Final = 20
 _A_WHILE_SECONDS: Final = 0.01
+_BEHIND_ONE: Final = 64  # emails a connection that are pulled while the first of them has no answer
+_LOOK_SECONDS: Final = 0.25  # how long nobody notices that the transport was closed in another thread
 _monotonic: Final = SystemClock().monotonic
 
 
@@ -68,10 +76,18 @@ class Run:
         opener: makes connections.
         limits: how much a connection and a message may take.
         clock: for pauses, and for the Date of emails without one.
+        loan: the places for connections; given back at the end.
     """
 
     def __init__(
-        self, emails: Iterable[Email], *, host: Host, opener: Opener, limits: Limits, clock: Clock
+        self,
+        emails: Iterable[Email],
+        *,
+        host: Host,
+        opener: Opener,
+        limits: Limits,
+        clock: Clock,
+        loan: Loan,
     ) -> None:
         self._process = os.getpid()
         self._source = iter(emails)
@@ -79,6 +95,8 @@ class Run:
         self._exhausted = False
         self._error: BaseException | None = None
         self._until: float | None = None  # when winding up: how long answers are heard
+        self._called_off = False  # nobody is answered for any more who was not pulled
+        self._tell: Callable[[Receipt], None] | None = getattr(self._source, "answered", None)
         self._host = host
         self._opener = opener
         self._limits = limits
@@ -86,7 +104,12 @@ class Run:
         self._jobs: deque[Job] = deque()
         self._backlog: deque[Transaction] = deque()
         self._stop: Stop | None = None
-        self._link = Link(host=host, opener=opener, limits=limits, clock=clock)
+        self._loan = loan
+        self._backoff = Backoff(limits, clock)
+        self._several = limits.connections > 1
+        self._most = limits.connections
+        self._links = [self._new_link()]
+        self._early: list[Job] = []  # answered, and perhaps not in their turn
         self._course = Course()
         self._probed = False
         self._trouble = Stop(cause=Cause.PROTOCOL, phase=Phase.MAIL, note="out of step")
@@ -104,8 +127,8 @@ class Run:
             while True:
                 try:
                     while jobs and not jobs[0].pending:
-                        receipt = jobs[0].receipt(self._opener.place)
-                        jobs.popleft()
+                        receipt = jobs[0].known or jobs[0].receipt(self._opener.place)
+                        jobs.popleft().given = True
                         yield receipt
                         self._stay_in_process()
                     if self._is_over():
@@ -115,7 +138,7 @@ class Run:
                 except BaseException as error:  # noqa: BLE001 - raised again behind the receipts
                     self._stay_in_process()
                     self._interrupted(error)
-            if self._stop is not None and self._until is None:
+            if self._stop is not None and not self._called_off:
                 yield from self._turn_away(self._stop)
         finally:
             self._leave()
@@ -132,19 +155,31 @@ class Run:
 
     def _is_over(self) -> bool:
         """Go on; whether there is nothing left to do."""
-        if self._host.closed and self._stop is None:
-            self._stop = Stop(
+        if self._early:
+            self._tell_early()
+        if self._host.closed and self._until is None:
+            self._stop = self._stop or Stop(
                 cause=Cause.CANCELLED, phase=Phase.MAIL, note="the transport was closed during the run"
             )
+            self._hear_no_longer_than_a_farewell()
         if self._stop is not None:
             self._wind_up(self._stop)
             return not self._jobs
         self._fill()
-        lane = self._link.lane
-        if lane is not None and (lane.flight or lane.unsettled):
-            self._turn(lane)
+        if self._go_on():
             return False
         return self._exhausted and not self._backlog and not self._jobs
+
+    def _tell_early(self) -> None:
+        """Tell the source of answers that are known before their turn, so that a kill loses none."""
+        early, self._early = self._early, []
+        for job in early:
+            if not job.given and self._tell is not None:
+                job.known = job.known or job.receipt(self._opener.place)
+                try:
+                    self._tell(job.known)
+                except Exception as error:  # noqa: BLE001 - as if the iterable itself had raised
+                    self._exhausted, self._error, self._tell = True, self._error or error, None
 
     def wind_up(self) -> None:
         """Begin nothing more, and hear what is owed for as long as a farewell may take.
@@ -152,17 +187,30 @@ class Run:
         What was pulled and has not left is answered for as not attempted; nothing more is pulled.
         """
         self._stop = self._stop or Stop(cause=Cause.CANCELLED, phase=None)
-        self._until = self._until or _monotonic() + self._opener.deadlines.quit
+        self._called_off = True
+        self._hear_no_longer_than_a_farewell()
+
+    def _hear_no_longer_than_a_farewell(self) -> None:
+        if self._until is None:
+            self._until = _monotonic() + self._opener.deadlines.quit
+            for link in self._links:
+                link.break_off()
+
+    def _is_called_off(self) -> bool:
+        """Whether to leave a wait for an answer; not when only a farewell's time is waited anyway."""
+        return self._host.closed and self._until is None
 
     def _interrupted(self, error: BaseException) -> None:
-        if self._until is not None:
+        if self._called_off:
             raise error
         self._error = error
         self.wind_up()
-        session, lane = self._link.session, self._link.lane
-        if session is not None and lane is not None and session.connection.torn:
-            # It fell between two answers that had come: which of them belongs to what is not known any more.
-            self._abandon(lane, Lost("an answer was lost in an interrupt", phase=Phase.DOT))
+        for link in self._links:
+            session, lane = link.session, link.lane
+            if session is not None and lane is not None and session.connection.torn:
+                # It fell between two answers that had come: which of them belongs to what is not known any
+                # more.
+                self._abandon(link, lane, Lost("an answer was lost in an interrupt", phase=Phase.DOT))
 
     def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
         """Receipts for everything that comes after a stop."""
@@ -179,46 +227,56 @@ class Run:
 
     def _wind_up(self, stop: Stop) -> None:
         """Wait for the answers still owed, then give back everything that was pulled and not sent."""
-        lane = self._link.lane
-        if lane is not None and lane.in_doubt and self._until is None:
-            self._turn(lane)
+        for link in self._links:
+            lane = link.lane
+            if link.on_its_way:
+                link.break_off()
+            elif lane is not None and lane.in_doubt and link.wait is None:
+                if self._until is None:
+                    link.begin(self._turn(link, lane))
+                elif link.can_be_answered:
+                    link.begin(self._hear_out(link, lane))
+                else:
+                    continue
+                if link.wait is None:
+                    return
+        if self._wait():
             return
-        if lane is not None and lane.in_doubt and self._link.can_be_answered:
-            self._hear_out(lane)
-            return
-        if lane is not None and (lane.flight or lane.done):
-            self._abandon(lane, None)
+        for link in self._links:
+            lane = link.lane
+            if lane is not None and (lane.flight or lane.done):
+                self._abandon(link, lane, None)
         for transaction in self._backlog:
             self._give_up(transaction, stop)
         self._backlog.clear()
         for job in self._jobs:
             job.end(stop)
 
-    def _hear_out(self, lane: Lane) -> None:
+    def _hear_out(self, link: Link, lane: Lane) -> Steps[None]:
         """Take the next answers that are owed, while there is time."""
-        assert self._link.session is not None  # noqa: S101 - a lane has one
-        connection = self._link.session.connection
+        assert link.session is not None  # noqa: S101 - a lane has one
+        connection = link.session.connection
         phase, now = lane.awaited or Phase.DOT, _monotonic()
         try:
-            lane.receive(connection.replies(phase, max((self._until or now) - now, 0.0)))
+            lane.receive((yield from connection.hearing(phase, max((self._until or now) - now, 0.0))))
             connection.torn = False
         except Lost as lost:
             lane.receive(connection.left_over())
-            self._abandon(lane, lost)
+            self._abandon(link, lane, lost)
         else:
             self._collect(lane)
 
-    def _abandon(self, lane: Lane, lost: Lost | None) -> None:
+    def _abandon(self, link: Link, lane: Lane, lost: Lost | None) -> None:
         """Give a connection up, in the middle of whatever it is."""
-        lane.abandon(self._link.sent_at_most(), lost)
+        lane.abandon(link.sent_at_most(), lost)
         self._collect(lane)
-        self._link.hang_up()
+        link.hang_up()
 
     def _give_up(self, transaction: Transaction, stop: Stop) -> None:
         tried = transaction.strikes > 0
         transaction.give_up(Status.DEFERRED if tried else Status.NOT_ATTEMPTED, stop)
-        transaction.job.settle(
-            transaction.outcomes,
+        self._settle(
+            transaction,
             reply=transaction.reply,
             attempts=transaction.tries if tried else 0,
             note=transaction.note,
@@ -247,32 +305,33 @@ class Run:
 
     def _fill(self) -> None:
         """Put in as many messages as there is room for."""
-        link = self._link
-        while True:
-            lane = link.lane
-            busy = lane is not None and bool(lane.flight)
-            if (
-                lane is not None
-                and busy
-                and (not lane.room or self._host.pace.wait > 0 or link.worn or link.spent)
-            ):
-                return
-            transaction = self._up_next()
+        if self._loan.wanted and len(self._links) > 1:
+            self._give_way()
+        while (link := self._place()) is not None:
+            beside = not link.busy and any(other.at_work for other in self._links if other is not link)
+            transaction = self._up_next(beside=beside and link.session is None)
             if transaction is None:
                 return
             if transaction.job.may_leave is False:
                 self._backlog.popleft()
                 transaction.hold_back()  # a further part of an email that was held back
-                transaction.job.settle(transaction.outcomes, reply=None, attempts=0)
+                self._settle(transaction, reply=None, attempts=0)
                 return
-            if not busy:
+            if not link.busy:
                 self._host.pace.pause()
-                self._stop = link.make_ready()
-                if self._stop is not None:
-                    return
+                if beside:
+                    link.begin(self._make_ready_beside(link))
+                    if link.session is None:
+                        continue
+                else:
+                    self._stop = carried_out(link.make_ready())
+                    if self._stop is not None:
+                        return
             session, lane = link.session, link.lane
             assert session is not None  # noqa: S101 - made ready above
             assert lane is not None  # noqa: S101 - as above
+            if self._several:
+                lane.believe(self._host.bore)
             if not self._load(transaction, session.capabilities):
                 self._backlog.popleft()
                 return  # its receipt goes out before the next one is pulled
@@ -283,9 +342,97 @@ class Run:
             lane.put(self._backlog.popleft())
             session.messages += 1
 
-    def _up_next(self) -> Transaction | None:
-        """The transaction whose turn it is, at the head of the backlog; None when there is none."""
+    def _place(self) -> Link | None:
+        """The connection that takes the next message: one that is idle, else has room, else a new one."""
+        links = self._links
+        slow = self._host.pace.wait > 0
+        if slow and any(link.at_work for link in links):
+            return None
+        ahead: Link | None = None
+        new: Link | None = None
+        for link in links:
+            if link.wait is not None or link.retiring:
+                continue
+            lane = link.lane
+            if lane is None:
+                new = new or link
+            elif not lane.flight:
+                if not self._several or not self._is_tried_elsewhere(link, lane):
+                    return link
+            elif lane.room and not (link.worn or link.spent or self._is_tried_elsewhere(link, lane)):
+                ahead = ahead or link
+        return ahead or new or self._further()
+
+    def _is_tried_elsewhere(self, link: Link, lane: Lane) -> bool:
+        """Whether another connection is finding out whether the server bears what this one would do.
+
+        A mode that the server does not bear leaves a message in doubt; one is enough.
+        """
+        if lane.risk is None or ORDER.index(self._host.bore) >= ORDER.index(lane.risk):
+            return False
+        return any(
+            other.lane is not None and other.lane.flight and other.lane.trying is lane.risk
+            for other in self._links
+            if other is not link
+        )
+
+    def _further(self) -> Link | None:
+        """A further connection, not made yet; None where there is to be none."""
+        if len(self._links) >= self._most or not any(link.session for link in self._links):
+            return None
+        if self._unwanted() or not self._loan.extend():
+            return None
+        self._links.append(self._new_link())
+        return self._links[-1]
+
+    def _unwanted(self) -> bool:
+        """Whether no email is at hand for one more connection."""
+        on_their_way = sum(link.on_its_way for link in self._links)
+        while len(self._backlog) <= on_their_way:
+            if not self._pull():
+                return True
+        return False
+
+    def _new_link(self) -> Link:
+        return Link(
+            host=self._host,
+            opener=self._opener,
+            limits=self._limits,
+            clock=self._clock,
+            backoff=self._backoff,
+            called=self._is_called_off,
+        )
+
+    def _make_ready_beside(self, link: Link) -> Steps[None]:
+        """Have a connection ready while others are at work; one that cannot be had is done without."""
+        stop = yield from link.make_ready(patient=False)
+        if stop is not None and any(other.session for other in self._links):
+            self._do_without(link)
+            self._most = len(self._links)
+
+    def _do_without(self, link: Link) -> None:
+        """Give the place of a connection back, and the connection where it is good."""
+        self._links.remove(link)
+        session = link.give_up()
+        if not self._loan.give_back(session) and session is not None:
+            session.connection.quit()
+
+    def _give_way(self) -> None:
+        """Give connections back for which other runs wait, as soon as nothing is on the way over them."""
+        for link in self._links[max(1, len(self._links) - self._loan.wanted) :]:
+            link.retiring = True
+            if not link.at_work and (link.lane is None or not link.lane.unsettled):
+                self._do_without(link)
+
+    def _up_next(self, *, beside: bool) -> Transaction | None:
+        """The transaction whose turn it is, at the head of the backlog; None when there is none.
+
+        Args:
+            beside: it is for a connection still to be made, beside those that are being made.
+        """
         backlog = self._backlog
+        if beside and self._unwanted():
+            return None
         doubtful = self._course.doubtful
         if doubtful and not self._probed:
             self._look_further_on()
@@ -307,6 +454,8 @@ class Run:
 
     def _pull(self) -> bool:
         """Put the next email's transactions into the backlog, more than one for an email to many."""
+        if self._several and len(self._jobs) >= _BEHIND_ONE * len(self._links):
+            return False  # the first of them has no answer yet, and what waits behind it has a bound
         email = self._next()
         if email is None:
             return False
@@ -365,19 +514,43 @@ class Run:
 
     def _refuse(self, transaction: Transaction, cause: Cause, note: str) -> None:
         transaction.give_up(Status.REFUSED, Stop(cause=cause, phase=Phase.MAIL, note=note))
-        transaction.job.settle(transaction.outcomes, reply=None, attempts=transaction.tries, note=note)
+        self._settle(transaction, reply=None, attempts=transaction.tries, note=note)
 
     # -- sending ---------------------------------------------------------------------------------------
 
-    def _turn(self, lane: Lane) -> None:
+    def _go_on(self) -> bool:
+        """Let every connection do what it can, and wait where all of them wait; False when none has to."""
+        went = False
+        for link in self._links:
+            lane = link.lane
+            if link.wait is None and lane is not None and (lane.flight or lane.unsettled):
+                link.begin(self._turn(link, lane))
+                went = True
+                if self._stop is not None:
+                    return True
+        return self._wait() or went
+
+    def _wait(self) -> bool:
+        """Wait until something has happened on a connection; False when nothing is waited for."""
+        waits = [(link, link.wait) for link in self._links if link.wait is not None]
+        if len(waits) == 1:
+            link, wait = waits[0]
+            with contextlib.suppress(Called):
+                while wait is not None:
+                    link.go_on(wait.alone())
+                    wait = link.wait
+        elif waits:
+            for number, ready in ready_among([wait for _link, wait in waits], _monotonic() + _LOOK_SECONDS):
+                waits[number][0].go_on(ready)
+        return bool(waits)
+
+    def _turn(self, link: Link, lane: Lane) -> Steps[None]:
         """Send what there is to send and take the answers that decide something."""
-        link = self._link
         assert link.session is not None  # noqa: S101 - a lane has one
-        connection = link.session.connection
         if self._leaves is not None:
             self._ask(lane, self._leaves)
         if not lane.over:
-            self._exchange(lane, connection)
+            yield from self._exchange(link, lane, link.session.connection)
         if lane.over:
             lane.abandon(link.sent(), None)
         self._collect(lane)
@@ -387,8 +560,7 @@ class Run:
         else:
             link.used()
 
-    def _exchange(self, lane: Lane, connection: Connection) -> None:
-        link = self._link
+    def _exchange(self, link: Link, lane: Lane, connection: Connection) -> Steps[None]:
         try:
             octets, shown = lane.take()
             if lane.bodies and connection.idle > _A_WHILE_SECONDS:
@@ -397,11 +569,13 @@ class Run:
             for transaction in lane.bodies:
                 transaction.job.leaving = True
             if octets:
-                connection.write(octets, shown, phase=lane.writing, limit=lane.outstanding, due=link.due)
+                yield from connection.writing(
+                    octets, shown, phase=lane.writing, limit=lane.outstanding, due=link.due
+                )
             phase = lane.awaited
             while phase is not None:
                 seconds = self._opener.deadlines.quit if lane.leaving else connection.seconds(phase)
-                lane.receive(connection.replies(phase, seconds))
+                lane.receive((yield from connection.hearing(phase, seconds)))
                 connection.torn = False
                 phase = lane.awaited
                 if phase is not None:
@@ -434,27 +608,28 @@ class Run:
             if again is not None and self._goes_again(transaction, again, lane, back):
                 done.popleft()
                 continue
-            job = transaction.job
             if transaction.left:
                 back += [self._another(transaction, mailboxes) for mailboxes in transaction.left]
             if transaction.left_undressed:
                 self._host.plain = True
-            job.settle(
-                transaction.outcomes,
-                reply=transaction.reply,
-                attempts=transaction.tries,
-                note=transaction.note,
+            self._settle(
+                transaction, reply=transaction.reply, attempts=transaction.tries, note=transaction.note
             )
             done.popleft()
             if transaction.undressed:
                 self._host.tried_plain(transaction.outcomes)
-            if self._slows(transaction):
-                self._slow_down(transaction, lane)
+            slows = self._slows(transaction)
+            if self._is_bygone(transaction, lane):
+                continue
+            if slows:
+                pace.slower()
             else:
                 pace.recover()
             pace.ended()
         if lane.trying is None and isinstance(lane, ChunkLane):
             self._host.proved = True
+        if self._several:
+            self._host.bears(lane.proved)
         self._backlog.extendleft(reversed(back))
 
     def _another(self, transaction: Transaction, mailboxes: Sequence[Mailbox]) -> Transaction:
@@ -522,7 +697,8 @@ class Run:
             if transaction.outcomes:
                 return False
         if transaction.slower:
-            self._slow_down(transaction, lane)
+            if not self._is_bygone(transaction, lane):
+                self._host.pace.slower()
             transaction.slower = False
         back.append(transaction)
         if rest:
@@ -549,33 +725,37 @@ class Run:
         transaction.give_up(Status.DEFERRED, self._trouble)
         return ()
 
-    def _slow_down(self, transaction: Transaction, lane: Lane) -> None:
-        """The server throttles."""
-        pace = self._host.pace
-        # Those of a window that left before the run slowed down say nothing new: seven of them at once would
-        # turn a second into the longest pause.
-        if isinstance(lane, DataLane) or transaction.wait >= pace.wait:
-            pace.slower()
+    def _is_bygone(self, transaction: Transaction, lane: Lane) -> bool:
+        """Whether a message had left before the run slowed down.
+
+        Those of a window, or on other connections, say nothing new: seven of them would turn a second into
+        the longest pause, or into nothing.
+        """
+        several = self._several or not isinstance(lane, DataLane)
+        return several and transaction.wait < self._host.pace.wait
+
+    def _settle(
+        self, transaction: Transaction, *, reply: Reply | None, attempts: int, note: str = ""
+    ) -> None:
+        job = transaction.job
+        job.settle(transaction.outcomes, reply=reply, attempts=attempts, note=note)
+        if self._tell is not None and not job.pending:
+            self._early.append(job)
 
     def _leave(self) -> None:
-        """The run is over, or nobody listens any more: hear the last answers, and rest the connection."""
-        session, lane, host = self._link.session, self._link.lane, self._host
-        self._link.session = self._link.lane = None
-        if session is None or lane is None:
-            return
-        connection = session.connection
+        """The run is over, or nobody listens any more: hear the last answers, and rest the connections."""
+        links, self._links = self._links, []
+        deadline = _monotonic() + self._opener.deadlines.quit
+        for link in links:
+            link.break_off()
         try:
-            deadline = _monotonic() + self._opener.deadlines.quit
-            while lane.in_doubt and (phase := lane.awaited) is not None:
-                lane.receive(connection.replies(phase, deadline - _monotonic()))
-                lane.done.clear()
-        except Lost:
-            lane.over = True
-        if lane.flight or lane.over or lane.unsettled:
-            connection.close()
-        elif host.closed or host.session is not None or self._stop is not None:
-            connection.quit()
-        else:
-            if isinstance(lane, DataLane):
-                session.needs_reset, session.proved = lane.needs_reset, lane.proved
-            host.session = session
+            together(link.hear_the_last(deadline) for link in links if link.lane and link.lane.in_doubt)
+        finally:
+            links.sort(key=lambda link: link.session.used if link.session else 0.0)
+            ended: list[Connection] = []
+            for number in range(len(links)):
+                session = links[number].give_up()
+                rests = None if self._host.closed or self._stop is not None else session
+                if not self._loan.give_back(rests) and session is not None:
+                    ended.append(session.connection)
+            together(connection.parting() for connection in ended)

@@ -17,11 +17,12 @@ from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.auth import Credentials, Password
-from vetmail_core.transports.smtp.dialling import connect
+from vetmail_core.transports.smtp.dialling import connecting
 from vetmail_core.transports.smtp.ends import is_loopback
 from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
 from vetmail_core.transports.smtp.settings import Pipelining
 from vetmail_core.transports.smtp.token_login import TokenLogin
+from vetmail_core.transports.smtp.waiting import carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.smtp.connection import Connection
     from vetmail_core.transports.smtp.protocol import Capabilities
     from vetmail_core.transports.smtp.settings import Deadlines
+    from vetmail_core.transports.smtp.waiting import Steps
 
 __all__ = ["Opener", "Session"]
 
@@ -193,6 +195,10 @@ class Opener:
             self._secret.reveal()
 
     def open(self, *, known: bool = False) -> Session:
+        """Make a session; see `opening`."""
+        return carried_out(self.opening(known=known))
+
+    def opening(self, *, known: bool = False) -> Steps[Session]:
         """Make a session.
 
         Args:
@@ -204,12 +210,12 @@ class Opener:
         """
         if self._token_login is not None:
             self._token_login.fetch()  # before anybody is dialled: no connection waits for a token endpoint
-        connection = self.dial(known=known)
+        connection = yield from self.dialling(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
             login = self.server.authentication is not AuthenticationType.NONE
-            greeting, capabilities = connection.run(start(name, self.server.tls, login=login))
-            mechanism = self._log_in(connection, capabilities)
+            greeting, capabilities = yield from connection.running(start(name, self.server.tls, login=login))
+            mechanism = yield from self._log_in(connection, capabilities)
             # What came too much would be taken for the answers to the first message.
             connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
         except BaseException as error:
@@ -231,7 +237,7 @@ class Opener:
         silent = lost.cause is Cause.CONNECTION and not lost.closed and not connection.transcript
         return silent and self.server.tls is not TlsMethod.IMPLICIT
 
-    def dial(self, *, known: bool) -> Connection:
+    def dialling(self, *, known: bool) -> Steps[Connection]:
         """Open the line; a test puts one without a socket here.
 
         Args:
@@ -240,7 +246,7 @@ class Opener:
         Raises:
             Failure: nobody there.
         """
-        return connect(
+        return connecting(
             self.server, deadlines=self.deadlines, context=self._tls(), known=known, first=self._answered
         )
 
@@ -251,7 +257,7 @@ class Opener:
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         return self._context
 
-    def _log_in(self, connection: Connection, capabilities: Capabilities) -> str:
+    def _log_in(self, connection: Connection, capabilities: Capabilities) -> Steps[str]:
         if self.server.authentication is AuthenticationType.NONE:
             return ""
         in_clear = self.server.tls is TlsMethod.NONE and not is_loopback(connection.peer)
@@ -264,7 +270,9 @@ class Opener:
             )
         self._renewed = False
         try:
-            return connection.run(authenticate(self._credentials(), capabilities, self._renew))
+            return (
+                yield from connection.running(authenticate(self._credentials(), capabilities, self._renew))
+            )
         except Failure as failure:
             if self._token_login is not None and failure.cause is not Cause.TOKEN:
                 self._token_login.explain(failure)

@@ -17,7 +17,7 @@ from vetmail_core.errors import TransportValueError
 if TYPE_CHECKING:
     from vetmail_core.preferences.providers import Provider
 
-__all__ = ["MOST_RECIPIENTS", "Deadlines", "Limits", "Pipelining"]
+__all__ = ["MOST_RECIPIENTS", "ORDER", "Deadlines", "Limits", "Pipelining"]
 
 MOST_RECIPIENTS: Final = 100
 """In a message, where nobody says otherwise: every server takes as many (RFC 5321, 4.5.3.1.8)."""
@@ -38,6 +38,10 @@ class Pipelining(enum.Enum):
     """Also the next envelope behind the body; one round trip a message, one body in doubt at most."""
     CHUNKING = "chunking"
     """Whole messages behind one another (RFC 3030); no waiting, a window of messages in doubt at most."""
+
+
+ORDER: Final = tuple(Pipelining)
+"""From the least that is sent before an answer to the most."""
 
 
 def _is_time(value: object) -> TypeGuard[float]:
@@ -108,6 +112,9 @@ class Limits:
         chunking_window: messages on the way at once in CHUNKING; as many may be in doubt.
         reconnect_seconds: how long a run may spend on making a connection again, pauses included.
         retry_seconds: the longest single pause, between two tries to connect or when the server throttles.
+        connections: how many a run may use at once, and all runs of a transport together; never more than
+            the provider of the server allows, and one with a wait between emails. Receipts stay in order;
+            when the server dies, as many messages may be in doubt.
 
     Raises:
         TransportValueError: a count below 1, or seconds below 0.
@@ -123,13 +130,15 @@ class Limits:
     chunking_window: int = attrs.field(default=8, validator=_count)
     reconnect_seconds: float = attrs.field(default=300.0, validator=_not_negative)
     retry_seconds: float = attrs.field(default=60.0, validator=_not_negative)
+    connections: int = attrs.field(default=1, validator=_count)
 
     def known(self, provider: Provider | None) -> Self:
-        """The same, with what a provider states where nothing is set."""
+        """The same, with what a provider states where nothing is set, and no more than it allows."""
         if provider is None:
             return self
         return attrs.evolve(
             self,
             recipients_per_message=self.recipients_per_message or provider.recipients_per_message,
             message_bytes=self.message_bytes or provider.message_bytes,
+            connections=min(self.connections, provider.connections or self.connections),
         )

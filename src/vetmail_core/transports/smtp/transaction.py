@@ -123,6 +123,8 @@ class Job:
     Attributes:
         in_vain: how many of its parts in a row came to nothing, because the server would not listen.
         leaving: its text may have begun to leave.
+        known: its receipt, where that was told before its turn.
+        given: its receipt has gone out.
     """
 
     # Values of the class until they differ: a million emails come this way, and nearly all need few of them.
@@ -137,6 +139,8 @@ class Job:
     warnings: tuple[str, ...] = ()
     in_vain: int = 0
     leaving: bool = False
+    known: Receipt | None = None
+    given: bool = False
 
     def __init__(self, email: Email) -> None:
         self.email = email

@@ -7,7 +7,10 @@ to send a message again that may have arrived. Its law: exactly one receipt for 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Self
+
+import attrs
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
@@ -16,14 +19,15 @@ from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.preferences.providers import provider_for
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.last_emails import Turns
-from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
+from vetmail_core.transports.smtp.lending import CLOSED, Lending
 from vetmail_core.transports.smtp.pace import Pace
 from vetmail_core.transports.smtp.protocol import command
 from vetmail_core.transports.smtp.run import Run
 from vetmail_core.transports.smtp.session import Opener
 from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
+from vetmail_core.transports.smtp.waiting import together
 
 if TYPE_CHECKING:
     import ssl
@@ -47,6 +51,8 @@ class SmtpTransport:
     worn, old, idle or lost. A context manager; leaving it says goodbye to the server.
 
     A process that is forked while a connection rests makes one of its own; each goes on with its own emails.
+    Several threads may use it at once. Each run has connections of its own, up to ``Limits.connections`` over
+    all of them; a run that finds none free waits its turn.
 
     Args:
         server: the **Mail server** tab.
@@ -109,6 +115,8 @@ class SmtpTransport:
             allow_cleartext_auth=allow_cleartext_auth,
         )
         wait = server.wait_between_emails_ms / 1000
+        if wait > 0:
+            self._limits = attrs.evolve(self._limits, connections=1)  # two would wait for each other
         username = server.username if login is None else login.username
         turns = Turns((server.host.casefold(), server.port, username), wait=wait, clock=self._clock)
         self._host = Host(
@@ -116,9 +124,9 @@ class SmtpTransport:
             pace=Pace(
                 wait, limit=self._limits.retry_seconds, clock=self._clock, turns=turns if wait else None
             ),
+            lending=Lending(self._limits.connections),
         )
-        self._one_thread = OneThread("SmtpTransport")
-        self._at_hand: Run | None = None
+        self._at_hand: dict[int, list[Run]] = {}  # of each thread, the one begun last at the end
 
     def __repr__(self) -> str:
         server = self._opener.server
@@ -155,25 +163,38 @@ class SmtpTransport:
             One receipt for each email, in order.
 
         Raises:
-            TransportError: the transport is closed, or is used from two threads at once; or a process that
+            TransportError: the transport is closed, also while the run waits for its turn; or a process that
                 was forked in the middle of a run goes on with it.
             PreferencesError: the password is not where it should be; before any email was pulled.
         """
         if self._host.closed:
-            raise TransportError("This SmtpTransport is closed; make a new one for the same server.")
+            raise TransportError(CLOSED)
         return self._run(emails)
 
     def _run(self, emails: Iterable[Email]) -> Iterator[Receipt]:
-        with self._one_thread:
+        lending = self._host.lending
+        loan = lending.borrow()
+        try:
             if self._host.session is None:
                 self._opener.reveal()
-            run = Run(emails, host=self._host, opener=self._opener, limits=self._limits, clock=self._clock)
-            self._at_hand = run
-            try:
-                yield from run.receipts()
-            finally:
-                self._at_hand = None
-                self._host.pace.run_is_over()
+            run = Run(
+                emails,
+                host=self._host,
+                opener=self._opener,
+                limits=self._limits,
+                clock=self._clock,
+                loan=loan,
+            )
+        except BaseException:
+            loan.give_back(None)
+            raise
+        mine = self._at_hand.setdefault(threading.get_ident(), [])
+        mine.append(run)
+        try:
+            yield from run.receipts()
+        finally:
+            mine.remove(run)
+            self._host.pace.run_is_over()
 
     def check(
         self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
@@ -193,9 +214,12 @@ class SmtpTransport:
             AddressError: a text that is no mailbox.
         """
         if self._host.closed:
-            raise TransportError("This SmtpTransport is closed; make a new one for the same server.")
-        with self._one_thread:
+            raise TransportError(CLOSED)
+        loan = self._host.lending.borrow()
+        try:
             return check_connection(self._opener, sender=sender, recipient=recipient)
+        finally:
+            loan.give_back(None)
 
     @property
     def transcript(self) -> tuple[str, ...]:
@@ -204,19 +228,18 @@ class SmtpTransport:
         return () if session is None else session.connection.transcript
 
     def hang_up(self) -> None:
-        """Say goodbye to the server; the next run connects again. Nothing happens during a run."""
-        host = self._host
-        session, host.session = host.session, None
-        if session is not None:
-            session.connection.quit()
+        """Say goodbye to the server; the next run connects again. A run at hand keeps its connections."""
+        together(session.connection.parting() for session in self._host.lending.take_all())
 
     def wind_up(self) -> None:
-        """End the run at hand: nothing more is begun, and answers owed are heard for a farewell's time.
+        """End the run that this thread has at hand.
 
-        Its iterator still gives the receipts of the emails it has taken, and ends.
+        Nothing more is begun, and answers owed are heard for a farewell's time. Its iterator still gives the
+        receipts of the emails it has taken, and ends.
         """
-        if self._at_hand is not None:
-            self._at_hand.wind_up()
+        mine = self._at_hand.get(threading.get_ident())
+        if mine:
+            mine[-1].wind_up()
 
     @property
     def trouble(self) -> str:
@@ -231,6 +254,7 @@ class SmtpTransport:
     def close(self) -> None:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
         self._host.closed = True
+        self._host.lending.close()
         self.hang_up()
 
 
