@@ -7,6 +7,7 @@ run that ends early, for whatever reason, still leaves a report.
 from __future__ import annotations
 
 import contextlib
+import threading
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
@@ -123,6 +124,8 @@ class Mailer:
         self._clock = StoppableClock(SystemClock() if clock is None else clock)
         self._transport = transport
         self._own = transport is None
+        self._lock = threading.Lock()  # for moments; never held while anything goes over a network
+        self._at_work = 0  # sends and runs, of all threads
 
     def __repr__(self) -> str:
         sender = "the system" if self.staff is None else self.staff.name or self.staff.address.addr_spec
@@ -273,7 +276,11 @@ class Mailer:
         emails = Walk(plan, tally)
         transport = self._opened(patient=True)
         stop = cancel or _never
-        delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
+        try:
+            delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown, stop=stop)
+        except BaseException:
+            self._is_last()
+            raise
         interrupt: KeyboardInterrupt | None = None
         self._clock.stop = cancel
         try:
@@ -297,8 +304,8 @@ class Mailer:
                 tally.cancel()
         finally:
             self._clock.stop = None
-            self.last_report = tally.report()
-            if self._own or tally.cancelled:
+            report = self.last_report = tally.report()
+            if self._is_last() if self._own else tally.cancelled:
                 self.close()
         if tally.cancelled:
             rest = chain(delivery.undecided, emails if emails.can_go_on else ())
@@ -308,20 +315,21 @@ class Mailer:
                 )
             except KeyboardInterrupt as error:  # a second one, of somebody who will not wait for the list
                 interrupt = error
-            self.last_report = tally.report()
+            report = self.last_report = tally.report()
         if interrupt is not None:
-            raise RunInterrupted(self.last_report) from interrupt
-        return self.last_report
+            raise RunInterrupted(report) from interrupt
+        return report
 
     def close(self) -> None:
         """End the connection politely. A second call does nothing; the next send connects again."""
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             return
         if self._own:
-            self._transport.close()
             self._transport = None
+            transport.close()
         else:
-            hang_up(self._transport)
+            hang_up(transport)
 
     def __enter__(self) -> Self:
         return self
@@ -334,30 +342,42 @@ class Mailer:
 
     def _deliver(self, email: Email, ledger: Ledger | None, *, retry_unknown: bool) -> Receipt:
         transport = self._opened(patient=False)
-        if ledger is None:
-            (receipt,) = transport.deliver([email])
-            return receipt
-        delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
-        with contextlib.closing(delivery.steps()) as steps:
-            (step,) = steps
-        return step if isinstance(step, Receipt) else step.receipt()
+        try:
+            if ledger is None:
+                (receipt,) = transport.deliver([email])
+                return receipt
+            delivery = Delivery(transport, [email], ledger=ledger, retry_unknown=retry_unknown)
+            with contextlib.closing(delivery.steps()) as steps:
+                (step,) = steps
+            return step if isinstance(step, Receipt) else step.receipt()
+        finally:
+            self._is_last()
 
     def _opened(self, *, patient: bool) -> Transport:
-        if self._own and self._limits is None and patient is not self._patient:
+        """The transport, for one more send or run; `_is_last` is called when that is over."""
+        if self._own and self._limits is None and patient is not self._patient and not self._at_work:
             self.close()  # one that has the other patience
-        if self._transport is None:
-            self._patient = patient
-            self._transport = transport_for(
-                self.preferences,
-                staff=self.staff,
-                token=self._token,
-                limits=self._limits
-                if patient
-                else limits_while_somebody_waits(self._limits, self.preferences),
-                deadlines=self._deadlines,
-                clock=self._clock,
-            )
-        return self._transport
+        with self._lock:
+            if self._transport is None:
+                self._patient = patient
+                self._transport = transport_for(
+                    self.preferences,
+                    staff=self.staff,
+                    token=self._token,
+                    limits=self._limits
+                    if patient
+                    else limits_while_somebody_waits(self._limits, self.preferences),
+                    deadlines=self._deadlines,
+                    clock=self._clock,
+                )
+            self._at_work += 1
+            return self._transport
+
+    def _is_last(self) -> bool:
+        """A send or run is over; whether nothing else goes on."""
+        with self._lock:
+            self._at_work -= 1
+            return self._at_work == 0
 
 
 def _check_function(name: str, value: object) -> None:

@@ -7,6 +7,7 @@ email too early. Its law: a wait lasts its time, or the run ends.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,13 +33,23 @@ class StoppableClock:
 
     Attributes:
         source: the clock itself, by which transports know each other's emails.
-        stop: asked; None while no run goes on.
+        stop: asked in the thread that set it; None while no run goes on there.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.source: Final = clock
-        self.stop: Callable[[], bool] | None = None
+        self._of_thread = threading.local()  # one run's cancel button is not another's
+
+    @property
+    def stop(self) -> Callable[[], bool] | None:
+        """Asked whether a wait of this thread is to end."""
+        found: Callable[[], bool] | None = getattr(self._of_thread, "stop", None)
+        return found
+
+    @stop.setter
+    def stop(self, stop: Callable[[], bool] | None) -> None:
+        self._of_thread.stop = stop
 
     def now(self) -> datetime:
         """The time of day, aware and in UTC."""
@@ -57,12 +68,13 @@ class StoppableClock:
         Raises:
             Stopped: `stop` said True meanwhile.
         """
-        if self.stop is None:
+        stop = self.stop
+        if stop is None:
             self._clock.sleep(seconds)
             return
         end = self._clock.monotonic() + seconds
         while seconds > 0:
-            if self.stop():
+            if stop():
                 raise Stopped
             self._clock.sleep(min(seconds, _SLICE_SECONDS))
             seconds = end - self._clock.monotonic()

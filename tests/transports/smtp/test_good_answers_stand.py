@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve, Server
 
     from vetmail_core.transports.smtp.connection import Connection
+    from vetmail_core.transports.smtp.waiting import Steps
 
 OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
 
@@ -266,7 +267,7 @@ def test_as_many_recipients_as_the_provider_takes_are_in_a_message(
     """What a provider states is the default; what is given wins."""
     server = serve()
 
-    def at_home(_server: MailServer, **options: object) -> Connection:
+    def at_home(_server: MailServer, **options: object) -> Steps[Connection]:
         return connecting(server.mail_server(), **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(session, "connecting", at_home)

@@ -73,12 +73,7 @@ class Lending:
                 raise TransportError(CLOSED)
             self._lent += 1
             self._runs[thread] += 1
-            return Loan(self, self._turn, thread)
-
-    def take(self) -> Session | None:
-        """The connection that was used last of those that rest, for a run that has a place."""
-        with self._here():
-            return self._resting.pop() if self._resting else None
+            return Loan(self, self._turn, thread, self._resting.pop() if self._resting else None)
 
     def take_all(self) -> list[Session]:
         """All that rest, to say goodbye to them."""
@@ -98,15 +93,18 @@ class Lending:
         """How many runs wait for a connection."""
         return self._waiting
 
-    def lend_another(self, turn: threading.Condition) -> bool:
+    def lend_another(self, turn: threading.Condition, stock: list[Session]) -> bool:
         """Lend a run one more place, if one is free and nobody waits for it.
 
         Args:
             turn: of the process in which the run began.
+            stock: gets the connection that rests and was used last.
         """
         with self._here():
             free = turn is self._turn and self._lent < self._most and not self._waiting and not self._closed
             self._lent += free
+            if free and self._resting:
+                stock.append(self._resting.pop())
             return free
 
     def take_back(
@@ -145,13 +143,22 @@ class Loan:
         lending: whose they are.
         turn: of the process that lent them.
         thread: that the run began in.
+        session: a connection that has rested, for the first place.
     """
 
-    def __init__(self, lending: Lending, turn: threading.Condition, thread: int) -> None:
+    def __init__(
+        self, lending: Lending, turn: threading.Condition, thread: int, session: Session | None
+    ) -> None:
         self._lending = lending
         self._turn = turn
         self._thread = thread
         self._further = 0
+        self._stock = [] if session is None else [session]
+
+    @property
+    def stocked(self) -> bool:
+        """Whether a connection that has rested is at hand."""
+        return bool(self._stock)
 
     @property
     def wanted(self) -> int:
@@ -160,16 +167,22 @@ class Loan:
 
     def extend(self) -> bool:
         """Get one more place, if one is free and nobody waits for it."""
-        more = self._lending.lend_another(self._turn)
+        more = self._lending.lend_another(self._turn, self._stock)
         self._further += more
         return more
 
-    def give_back(self, session: Session | None) -> bool:
+    def take(self) -> Session | None:
+        """A connection that has rested, for one of the places; None where none has."""
+        return self._stock.pop() if self._stock else None
+
+    def give_back(self, session: Session | None) -> Session | None:
         """Give a place back, with its connection where that can be used again.
 
         Returns:
-            Whether the connection rests now; otherwise it is the run's to end.
+            A connection that cannot rest; it is the run's to end.
         """
+        session = session or self.take()
         last = not self._further
         self._further -= not last
-        return self._lending.take_back(self._turn, session, thread=self._thread, last=last)
+        rests = self._lending.take_back(self._turn, session, thread=self._thread, last=last)
+        return None if rests else session

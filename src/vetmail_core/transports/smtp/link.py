@@ -35,12 +35,13 @@ class Link:
     """What a run sends over: one connection at a time, and what goes on over it.
 
     Args:
-        host: what is known about the server; a connection that rests there is taken up again.
+        host: what is known about the server.
         opener: makes connections.
         limits: how much one connection may take.
         clock: for how old and idle it is.
         backoff: the pauses between tries to connect; of all connections of the run together.
         called: whether the run is called off, for a wait on this connection alone.
+        rested: gives a connection that has rested between two runs, if there is one.
 
     Attributes:
         session: the connection; None between two.
@@ -59,6 +60,7 @@ class Link:
         clock: Clock,
         backoff: Backoff,
         called: Callable[[], bool],
+        rested: Callable[[], Session | None],
     ) -> None:
         self._host = host
         self._opener = opener
@@ -66,6 +68,7 @@ class Link:
         self._clock = clock
         self._backoff = backoff
         self._called = called
+        self._rested = rested
         self._base = 0
         self._steps: Steps[None] | None = None
         self.session: Session | None = None
@@ -175,7 +178,7 @@ class Link:
         Args:
             patient: try again where that may help, with pauses; otherwise one try must do.
         """
-        if self.session is None and (resting := self._host.lending.take()) is not None:
+        if self.session is None and (resting := self._rested()) is not None:
             self._take_up(resting)
             if isinstance(self.lane, DataLane):
                 self.lane.needs_reset, self.lane.proved = resting.needs_reset, resting.proved

@@ -401,6 +401,7 @@ class Run:
             clock=self._clock,
             backoff=self._backoff,
             called=self._is_called_off,
+            rested=self._loan.take,
         )
 
     def _make_ready_beside(self, link: Link) -> Steps[None]:
@@ -413,9 +414,9 @@ class Run:
     def _do_without(self, link: Link) -> None:
         """Give the place of a connection back, and the connection where it is good."""
         self._links.remove(link)
-        session = link.give_up()
-        if not self._loan.give_back(session) and session is not None:
-            session.connection.quit()
+        left_over = self._loan.give_back(link.give_up())
+        if left_over is not None:
+            left_over.connection.quit()
 
     def _give_way(self) -> None:
         """Give connections back for which other runs wait, as soon as nothing is on the way over them."""
@@ -520,25 +521,24 @@ class Run:
 
     def _go_on(self) -> bool:
         """Let every connection do what it can, and wait where all of them wait; False when none has to."""
-        went = False
+        done = False
         for link in self._links:
             lane = link.lane
             if link.wait is None and lane is not None and (lane.flight or lane.unsettled):
                 link.begin(self._turn(link, lane))
-                went = True
+                done = done or link.wait is None  # the answers were there already; it takes more
                 if self._stop is not None:
                     return True
-        return self._wait() or went
+        return done or self._wait()
 
     def _wait(self) -> bool:
         """Wait until something has happened on a connection; False when nothing is waited for."""
         waits = [(link, link.wait) for link in self._links if link.wait is not None]
         if len(waits) == 1:
-            link, wait = waits[0]
+            link = waits[0][0]
             with contextlib.suppress(Called):
-                while wait is not None:
-                    link.go_on(wait.alone())
-                    wait = link.wait
+                while link.wait is not None:
+                    link.go_on(link.wait.alone())
         elif waits:
             for number, ready in ready_among([wait for _link, wait in waits], _monotonic() + _LOOK_SECONDS):
                 waits[number][0].go_on(ready)
@@ -752,10 +752,9 @@ class Run:
             together(link.hear_the_last(deadline) for link in links if link.lane and link.lane.in_doubt)
         finally:
             links.sort(key=lambda link: link.session.used if link.session else 0.0)
-            ended: list[Connection] = []
-            for number in range(len(links)):
-                session = links[number].give_up()
-                rests = None if self._host.closed or self._stop is not None else session
-                if not self._loan.give_back(rests) and session is not None:
-                    ended.append(session.connection)
-            together(connection.parting() for connection in ended)
+            sessions = [link.give_up() for link in links]
+            if self._host.closed or self._stop is not None:
+                left_over = [*sessions, *(self._loan.give_back(None) for _ in links)]
+            else:
+                left_over = [self._loan.give_back(session) for session in sessions]
+            together(session.connection.parting() for session in left_over if session is not None)

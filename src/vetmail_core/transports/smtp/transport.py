@@ -175,7 +175,7 @@ class SmtpTransport:
         lending = self._host.lending
         loan = lending.borrow()
         try:
-            if self._host.session is None:
+            if not loan.stocked:
                 self._opener.reveal()
             run = Run(
                 emails,
