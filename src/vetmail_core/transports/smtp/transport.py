@@ -17,7 +17,6 @@ from vetmail_core.preferences.providers import provider_for
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.last_emails import Turns
 from vetmail_core.transports.one_thread import OneThread
-from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
 from vetmail_core.transports.smtp.pace import Pace
 from vetmail_core.transports.smtp.protocol import command
@@ -192,6 +191,8 @@ class SmtpTransport:
         """
         if self._host.closed:
             raise TransportError("This SmtpTransport is closed; make a new one for the same server.")
+        from vetmail_core.transports.smtp.check import check_connection  # noqa: PLC0415 - a run needs none
+
         with self._one_thread:
             return check_connection(self._opener, sender=sender, recipient=recipient)
 
