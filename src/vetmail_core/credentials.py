@@ -8,7 +8,6 @@ only through ``reveal()``, at the moment a server asks for it.
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
 from typing import Final, NoReturn, Protocol, Self, runtime_checkable
@@ -88,6 +87,8 @@ class PlainSecret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PlainSecret):
             return NotImplemented
+        import hmac  # noqa: PLC0415 - it brings hashlib, and secrets are hardly ever compared
+
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __hash__(self) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from vetmail_core.address.addr_spec import checked_address
 from vetmail_core.address.faults import LINE_ENDS, Fault
@@ -212,6 +211,8 @@ def _unlink(characters: list[str]) -> None:
     if not within:
         return
     try:
+        from urllib.parse import unquote  # noqa: PLC0415 - only for pasted links
+
         address = unquote(link[7:], errors="strict")
     except UnicodeDecodeError:
         address = ""

@@ -46,7 +46,7 @@ _LIST_BLANKS: Final = " \t\r\n"
 _NO_BLANK: Final = re.compile(r"[^ \t\r\n]")
 
 _FAST_NAME: Final = rf"(?:[{ASCII_ATOM}.]++(?: [{ASCII_ATOM}.]++)*+)"
-_FAST_QUOTED: Final = r'"([^"\\\x00-\x1f\x7f-\U0010ffff]*+)"'
+_FAST_QUOTED: Final = r'"([ !#-\[\]-~]*+)"'
 _FAST: Final = rf"(?:({PLAIN_ADDRESS})|(?:({_FAST_NAME}) ?|{_FAST_QUOTED} ?)?<({PLAIN_ADDRESS})>)"
 """What nearly every entry looks like, in plain ASCII. Whatever does not match is read by the rules."""
 _FAST_ONE: Final = re.compile(_FAST)

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, final
-from urllib.parse import quote
 
 import attrs
 
@@ -26,6 +24,7 @@ from vetmail_core.message.structure import attached_message
 
 if TYPE_CHECKING:
     from os import PathLike
+    from pathlib import Path
 
 __all__ = ["Attachment"]
 
@@ -206,6 +205,8 @@ class Attachment:
         Raises:
             MessageError: the file cannot be read; this one is an OSError too.
         """
+        from pathlib import Path  # noqa: PLC0415 - most attachments are octets in memory
+
         path = Path(path)
         try:
             data = read_whole(path, at_most=_LARGEST, pipes=True)
@@ -282,14 +283,20 @@ def _filename_parameter(filename: str) -> str:
         line = f" filename={in_quotes(filename)}"
         beside = len("Content-Disposition: attachment;") + len(line) <= SOFT_LIMIT
         return line if beside else f"\r\n{line}"
-    encoded = f"utf-8''{quote(filename, safe=_ATTR_CHAR)}"
+    encoded = f"utf-8''{_quoted(filename)}"
     line = f" filename*={encoded}"
     if len(line) <= _HARD_LIMIT:
         return f"\r\n{line}"
     lines = [" filename*0*=utf-8''"]
     for character in filename:
-        written = quote(character, safe=_ATTR_CHAR)  # kept whole: some readers decode piece by piece
+        written = _quoted(character)  # kept whole: some readers decode piece by piece
         if len(lines[-1]) + len(written) >= _HARD_LIMIT:
             lines.append(f" filename*{len(lines)}*=")
         lines[-1] += written
     return "".join([f"\r\n{line};" for line in lines])[:-1]
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - only for names beyond ASCII
+
+    return quote(text, safe=_ATTR_CHAR)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -125,6 +124,8 @@ def _check_key(value: object) -> None:
 
 def _made_message_id(key: str, sender: Mailbox) -> str:
     identity = f"{key}\0{sender.address_key}".encode(errors="surrogatepass")
+    from hashlib import blake2b  # noqa: PLC0415 - only for an email with a key
+
     return f"<{blake2b(identity, digest_size=16).hexdigest()}@{sender.ascii_domain}>"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +28,22 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):(//)?")
 _BEHIND_AUTHORITY: Final = re.compile(r"[/?#]")
 
 
+def _quoted(value: str, *, safe: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - most contents have no field in a link
+
+    return quote(value, safe=safe)
+
+
 def _in_path(value: str) -> str:
-    return quote(value, safe="/~")
+    return _quoted(value, safe="/~")
 
 
 def _in_query(value: str) -> str:
-    return quote(value, safe="~")
+    return _quoted(value, safe="~")
 
 
 def _in_mailto(value: str) -> str:
-    return quote(value, safe="@~")
+    return _quoted(value, safe="@~")
 
 
 def encoder_in_link(before: str) -> Callable[[str], str] | None:

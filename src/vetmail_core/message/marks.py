@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from html import unescape
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -136,6 +135,8 @@ def _decoded(source: str, begin: int, end: int) -> Iterator[tuple[str, int]]:
     for entity in _ENTITY.finditer(source, begin, end):
         if entity.start() > begin:
             yield source[begin : entity.start()], begin
+        from html import unescape  # noqa: PLC0415 - only HTML has them
+
         yield unescape(entity.group()), entity.start()
         begin = entity.end()
     if begin < end:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape, unescape
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -247,13 +246,21 @@ def nearest_field(name: str, fields: Iterable[str]) -> str:
 def _read(name: str, *, html: bool) -> str:
     """A field's name as a reader would read it."""
     if html:
+        from html import unescape  # noqa: PLC0415 - only HTML has such names
+
         name = unescape(name).replace("\xa0", " ")
     return FIELD_LINE_END.sub(" ", name).strip()
 
 
+def _escaped(value: str) -> str:
+    from html import escape  # noqa: PLC0415 - only for HTML
+
+    return escape(value)
+
+
 def _encoders(masked: str, *, place: str, link: bool) -> Callable[[int], Callable[[str], str] | None]:
     """Give the function that says, for a field's offset, what is done to its value."""
-    plain = escape if place == "html" else None
+    plain = _escaped if place == "html" else None
     links = [(0, len(masked))] if link else [*_links(masked, place)]
 
     def encoder(offset: int) -> Callable[[str], str] | None:

@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
-from html import unescape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from vetmail_core.errors import MessageError
 from vetmail_core.message.bodies import encoded_text
@@ -81,6 +79,14 @@ def joined(subtype: str, parts: list[bytes]) -> bytes:
     return multipart(subtype, mark) + (b"\r\n--" + mark + b"\r\n").join(parts) + b"\r\n--" + mark + b"--\r\n"
 
 
+def _content_id(written: str) -> str:
+    """The id that a ``cid:`` of an HTML names."""
+    from html import unescape  # noqa: PLC0415 - only with files that the HTML shows
+    from urllib.parse import unquote  # noqa: PLC0415 - as above
+
+    return unquote(unescape(written))
+
+
 def check_inline(html: str, attachments: Iterable[Attachment]) -> None:
     """Make sure that each ``cid:`` of an HTML has its part, and each inline part its ``cid:``.
 
@@ -88,7 +94,7 @@ def check_inline(html: str, attachments: Iterable[Attachment]) -> None:
         MessageError: one of them has no partner, or two parts have one id.
     """
     inline = [attachment.inline for attachment in attachments if attachment.inline]
-    named = {unquote(unescape(found)) for found in _CID.findall(html)}
+    named = {_content_id(found) for found in _CID.findall(html)}
     twice = next((one for one in inline if inline.count(one) > 1), None)
     if twice is not None:
         raise MessageError(f'two attachments have inline="{twice}"; give each an id of its own')

@@ -12,7 +12,6 @@ A control is named by its setting's dotted name. Four facts of browsers shape th
 
 from __future__ import annotations
 
-import difflib
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -385,6 +384,8 @@ class _Reading:
                 )
                 return
         known = [known for known in (*self._screen.texts, *_REMOVALS) if known != _REVISION]
+        import difflib  # noqa: PLC0415 - only for a name that is unknown
+
         near = difflib.get_close_matches(name, known, n=1)
         advice = f'Did you mean "{near[0]}"?' if near else "form_values() has the names of all controls."
         self._wrong(name, "There is no control of this name.", advice)

@@ -7,7 +7,6 @@ So a name is brought into ASCII here, and the codec is never given another one.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
@@ -31,6 +30,8 @@ def ascii_host(typed: str) -> str | None:
         is neither: a part between two dots is empty, begins or ends with a hyphen, has more than 63
         characters or a character that IDNA 2008 refuses; or the name has more than 253.
     """
+    import ipaddress  # noqa: PLC0415 - only settings that are being checked hold addresses
+
     try:
         return str(ipaddress.ip_address(typed))
     except ValueError:
@@ -92,6 +93,8 @@ def _address_literal(typed: str) -> str | None:
     inside = typed[1:-1]
     if typed != f"[{inside}]":
         return None
+    import ipaddress  # noqa: PLC0415 - as above
+
     try:
         if inside[: len(_IPV6_TAG)].lower() == _IPV6_TAG and "%" not in inside:
             return f"[IPv6:{ipaddress.IPv6Address(inside[len(_IPV6_TAG) :])}]"

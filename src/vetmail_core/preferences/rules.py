@@ -7,7 +7,6 @@ a rule names the setting, what was expected, what came and what to do.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -308,6 +307,8 @@ def _kept_private(setting: str, context: EmailContext, role: object, kind: objec
 
 def no_such_setting(name: str, names: Iterable[str]) -> PreferencesError:
     """The error for a setting that does not exist, with the nearest one that does."""
+    import difflib  # noqa: PLC0415 - only for a name that is unknown
+
     near = difflib.get_close_matches(name, tuple(names), n=1)
     advice = f'Did you mean "{near[0]}"?' if near else 'Names look like "mail_server.port".'
     return PreferencesError.of((error(name, "There is no setting of this name.", advice),))

@@ -6,6 +6,7 @@ out, or answers for one twice. Its law: every recipient of an email stands in it
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -121,21 +122,20 @@ class Outcome:
         return "" if self.reply is None or not self.reply.code else str(self.reply)
 
 
-_QUEUE_IDS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\bqueued as ([\w.-]*[\w-])",  # Postfix, SendGrid, aiosmtpd's kin
-        r"\bid=([\w-]+)",  # Exim
-        r"\[InternalId=(\d+)",  # Exchange, Microsoft 365
-        r"^OK:?\s+\d{9,11}\s+(\S+) - gsmtp",  # Gmail
-        r"^Ok ([0-9a-f]{8,16}(?:-[0-9a-f]{2,12}){2,6})$",  # Amazon SES
-        r"^OK:\s*((?=\S*\d)[0-9a-z][\w.-]{7,})$",  # Amazon SES and WorkMail, in another mood
-        r"^:?\s*(\w+) Message accepted for delivery",  # Sendmail, OpenSMTPD
-        r"^ok \d{9,11} (qp \d+)",  # qmail
-        r"\bqueued with id (\w+)",  # Stalwart
-        r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,}(?:\.\d+)?)",  # Haraka, with the transaction's number
-    )
+_QUEUE_IDS: Final = (
+    r"\bqueued as ([\w.-]*[\w-])",  # Postfix, SendGrid, aiosmtpd's kin
+    r"\bid=([\w-]+)",  # Exim
+    r"\[InternalId=(\d+)",  # Exchange, Microsoft 365
+    r"^OK:?\s+\d{9,11}\s+(\S+) - gsmtp",  # Gmail
+    r"^Ok ([0-9a-f]{8,16}(?:-[0-9a-f]{2,12}){2,6})$",  # Amazon SES
+    r"^OK:\s*((?=\S*\d)[0-9a-z][\w.-]{7,})$",  # Amazon SES and WorkMail, in another mood
+    r"^:?\s*(\w+) Message accepted for delivery",  # Sendmail, OpenSMTPD
+    r"^ok \d{9,11} (qp \d+)",  # qmail
+    r"\bqueued with id (\w+)",  # Stalwart
+    r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,}(?:\.\d+)?)",  # Haraka, with the transaction's number
 )
+# Compiled when somebody first asks for a queue id.
+_compiled: Final = functools.cache(functools.partial(re.compile, flags=re.IGNORECASE))
 
 
 def _tuple_of_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
@@ -277,7 +277,7 @@ class Receipt:
             return self._told[1]
         if self.reply is not None:
             for pattern in _QUEUE_IDS:
-                found = pattern.search(self.reply.text)
+                found = _compiled(pattern).search(self.reply.text)
                 if found is not None:
                     return found[1]
         return ""

@@ -16,6 +16,7 @@ Mailgun, SendGrid and cPanel that print these replies.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -211,7 +212,7 @@ def _heard(reply: Reply, parties: Parties, *, hello: bool) -> _Heard:
     text, address = _taken_out(parties.addresses, text)
     text, domain = _taken_out((parties.domain,), text)
     line = f"{reply.code} {enhanced} {_ELSEWHERE.sub(' ', text).lower()}"
-    mailbox = _MAILBOX.search(line) is not None
+    mailbox = _compiled(_MAILBOX).search(line) is not None
     if domain and mailbox:
         # Whoever writes to colleagues reads "no such user at college.example", which is not about the sender.
         domain = not any(one.endswith(f"@{parties.domain}") for one in parties.recipients)
@@ -236,7 +237,7 @@ _GREETING: Final = frozenset({Phase.GREETING})
 _TLS: Final = frozenset({Phase.STARTTLS, Phase.TLS})
 
 # A line that the patterns see is "code enhanced words", lower case; "-" stands for a missing enhanced code.
-_MAILBOX: Final = re.compile(
+_MAILBOX: Final = (
     # RFC 3463: X.1.0 to 3, 6 and 10 and X.2 are the recipient's address and mailbox.
     r"^5\d\d (\d\.1\.([0-36]|10)|\d\.2\.1|5\.4\.1) "
     r"|^5.*(\bno (such )?(user|mailbox|recipient|person|addressee)|\bmoved\b"
@@ -339,9 +340,13 @@ _NEVER, _LATER, _SLOWER, _RECONNECT = Retry.NEVER, Retry.LATER, Retry.SLOWER, Re
 _OURS: Final = r"^(5|4\d\d (?!4\.[34]\.))"  # a system's passing state is not ours, whoever is named in it
 
 
+# Compiled when a reply first asks for it: most runs hear no refusal, and there are dozens of patterns.
+_compiled: Final = functools.cache(re.compile)
+
+
 @attrs.frozen
 class _Row:
-    pattern: re.Pattern[str]
+    pattern: str
     meaning: Meaning
     phases: frozenset[Phase]
     when: Callable[[_Heard], bool]
@@ -357,7 +362,7 @@ def _row(
     when: Callable[[_Heard], bool] = _always,
     repeat: Repeat = Repeat.NOTHING,
 ) -> _Row:
-    return _Row(re.compile(pattern), Meaning(cause, scope, retry, repeat), phases, when)
+    return _Row(pattern, Meaning(cause, scope, retry, repeat), phases, when)
 
 
 _TABLE: Final = (
@@ -461,7 +466,7 @@ def meaning(reply: Reply, phase: Phase, parties: Parties = NOBODY, *, hello: boo
             phase in row.phases
             and (row.meaning.ends_run or not only_us)
             and row.when(heard)
-            and row.pattern.search(heard.line)
+            and _compiled(row.pattern).search(heard.line)
         ):
             return row.meaning
     return _NONSENSE

@@ -11,8 +11,21 @@ without a socket; `connection`, `handshake`, `transcript` and `dialling` (socket
 
 from __future__ import annotations
 
-from vetmail_core.transports.smtp.check import ConnectionCheck
-from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
-from vetmail_core.transports.smtp.transport import SmtpTransport
+from typing import TYPE_CHECKING, Final
+
+from vetmail_core._lazy import late
+
+if TYPE_CHECKING:
+    from vetmail_core.transports.smtp.check import ConnectionCheck
+    from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
+    from vetmail_core.transports.smtp.transport import SmtpTransport
 
 __all__ = ["ConnectionCheck", "Deadlines", "Limits", "Pipelining", "SmtpTransport"]
+
+_HOMES: Final = {
+    ".check": "ConnectionCheck",
+    ".settings": "Deadlines Limits Pipelining",
+    ".transport": "SmtpTransport",
+}
+
+__getattr__, __dir__ = late(__name__, _HOMES)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -125,6 +124,8 @@ def refusal_answer(mechanism: str) -> bytes:
 def oauth_status(challenge: bytes) -> str:
     """The status in the JSON of that challenge, "401" or "invalid_token"; "" when there is none."""
     try:
+        import json  # noqa: PLC0415 - only some refusals of a token hold it
+
         facts: object = json.loads(base64.b64decode(challenge[4:], validate=True))
     except (binascii.Error, ValueError):
         return ""

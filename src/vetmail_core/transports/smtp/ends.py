@@ -7,7 +7,6 @@ Its law: a line that is gone has no ends, and asking is no error.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,15 +24,19 @@ def peer_of(sock: socket.socket) -> str:
 
 def own_literal(sock: socket.socket) -> str:
     """This end as an address literal (RFC 5321, 4.1.3): "[192.0.2.7]", "[IPv6:2001:db8::7]"."""
+    import ipaddress  # noqa: PLC0415 - a computer with a name of its own tells that
+
     try:
         address = ipaddress.ip_address(str(sock.getsockname()[0]).partition("%")[0])
     except (OSError, ValueError):
         return "[127.0.0.1]"
-    return f"[IPv6:{address}]" if isinstance(address, ipaddress.IPv6Address) else f"[{address}]"
+    return f"[IPv6:{address}]" if ":" in str(address) else f"[{address}]"
 
 
 def is_loopback(address: str) -> bool:
     """Whether an internet address is this very machine."""
+    import ipaddress  # noqa: PLC0415 - asked only for a login without TLS
+
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

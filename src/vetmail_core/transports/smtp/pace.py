@@ -6,7 +6,6 @@ asked of the Clock. Its law: a throttled run gets slower at once and faster bit 
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -85,7 +84,6 @@ class Backoff:
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self.spent = 0.0
 
     def pause(self, number: int, *, at_least: float = 0.0) -> bool:
@@ -98,8 +96,10 @@ class Backoff:
         Returns:
             False, without waiting, when the time for reconnecting is used up.
         """
+        import random  # noqa: PLC0415 - most connections are made at the first try
+
         seconds = min(2.0 ** min(number - 1, 30), self._limits.retry_seconds)
-        seconds *= self._random.uniform(0.8, 1.2)
+        seconds *= random.Random().uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
         seconds = max(min(seconds, self._limits.retry_seconds), at_least)
         if self.spent + seconds > self._limits.reconnect_seconds:
             return False

@@ -19,7 +19,6 @@ from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.preferences.providers import provider_for
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.last_emails import Turns
-from vetmail_core.transports.smtp.check import check_connection
 from vetmail_core.transports.smtp.host import Host
 from vetmail_core.transports.smtp.lending import CLOSED, Lending
 from vetmail_core.transports.smtp.pace import Pace
@@ -215,6 +214,8 @@ class SmtpTransport:
         """
         if self._host.closed:
             raise TransportError(CLOSED)
+        from vetmail_core.transports.smtp.check import check_connection  # noqa: PLC0415 - a run needs none
+
         loan = self._host.lending.borrow()
         try:
             return check_connection(self._opener, sender=sender, recipient=recipient)
