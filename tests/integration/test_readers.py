@@ -91,7 +91,7 @@ SUBJECTS = (
     "Zoë's class — moved \U0001f3eb",
     "Ваше занятие перенесено в другую аудиторию, пожалуйста, прочитайте это письмо до понедельника",
     "A subject of plain words that goes on and on until it has to be folded, twice, as it is so long",
-    '=?utf-8?q?not_encoded?= and ${not merged} 100% \\ "quoted"',
+    '=?utf-8?q?not_encoded?= and $[not merged] 100% \\ "quoted"',
     "日本語の件名" * 8,
     "y" * 300,
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 " * 9 + "end",
