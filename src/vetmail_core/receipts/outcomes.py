@@ -117,7 +117,7 @@ class Outcome:
 
 
 _QUEUE_IDS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
         r"\bqueued as ([\w.-]*[\w-])",  # Postfix, SendGrid, aiosmtpd's kin
         r"\bid=([\w-]+)",  # Exim

@@ -147,7 +147,7 @@ def address_in(literal: str) -> str:
     >>> address_in("[IPv6:2001:db8::7]")
     '2001:db8::7'
     """
-    return re.sub("^ipv6:", "", literal[1:-1], flags=re.IGNORECASE) if literal[:1] == "[" else ""
+    return re.sub("^ipv6:", "", literal[1:-1], flags=re.IGNORECASE | re.ASCII) if literal[:1] == "[" else ""
 
 
 # A login of one such word ("apikey" and "user" exist) cannot be told from the words of a reply.
@@ -157,11 +157,11 @@ _ORDINARY_WORDS: Final = frozenset(
         "mailbox", "mailer", "message", "office", "recipient", "relay", "sender", "server", "smtp", "user",
     }
 )  # fmt: skip
-_NUMBER_IN_BRACKETS: Final = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})\W*$")
+_NUMBER_IN_BRACKETS: Final = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})\W*$", re.ASCII)
 # Postfix begins with its own name, and smtp-relay.example.com says nothing about relaying. Exchange writes
 # STOREDRV.Submission.Exception: with capitals, which is no host.
 _ELSEWHERE: Final = re.compile(
-    r"https?://\S+|(?<![\w@.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w-])"
+    r"https?://\S+|(?<![\w@.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w-])", re.ASCII
 )
 
 
@@ -193,7 +193,7 @@ def _taken_out(names: Iterable[str], text: str) -> tuple[str, bool]:
     for name in names:
         if name and name in text.lower():  # cheap, and nearly always the end of it
             whole = rf"(?<![\w.+@-]){re.escape(name)}(?![\w@-]|\.\w)"
-            text, count = re.subn(whole, " ", text, flags=re.IGNORECASE)
+            text, count = re.subn(whole, " ", text, flags=re.IGNORECASE | re.ASCII)
             found = found or count > 0
     return text, found
 
@@ -243,7 +243,8 @@ _MAILBOX: Final = re.compile(
     r"|\b(unknown|invalid|bad|non-?existent) (local )?(user|recipient|mailbox|addressee)"
     r"|\b(user|mailbox|recipient|addressee)( \S+){0,3} (unknown|unavailable|disabled|inactive"
     r"|not (found|known|local)|does(n't| not) (exist|have an? (\S+ )?(account|mailbox)))"
-    r"|\bmailbox name (not allowed|invalid))"
+    r"|\bmailbox name (not allowed|invalid))",
+    re.ASCII,
 )
 _RETIRED: Final = r"^\d+ 5\.7\.30 |^5.*\bbasic auth\w* is (disabled|not supported)"
 # 534 5.7.9 is "mechanism too weak" (RFC 4954, 6) unless the words are Google's.
@@ -357,7 +358,7 @@ def _row(
     when: Callable[[_Heard], bool] = _always,
     repeat: Repeat = Repeat.NOTHING,
 ) -> _Row:
-    return _Row(re.compile(pattern), Meaning(cause, scope, retry, repeat), phases, when)
+    return _Row(re.compile(pattern, re.ASCII), Meaning(cause, scope, retry, repeat), phases, when)
 
 
 _TABLE: Final = (
@@ -467,8 +468,8 @@ def meaning(reply: Reply, phase: Phase, parties: Parties = NOBODY, *, hello: boo
     return _NONSENSE
 
 
-_ADDRESS: Final = re.compile(r"\S+@\S+")
-_QUEUE_ID: Final = re.compile(r"(?=[a-z_.-]*\d)[\w.-]{5,}")
+_ADDRESS: Final = re.compile(r"\S+@\S+", re.ASCII)
+_QUEUE_ID: Final = re.compile(r"(?=[a-z_.-]*\d)[\w.-]{5,}", re.ASCII)
 
 
 def gist(reply: Reply) -> str:

@@ -38,7 +38,7 @@ _CURES: Final[tuple[tuple[frozenset[int], str], ...]] = (
 # What a server says about certificates is about the client's.
 _ALERTS: Final = (
     (
-        re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$"),
+        re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$", re.ASCII),
         (
             "the server asks for a client certificate: load the one that it knows into the ssl_context "
             "(load_cert_chain), or have the server's administrator ask for none"
