@@ -40,6 +40,7 @@ __all__ = [
 MOST_OCTETS: Final = 16 * 1024 * 1024
 """Of a file that is read whole."""
 
+_STEP: Final = 1024 * 1024
 _PRIVATE: Final = 0o600
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 _NO_WAIT: Final[int] = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | _BINARY
@@ -118,10 +119,10 @@ def read_whole(path: Path, *, at_most: int = MOST_OCTETS, pipes: bool = False) -
             _refuse_what_is_no_file(found)
             data = file.read(min(found.st_size, at_most))
         # It may grow, or have no size: a pipe, or what the system tells as a file.
-        if len(data) >= min(found.st_size, at_most):
-            data += file.read(at_most + 1 - len(data))
+        while len(data) <= at_most and (more := file.read(min(_STEP, at_most + 1 - len(data)))):
+            data += more
     if len(data) > at_most:
-        del data  # a traceback that shows locals must not show what is in the file
+        del data, more  # a traceback that shows locals must not show what is in the file
         raise OSError(errno.EFBIG, f"it is larger than {at_most // 1024:,} KiB")
     return data
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["has_surrogate", "shown", "shown_line", "shown_octets"]
+__all__ = ["HALF_A_PAIR", "has_surrogate", "shown", "shown_line", "shown_octets"]
 
 _CONTROLS: Final = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _UNFIT: Final = re.compile(f"[{_CONTROLS}]")
 _UNFIT_BUT_LINE_ENDS: Final = re.compile(f"(?!\n)[{_CONTROLS}]")
 _BLANKS: Final = re.compile("[ \t\r\n\v\f\x85\u2028\u2029]+")
+HALF_A_PAIR: Final = "half of a surrogate pair, which no file and no message can hold"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 

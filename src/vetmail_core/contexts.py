@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.errors import PreferencesError, Problem, RecipientsError, Severity
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ class EmailContext:
             faults.append("It has no role to write to (to_roles).")
         if "" in known:
             faults.append("One of its roles is an empty text.")
+        texts = (one for one in (self.key, self.label, *known) if _is_text(one))
+        if any(map(has_surrogate, texts)):
+            faults.append(f"Its key, its label or a role holds {HALF_A_PAIR}.")
         if not all(map(_is_text, known)):
             faults.append("One of its roles is no text.")
         elif len(set(known)) != len(known):

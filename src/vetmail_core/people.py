@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 import attrs
 
 from vetmail_core._arguments import naming_the_nearest
+from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.address.names import cleaned_name
@@ -38,6 +39,12 @@ class _FromAddress(str):
     __slots__ = ()
 
 
+def _whole(text: str, *, what: str) -> str:
+    if has_surrogate(text):
+        raise RecipientsError(f"The {what} {text!r} holds {HALF_A_PAIR}. Read its source as UTF-8.")
+    return text
+
+
 def _key(key: str | float | None) -> str:
     if key is None or isinstance(key, _FromAddress):
         return ""
@@ -45,7 +52,7 @@ def _key(key: str | float | None) -> str:
     # with a gap in its column makes 1001 a 1001.0, and the gap a NaN: the same people keep the same keys.
     if isinstance(key, float):
         return "" if math.isnan(key) else f"{key:.0f}" if key.is_integer() else str(key)
-    return key if isinstance(key, str) else str(key)
+    return _whole(key, what="key") if isinstance(key, str) else str(key)
 
 
 def _name(name: str | None) -> str:
@@ -103,8 +110,8 @@ class Person:
         notes: what the source of the record has to say about it, a sentence each; among `warnings`.
 
     Raises:
-        RecipientsError: somebody related is no `Person`, `related` says no roles, or `active` or `marketing`
-            is a text.
+        RecipientsError: the key is no whole text, somebody related is no `Person`, `related` says no roles,
+            or `active` or `marketing` is a text.
     """
 
     address: Mailbox | str | None
@@ -227,13 +234,16 @@ def by_role(people: Mapping[str, _People]) -> Mapping[str, _People]:
     """Take people by their roles as they are.
 
     Raises:
-        RecipientsError: they are no mapping, so nothing says which role they hold.
+        RecipientsError: they are no mapping, so nothing says which role they hold; or a role is no whole
+            text.
     """
     if not isinstance(people, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise RecipientsError(
             f"People by role are a mapping of roles to people, and here came {type(people).__name__}. "
             'Say which role they hold: {"client": [Person(...)]}.'
         )
+    for role in people:
+        _whole(str(role), what="role")
     return people
 
 

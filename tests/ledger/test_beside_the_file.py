@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +14,10 @@ import pytest
 from vetmail_core import LedgerError, SqliteLedger, deliver_once
 from vetmail_core.ledger import LedgerState
 from vetmail_core.ledger.sqlite.marks import SLOTS, Mark, RunMarks
+from vetmail_core.ledger.sqlite.store import keep_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 Make = Any  # the conftest's classes and factories
 
@@ -169,3 +171,26 @@ def test_a_name_that_no_file_can_have_is_an_error_of_the_ledger(tmp_path: Path, 
     with pytest.raises(LedgerError, match="its name holds") as caught:
         SqliteLedger(f"{tmp_path}/{name}")
     assert str(caught.value).isprintable()
+
+
+def test_a_link_that_leads_nowhere_is_no_new_ledger(path: Path) -> None:
+    """Nothing is made at its end."""
+    path.symlink_to(path.with_name("nowhere"))
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        SqliteLedger(path)
+    assert not path.with_name("nowhere").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell what is open")
+def test_a_connection_that_a_fork_copied_is_never_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing it in the child could take away what the parent still needs."""
+    carried: list[sqlite3.Connection] = []
+    monkeypatch.setattr("vetmail_core.ledger.sqlite.store._CARRIED", carried)
+    ledger = SqliteLedger(path)
+    keep_all()
+    del ledger
+    gc.collect()
+    opened = [os.path.realpath(name) for name in Path("/proc/self/fd").iterdir()]
+    assert str(path) in opened
+    for connection in carried:
+        connection.close()

@@ -12,7 +12,15 @@ import pytest
 from vetmail_core import LedgerError, SqliteLedger, deliver_once
 from vetmail_core._file_lock import try_lock
 from vetmail_core.ledger import LedgerState
-from vetmail_core.ledger.sqlite.marks import SLOTS, DeadRun, Mark, RunMarks, boot_identity, stray_runs
+from vetmail_core.ledger.sqlite.marks import (
+    SLOTS,
+    DeadRun,
+    Mark,
+    RunMarks,
+    boot_identity,
+    forget_all,
+    stray_runs,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -232,3 +240,16 @@ def test_state_of_a_dead_programs_email_is_worked_out_when_asked(path: Path) -> 
             )
         dead.close()
         assert living.state("a") is LedgerState.UNKNOWN
+
+
+def test_a_run_that_counts_as_dead_marks_nothing(path: Path) -> None:
+    """As in a child of a fork, where every run was let go: the marks are read by somebody else by then."""
+    marks = RunMarks(path)
+    assert marks.held
+    forget_all()
+    marks.set(0, Mark.ACCEPTED)
+    assert not marks.held
+    with DeadRun(path, marks.run) as dead:
+        assert not dead.alive
+        assert dead.mark(0) is Mark.CLAIMED
+    marks.close(keep=False)

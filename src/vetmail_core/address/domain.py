@@ -18,7 +18,7 @@ from vetmail_core.errors import AddressErrorCode as Code
 __all__ = ["ask_email_validator", "checked_domain", "of_size", "refuse_bad_dots"]
 
 _NOT_HOST: Final = re.compile(r"[\x00-,/:-@\[-`{-\x7f]")  # in ASCII, all but letters, digits, - and .
-_RESERVED_LABEL: Final = re.compile(r"(?!xn)..--", re.IGNORECASE)
+_RESERVED_LABEL: Final = re.compile(r"(?!xn)..--", re.IGNORECASE | re.ASCII)
 _QUOTATION_MARKS: Final = "'`\"\u2018\u2019\u201c\u201d\u00bb"
 _IPV4_SHAPE: Final = re.compile(r"[0-9.]+")
 

@@ -40,7 +40,7 @@ _IN_FRONT: Final = re.compile(
     re.IGNORECASE,
 )
 """What stands in front of an entry in a list or a header, and is no part of it."""
-_LINK_AND_NOTE: Final = re.compile(r"mailto:[^\s()?]++(?=[ \t]*+\()", re.IGNORECASE)
+_LINK_AND_NOTE: Final = re.compile(r"mailto:[^\s()?]++(?=[ \t]*+\()", re.IGNORECASE | re.ASCII)
 _CURLY_OPEN: Final = "\u201c\u201d\u201e\u201f\u00ab"
 _CURLY_CLOSE: Final = "\u201d\u201c\u201f\u00bb"
 _CURLY_PAIRS: Final = {

@@ -29,7 +29,7 @@ _LIST_UNSUBSCRIBE: Final = "List-Unsubscribe"
 _POST: Final = "List-Unsubscribe-Post"
 _ONE_CLICK: Final = "List-Unsubscribe=One-Click"
 _LONGEST_URI: Final = 900  # octets, so that its line stays below the 998 of RFC 5322
-_SCHEME: Final = re.compile(r"(https)://[^/?#]|mailto:[^?]", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(https)://[^/?#]|mailto:[^?]", re.IGNORECASE | re.ASCII)
 _FIELD: Final = re.compile(r"\$\{([^{}|]*)(?:\|([^{}]*))?\}")
 _NOT_IN_A_URI: Final = re.compile(r'[^!-~]|[<>"\\^`{|}]')  # RFC 3986, section 2
 _PERCENT: Final = str.maketrans(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.bulk.headers import PlanHeaders
 from vetmail_core.bulk.one_email import addressed, key_of_one_email, same_for_all
 from vetmail_core.bulk.personal import Letters, refuse_ungiven, who
@@ -408,6 +409,10 @@ def plan_bulk(
             if isinstance(person, Person) and person.related:  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
                 _check_related(person, roles_known)
     known = None if context is None else find_context(context)
+    # None by its name would be one batch for all mailings, and the second would be held for sent.
+    named = "" if batch is None else str(batch)
+    if has_surrogate(named):
+        raise RecipientsError(f"The batch {named!r} holds {HALF_A_PAIR}. Read its source as UTF-8.")
     return BulkPlan(
         content=content,
         people=people,
@@ -418,8 +423,7 @@ def plan_bulk(
         shared=place_roles(shared, roles, marketing=marketing, suppressed=suppressed),
         context_copies=context_copies,
         marketing=marketing,
-        # None by its name would be one batch for all mailings, and the second would be held for sent.
-        batch="" if batch is None else str(batch),
+        batch=named,
         headers=PlanHeaders(headers, unsubscribe),
         known_roles=roles_known,
         private=known is not None and known.private,

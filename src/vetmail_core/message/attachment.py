@@ -33,8 +33,8 @@ _LARGEST: Final = 256 * 1024 * 1024  # more than any mail server takes
 _HARD_LIMIT: Final = 998  # RFC 5322, section 2.1.1
 _WORD: Final = r"[a-z0-9][a-z0-9!#$&^_.+-]*"  # RFC 6838, section 4.2
 _VALUE: Final = r'[a-z0-9!#$&^_.+-]+|"[a-z0-9 !#$&^_.+/:;,=()-]*"'
-_MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE)
-_PARAMETER: Final = re.compile(f"; *({_WORD})=({_VALUE})", re.IGNORECASE)
+_MEDIA_TYPE: Final = re.compile(f"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_VALUE}))*", re.IGNORECASE | re.ASCII)
+_PARAMETER: Final = re.compile(f"; *({_WORD})=({_VALUE})", re.IGNORECASE | re.ASCII)
 _COMPOSITE: Final = ("message/", "multipart/")
 _MESSAGE: Final = "message/rfc822"
 _CONTENT_ID: Final = re.compile(r"[!-;=?-~]+")  # ASCII without spaces, "<" and ">"

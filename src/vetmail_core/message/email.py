@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.addr_spec import ASCII_ATOM
 from vetmail_core.errors import MessageError, RecipientsError
@@ -120,10 +121,12 @@ def _check_key(value: object) -> None:
         raise MessageError(
             f"the key of an email needs text, but {type(value).__name__} came; write a number as text"
         )
+    if has_surrogate(value):
+        raise MessageError(f"the key {value!r} holds {HALF_A_PAIR}; read its source as UTF-8")
 
 
 def _made_message_id(key: str, sender: Mailbox) -> str:
-    identity = f"{key}\0{sender.address_key}".encode(errors="surrogatepass")
+    identity = f"{key}\0{sender.address_key}".encode()
     from hashlib import blake2b  # noqa: PLC0415 - only for an email with a key
 
     return f"<{blake2b(identity, digest_size=16).hexdigest()}@{sender.ascii_domain}>"

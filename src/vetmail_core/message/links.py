@@ -17,11 +17,11 @@ __all__ = ["LINK_ATTRIBUTES", "TEXT_LINK", "encoder_in_link"]
 
 LINK_ATTRIBUTES: Final = re.compile(
     r"""(?<![^\s"'/])(?:href|src|action)\s*+=\s*+(?:"(?P<double>[^"]*+)|'(?P<single>[^']*+)|(?P<bare>[^\s"'>]++))""",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 """An attribute of a tag that holds a link; its value is one of the groups."""
 
-TEXT_LINK: Final = re.compile(r"https?://[^\s\"'<>\u201c\u201d\u00ab\u00bb]*+", re.IGNORECASE)
+TEXT_LINK: Final = re.compile(r"(?:[Hh][Tt][Tt][Pp][Ss]?)://[^\s\"'<>\u201c\u201d\u00ab\u00bb]*+")
 """A link in a plain text: to the next blank, quote or angle bracket."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):(//)?")

@@ -27,7 +27,7 @@ TOKEN: Final = re.compile(
     r"|<(?P<hidden>style|script)\b.*?(?:</(?P=hidden)\s*+>|\Z)"
     r"|(?P<tag></?[a-z](?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+(?:>|\Z))"
     r"|<[!?][^>]*+(?:>|\Z)",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 """What a reader does not see of an HTML: comments, style, script, and tags (in the group ``tag``)."""
 

@@ -42,10 +42,14 @@ __all__ = [
 _LONGEST_LINE: Final = 998  # octets, the line end not counted (RFC 5322, section 2.1.1)
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _FOLD: Final = re.compile(r"(?:\r\n|\r|\n)[ \t]")  # RFC 5545, section 3.1
-_METHOD: Final = re.compile(r"^METHOD(?:;[^:\r\n]*)?:([A-Za-z0-9-]+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
-_CALENDAR: Final = re.compile(r"^BEGIN:VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_METHOD: Final = re.compile(
+    r"^METHOD(?:;[^:\r\n]*)?:([A-Za-z0-9-]+)[ \t]*$", re.IGNORECASE | re.MULTILINE | re.ASCII
+)
+_CALENDAR: Final = re.compile(r"^BEGIN:VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE | re.ASCII)
 # In the value of an attribute, or in a style's url(): the words of a text are never looked at.
-_CID: Final = re.compile(r"""(?:=\s*+["']?|\burl\(\s*+["']?)\s*+cid:([^"'\s<>)]++)""", re.IGNORECASE)
+_CID: Final = re.compile(
+    r"""(?:=\s*+["']?|\burl\(\s*+["']?)\s*+cid:([^"'\s<>)]++)""", re.IGNORECASE | re.ASCII
+)
 
 
 def boundary(level: str, *parts: bytes) -> bytes:

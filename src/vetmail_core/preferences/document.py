@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["read_document"]
 
-_WORD: Final = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<names>\s*:)?|[{}\[\]]|[^\s{}\[\],:"]+')
+_WORD: Final = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<names>\s*:)?|[{}\[\]]|[^\s{}\[\],:"]+', re.ASCII)
 _NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _LONGEST_NUMBER: Final = 600  # characters; Python's own limit for whole numbers can be set as low as 640
 _DEEPEST: Final = 100  # groups and lists within one another; what json reads beyond, nobody can copy

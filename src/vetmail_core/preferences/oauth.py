@@ -5,7 +5,7 @@ A kind's name in the file is the middle of its settings' names: ``mail_server.oa
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from vetmail_core.credentials import Secret
@@ -17,6 +17,7 @@ from vetmail_core.tokens.microsoft import AUTHORITY, MicrosoftApp, MicrosoftSign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from vetmail_core.errors import Problem
 
@@ -145,7 +146,7 @@ def written_source(
                     group[field] = {"file": str(value.path)}
             case KeyringTokens():
                 group[field] = {"keyring": {"service": value.service}}
-            case Path():
+            case os.PathLike():
                 group[field] = {"file": str(value)} if field == "key" else str(value)
             case str():
                 if not (field == "authority" and value == AUTHORITY):
@@ -248,6 +249,8 @@ def _read_field(field: str, value: object, read_secret: Callable[[object], Secre
 def _read_path(value: object) -> Path:
     if not isinstance(value, str) or not value:
         raise _unreadable(f"Expected the name of a file, found {rules.shown(value)}.")
+    from pathlib import Path  # noqa: PLC0415 - most preferences name no file
+
     return Path(value)
 
 
@@ -255,7 +258,7 @@ def _read_cache(value: object) -> FileTokens | KeyringTokens:
     if rules.is_group(value):
         match list(value.items()):
             case [("file", str(path))] if path:
-                return FileTokens(Path(path))
+                return FileTokens(_read_path(path))
             case [("keyring", place)] if rules.is_group(place) and set(place) == {"service"}:
                 return KeyringTokens(cast("str", place["service"]))
             case _:

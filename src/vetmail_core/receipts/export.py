@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.receipts.causes import REACHED, Cause, Status
+from vetmail_core.receipts.cells import safe_cell
 from vetmail_core.receipts.records import WORDS, dict_of, many, plain
 from vetmail_core.recipients import ExclusionReason
 
@@ -110,10 +111,6 @@ def _who(exclusion: Exclusion) -> str:
     return plain(person.name or str(person.address or "") or person.key or "?")
 
 
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def csv_of(report: Report) -> str:
     """One line for each recipient who was not reached and each person left out."""
     out = io.StringIO()
@@ -138,7 +135,7 @@ def csv_of(report: Report) -> str:
                 str(receipt.attempts),
                 receipt.reason_for(outcome),
             )
-            rows.writerow([_cell(cell) for cell in row])
+            rows.writerow([safe_cell(cell) for cell in row])
     advice = Cause.CANCELLED.advice
     for untried in report.untried:
         cells = (
@@ -148,11 +145,11 @@ def csv_of(report: Report) -> str:
             untried.key,
             Cause.CANCELLED.value,
         )
-        rows.writerow([_cell(cell) for cell in (*cells, advice, "", "", "", "", "0", advice)])
+        rows.writerow([safe_cell(cell) for cell in (*cells, advice, "", "", "", "", "0", advice)])
     for exclusion in report.exclusions:
         person = exclusion.person
         left_out = ("excluded", str(person.address or ""), person.name, person.key, exclusion.reason.value)
-        rows.writerow([_cell(cell) for cell in (*left_out, exclusion.detail, "", "", "", "", "", "")])
+        rows.writerow([safe_cell(cell) for cell in (*left_out, exclusion.detail, "", "", "", "", "", "")])
     return out.getvalue()
 
 

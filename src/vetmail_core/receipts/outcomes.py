@@ -135,7 +135,7 @@ _QUEUE_IDS: Final = (
     r"\bQueued \(([0-9A-F]{8}-[0-9A-F-]{27,}(?:\.\d+)?)",  # Haraka, with the transaction's number
 )
 # Compiled when somebody first asks for a queue id.
-_compiled: Final = functools.cache(functools.partial(re.compile, flags=re.IGNORECASE))
+_compiled: Final = functools.cache(functools.partial(re.compile, flags=re.IGNORECASE | re.ASCII))
 
 
 def _tuple_of_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:

@@ -154,7 +154,7 @@ _BY_WORD: Final = {
     "expired_token": NOT_FINISHED,
     "bad_verification_code": NOT_FINISHED,
 }
-_CODE: Final = re.compile(r"AADSTS(\d{1,9})\b")
+_CODE: Final = re.compile(r"AADSTS(\d{1,9})\b", re.ASCII)
 _WORD: Final = re.compile("[a-z_]{1,40}")
 
 
@@ -209,7 +209,9 @@ _TENANT_OFF: Final = (
     "AUTH protocol "
     f'for your organization": admin.exchange.microsoft.com > Settings > Mail flow. {_EXCHANGE}'
 )
-_DISABLED: Final = re.compile(r"SmtpClientAuthentication is disabled for the (Tenant|Mailbox)", re.IGNORECASE)
+_DISABLED: Final = re.compile(
+    r"SmtpClientAuthentication is disabled for the (Tenant|Mailbox)", re.IGNORECASE | re.ASCII
+)
 
 
 def _off(reply: Reply) -> str:

@@ -530,10 +530,9 @@ class ImapDrafts:
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:
-            import ssl  # noqa: PLC0415 - as in _dialled
+            from vetmail_core.transports.own_tls import own_context  # noqa: PLC0415 - brings ssl
 
-            self._context = ssl.create_default_context()
-            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._context = own_context()
         return self._context
 
     def _logged_in(self, connection: imaplib.IMAP4, *, again: bool = False) -> bool:

@@ -148,7 +148,7 @@ def address_in(literal: str) -> str:
     >>> address_in("[IPv6:2001:db8::7]")
     '2001:db8::7'
     """
-    return re.sub("^ipv6:", "", literal[1:-1], flags=re.IGNORECASE) if literal[:1] == "[" else ""
+    return re.sub("^ipv6:", "", literal[1:-1], flags=re.IGNORECASE | re.ASCII) if literal[:1] == "[" else ""
 
 
 # A login of one such word ("apikey" and "user" exist) cannot be told from the words of a reply.
@@ -158,11 +158,11 @@ _ORDINARY_WORDS: Final = frozenset(
         "mailbox", "mailer", "message", "office", "recipient", "relay", "sender", "server", "smtp", "user",
     }
 )  # fmt: skip
-_NUMBER_IN_BRACKETS: Final = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})\W*$")
+_NUMBER_IN_BRACKETS: Final = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})\W*$", re.ASCII)
 # Postfix begins with its own name, and smtp-relay.example.com says nothing about relaying. Exchange writes
 # STOREDRV.Submission.Exception: with capitals, which is no host.
 _ELSEWHERE: Final = re.compile(
-    r"https?://\S+|(?<![\w@.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w-])"
+    r"https?://\S+|(?<![\w@.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w-])", re.ASCII
 )
 
 
@@ -194,7 +194,7 @@ def _taken_out(names: Iterable[str], text: str) -> tuple[str, bool]:
     for name in names:
         if name and name in text.lower():  # cheap, and nearly always the end of it
             whole = rf"(?<![\w.+@-]){re.escape(name)}(?![\w@-]|\.\w)"
-            text, count = re.subn(whole, " ", text, flags=re.IGNORECASE)
+            text, count = re.subn(whole, " ", text, flags=re.IGNORECASE | re.ASCII)
             found = found or count > 0
     return text, found
 
@@ -341,7 +341,7 @@ _OURS: Final = r"^(5|4\d\d (?!4\.[34]\.))"  # a system's passing state is not ou
 
 
 # Compiled when a reply first asks for it: most runs hear no refusal, and there are dozens of patterns.
-_compiled: Final = functools.cache(re.compile)
+_compiled: Final = functools.cache(functools.partial(re.compile, flags=re.ASCII))
 
 
 @attrs.frozen
@@ -472,8 +472,8 @@ def meaning(reply: Reply, phase: Phase, parties: Parties = NOBODY, *, hello: boo
     return _NONSENSE
 
 
-_ADDRESS: Final = re.compile(r"\S+@\S+")
-_QUEUE_ID: Final = re.compile(r"(?=[a-z_.-]*\d)[\w.-]{5,}")
+_ADDRESS: Final = re.compile(r"\S+@\S+", re.ASCII)
+_QUEUE_ID: Final = re.compile(r"(?=[a-z_.-]*\d)[\w.-]{5,}", re.ASCII)
 
 
 def gist(reply: Reply) -> str:

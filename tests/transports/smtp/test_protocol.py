@@ -137,9 +137,9 @@ def test_no_bytes_make_the_parser_fail(octets: bytes) -> None:
         (b"550-\n550 no", Reply(550, "", "no")),
         (b"250 5 items", Reply(250, "", "5 items")),
         (b"250 Gr\xc3\xbc\xc3\x9fe", Reply(250, "", "Grüße")),
-        (b"250 \xff!", Reply(250, "", "�!")),
-        (b"250 a\x1b[2J\x00b", Reply(250, "", "a [2J b")),
-        ("250 a\u202eb".encode(), Reply(250, "", "a b")),
+        (b"250 \xff!", Reply(250, "", r"\xff!")),
+        (b"250 a\x1b[2J\x00b", Reply(250, "", "aU+001B[2JU+0000b")),
+        ("250 a\u202eb".encode(), Reply(250, "", "aU+202Eb")),
         (b"250 " + b"x" * 600, Reply(250, "", "x" * 500 + "…")),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_reply_is_read_safely(raw: bytes, reply: Reply) -> None:
         (b"250-m\n250-AUTH PLAIN LOGIN\n250 AUTH=LOGIN XOAUTH2", {"AUTH"}, ("PLAIN", "LOGIN", "XOAUTH2"), 0),
         (b"250-m\n250-SIZE\n250-SIZE many\n250 SIZE " + b"9" * 30, {"SIZE"}, (), 0),
         (b"250-m\n250-\n250 ", set(), (), 0),
-        (b"250-m\n250 \xff\xfe", {"��"}, (), 0),
+        (b"250-m\n250 \xff\xfe", {r"\XFF\XFE"}, (), 0),
     ],
 )
 def test_capabilities_are_understood_leniently(

@@ -24,7 +24,7 @@ CREATE TABLE @emails (
 );
 CREATE INDEX vetmail_emails_of_run ON @emails (run) WHERE run IS NOT NULL
 """
-_TABLE: Final = re.compile(r"@(\w+)")
+_TABLE: Final = re.compile(r"@(\w+)", re.ASCII)
 
 STATEMENTS: Final = tuple(
     statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.ledger.tables import Statements
 
-__all__ = ["Claim", "Row", "Settled", "Store"]
+__all__ = ["Claim", "Row", "Settled", "Store", "keep_all"]
 
 _APPLICATION: Final = 0x76746D6C  # "vtml": the file says whose it is
 _BUSY_SECONDS: Final = 30.0
@@ -169,12 +169,9 @@ def _make_private(path: Path) -> None:
 def _refuse_what_is_no_ledger(path: Path) -> None:
     # Looked at by its name: closing a file of SQLite's ends its locks in this whole process. What tells of
     # an earlier life comes first, as another program may be filling the file at this moment.
-    try:
-        wal = path.with_name(f"{path.name}-wal")
-        lived = bool(stray_runs(path)) or (wal.exists() and wal.stat().st_size > 0)
-        found = path.stat()
-    except OSError:
-        return  # SQLite says why
+    wal = path.with_name(f"{path.name}-wal")
+    lived = bool(stray_runs(path)) or (wal.exists() and wal.stat().st_size > 0)
+    found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise LedgerError(f"The ledger {path} cannot be opened: it is no file. {_WHAT_TO_DO[_CANNOT_OPEN]}")
     if lived and not found.st_size:
@@ -567,9 +564,10 @@ _OPENED: Final[weakref.WeakSet[Store]] = weakref.WeakSet()
 _CARRIED: Final[list[sqlite3.Connection]] = []
 
 
-def _keep_all() -> None:
+def keep_all() -> None:
+    """In a child of a fork: keep every connection of the parent's until the process ends."""
     for store in tuple(_OPENED):
         store.keep_for_ever()
 
 
-when_forked(_keep_all)
+when_forked(keep_all)

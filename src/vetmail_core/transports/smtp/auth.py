@@ -23,6 +23,11 @@ __all__ = ["Bearer", "Credentials", "Hidden", "Password", "oauth_status", "scrub
 
 _LINE_OCTETS: Final = 12_288  # RFC 4954, section 4
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NUMBER: Final = re.compile(r"[0-9]{3}")
+# RFC 6750, 3.1; RFC 6749, 5.2; RFC 7628, 3.2.2 points there.
+_STATUSES: Final = frozenset(
+    {"invalid_token", "invalid_request", "insufficient_scope", "invalid_grant", "expired_token"}
+)
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 
@@ -47,7 +52,7 @@ class Password:
     """
 
     username: str
-    password: str
+    password: str = attrs.field(repr=False)  # some programs show the fields of a class whatever its repr
 
     mechanisms = ("PLAIN", "LOGIN")
 
@@ -80,7 +85,7 @@ class Bearer:
     """
 
     username: str
-    token: str
+    token: str = attrs.field(repr=False)
     host: str = ""
     port: int = 0
 
@@ -122,7 +127,10 @@ def refusal_answer(mechanism: str) -> bytes:
 
 
 def oauth_status(challenge: bytes) -> str:
-    """The status in the JSON of that challenge, "401" or "invalid_token"; "" when there is none."""
+    """The status in the JSON of that challenge, "401" or "invalid_token"; "" when there is no known one.
+
+    Any other could be the token, said back.
+    """
     try:
         import json  # noqa: PLC0415 - only some refusals of a token hold it
 
@@ -130,7 +138,8 @@ def oauth_status(challenge: bytes) -> str:
     except (binascii.Error, ValueError):
         return ""
     status: object = facts.get("status", "") if isinstance(facts, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
-    return "".join(c for c in str(status)[:40] if c.isalnum() or c in "_-. ")  # pyright: ignore[reportUnknownArgumentType] - as above
+    said = str(status)  # pyright: ignore[reportUnknownArgumentType] - as above
+    return said if said in _STATUSES or _NUMBER.fullmatch(said) else ""
 
 
 def scrubbed(raw: bytes, secrets: Iterable[bytes]) -> bytes:

@@ -13,16 +13,23 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.transports.replies import Repeat, Retry, gist
 from vetmail_core.transports.smtp.transaction import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vetmail_core.receipts import Outcome
     from vetmail_core.transports.smtp.transaction import Refusal
 
 __all__ = ["Course"]
 
 _IN_A_ROW: Final = 3
 _EMAILS_IN_VAIN: Final = 5
+_BROKE_OFF: Final = Stop(
+    cause=Cause.CONNECTION, phase=Phase.DOT, note="the server broke off after each text, and no answer came"
+)
 
 
 @attrs.define
@@ -36,6 +43,7 @@ class Course:
 
     stop: Stop | None = None
     in_vain: int = 0
+    _doubted: list[object] = attrs.field(factory=list[object])
     _words: str = ""
     _people: set[str] = attrs.field(factory=set[str])
 
@@ -64,6 +72,24 @@ class Course:
         self.in_vain += 1
         if self.in_vain >= _EMAILS_IN_VAIN:
             self.stop = self.stop or trouble
+
+    def text_ended(self, email: object, outcomes: Sequence[Outcome]) -> None:
+        """Take in how the text of an email ended, or a part of that email's recipients.
+
+        A server that breaks off after each text would put everybody in doubt. It costs five a question, if it
+        answers no text in between.
+
+        Args:
+            email: told from others by what it is.
+            outcomes: of its recipients, as far as they are known.
+        """
+        if any(outcome.status is Status.UNKNOWN for outcome in outcomes):
+            if not any(email is one for one in self._doubted):
+                self._doubted.append(email)
+            if len(self._doubted) >= _EMAILS_IN_VAIN:
+                self.stop = self.stop or _BROKE_OFF
+        elif any(outcome.phase is Phase.DOT or outcome.status is Status.ACCEPTED for outcome in outcomes):
+            self._doubted.clear()
 
     def refused(self, refusal: Refusal) -> bool:
         """Take a refusal in.

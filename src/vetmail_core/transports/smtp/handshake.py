@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["broken_off", "failures_named", "shake_hands", "too_slow"]
 
-_ENTER_ITS_NAME: Final = 'enter the name that the certificate is for as "Mail server address (SMTP)"'
+_ENTER_ITS_NAME: Final = (
+    'enter the name that the certificate is for as "Mail server address (SMTP)"; where the certificate lists '
+    "no host names (subjectAltName), have one issued that lists this one"
+)
 _KNOW_THE_AUTHORITY: Final = (
     "this computer does not know the authority that signed it: install that authority's certificate here, or "
     "give it to the transport as ssl_context"
@@ -38,7 +41,7 @@ _CURES: Final[tuple[tuple[frozenset[int], str], ...]] = (
 # What a server says about certificates is about the client's.
 _ALERTS: Final = (
     (
-        re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$"),
+        re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$", re.ASCII),
         (
             "the server asks for a client certificate: load the one that it knows into the ssl_context "
             "(load_cert_chain), or have the server's administrator ask for none"

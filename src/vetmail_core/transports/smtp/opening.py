@@ -94,11 +94,11 @@ MANY: Final = 1_000  # until the time for reconnecting is used up
 
 # Dovecot's submission service dies on the next envelope's RCPT behind a body, after it has passed the body
 # on: the message would be in doubt though it arrived (seen with 2.3.19; `smtp_server_transaction_finished`).
-_NOTHING_BEHIND_A_BODY: Final = re.compile(r"\bDovecot\b")
+_NOTHING_BEHIND_A_BODY: Final = re.compile(r"\bDovecot\b", re.ASCII)
 
 _MECHANISM_CODES: Final = frozenset({500, 501, 502, 503, 504, 534, 538, 550})
 _PASSWORD_CODES: Final = frozenset({"5.7.8", "5.7.139"})
-_APP_PASSWORD: Final = re.compile(r"app(?:lication)?[- ](?:specific )?password", re.IGNORECASE)
+_APP_PASSWORD: Final = re.compile(r"app(?:lication)?[- ](?:specific )?password", re.IGNORECASE | re.ASCII)
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 import attrs
 
+from vetmail_core._shown import shown_line, shown_octets
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Reply
 
@@ -136,17 +137,15 @@ class ReplyParser:
 _REPLY: Final = re.compile(
     r"^([0-9]{3})(?:[ -](?:([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|$))?(.*))?$", re.MULTILINE
 )
-# What could move a cursor, break a line or turn the writing round in a log or on a screen.
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
 def read_reply(raw: bytes) -> Reply:
-    """Read a raw reply for people and for the table of causes.
+    r"""Read a raw reply for people and for the table of causes.
 
-    Octets that are not UTF-8 become replacement characters, control characters become blanks, and a
-    text of more than 500 characters is cut.
+    Octets that are not UTF-8 are shown as ``\xNN``, control characters by their code points, and a text of
+    more than 500 characters is cut.
     """
-    decoded = raw.decode("utf-8", "replace")
+    decoded = raw.decode("utf-8", "backslashreplace")
     single = _REPLY.match(decoded)
     if single is not None and single.end() == len(decoded) <= TEXT_CHARACTERS and decoded.isprintable():
         code, enhanced, text = single.groups("")
@@ -158,7 +157,7 @@ def read_reply(raw: bytes) -> Reply:
         words.append(found[3] or "")
     text = " ".join(words)
     if not text.isprintable():
-        text = _UNPRINTABLE.sub(" ", text)
+        text = shown_line(text)
     if len(text) > TEXT_CHARACTERS:
         text = f"{text[:TEXT_CHARACTERS]}…"
     return Reply(int(code), enhanced, text.strip())
@@ -188,7 +187,7 @@ class Capabilities:
     @classmethod
     def read(cls, raw: bytes) -> Self:
         """Understand a raw reply to EHLO or HELO; what makes no sense is left out."""
-        first, *rest = [line[4:].decode("ascii", "replace").strip() for line in raw.split(b"\n")]
+        first, *rest = [shown_octets(line[4:]).strip() for line in raw.split(b"\n")]
         keywords: set[str] = set()
         mechanisms: dict[str, None] = {}
         size = 0
@@ -202,7 +201,7 @@ class Capabilities:
                 size = int(parameters[0])
         keywords.discard("")
         return cls(
-            name=_UNPRINTABLE.sub(" ", first.partition(" ")[0])[:TEXT_CHARACTERS],
+            name=first.partition(" ")[0][:TEXT_CHARACTERS],
             keywords=frozenset(keywords),
             mechanisms=tuple(mechanisms),
             size=size,

@@ -646,6 +646,7 @@ class Run:
     def _slows(self, transaction: Transaction) -> bool:
         """Take in what a finished message says about the run; whether the run is to slow down."""
         course, job = self._course, transaction.job
+        course.text_ended(job, transaction.outcomes)
         if transaction.again is None and not transaction.refusals:
             # As nearly always: everybody was accepted, or all are in doubt.
             if job.in_vain:

@@ -15,6 +15,7 @@ import attrs
 from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.own_tls import own_context
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.auth import Credentials, Password
 from vetmail_core.transports.smtp.dialling import connecting
@@ -253,8 +254,7 @@ class Opener:
     def _tls(self) -> ssl.SSLContext | None:
         if self._context is None and self.server.tls is not TlsMethod.NONE:
             # Reading the computer's certificate store takes a while; it is done once, and where it is needed.
-            self._context = ssl.create_default_context()
-            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._context = own_context()
         return self._context
 
     def _log_in(self, connection: Connection, capabilities: Capabilities) -> Steps[str]:

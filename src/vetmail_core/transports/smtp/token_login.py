@@ -14,7 +14,6 @@ this library's the kind alone: its text may hold the token.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
@@ -178,4 +177,6 @@ def _failure_of(work: Callable[[], None]) -> Failure | None:
 
 
 def _digest(token: str) -> bytes:
+    import hashlib  # noqa: PLC0415 - only where tokens are used
+
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -1,7 +1,7 @@
 """What was said on a line, for people: the last lines of it.
 
 What it is for: the answer to "what did the server say?". What it refuses: bodies, and secrets. Its law: what
-it shows was made fit to be shown before it came in.
+it shows holds no secret, as those were taken out before it came in, and is fit for a screen.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from vetmail_core._shown import shown_octets
 from vetmail_core.transports.smtp.auth import scrubbed
 
 __all__ = ["Transcript"]
@@ -50,7 +51,7 @@ class Transcript:
     def lines(self) -> tuple[str, ...]:
         """The lines, "C: " ours and "S: " theirs."""
         lines = [
-            f"{who}: {line.decode('utf-8', 'backslashreplace')}"
+            f"{who}: {shown_octets(line)}"
             for who, octets in self._said
             for line in octets.removesuffix(b"\r\n").replace(b"\r\n", b"\n").split(b"\n")
         ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
@@ -265,6 +266,8 @@ def _checked_name(typed: str) -> str:
             f"ehlo_name must be a str, got {type(typed).__name__}. Give the name of this computer, or None "
             "for the setting of the mail server."
         )
+    if has_surrogate(typed):
+        raise TransportValueError(f"ehlo_name {typed!r} holds {HALF_A_PAIR}. Give the name of this computer.")
     command(f"EHLO {typed}")
     said = spoken_name(typed) if typed else ""
     if said is None:
