@@ -112,7 +112,7 @@ def read_whole(path: Path, *, at_most: int = MOST_OCTETS, pipes: bool = False) -
     descriptor = os.open(checked_name(path), os.O_RDONLY | _NO_WAIT)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
-        data = b""
+        data = more = b""
         if pipes and stat.S_ISFIFO(found.st_mode):
             data = _first_of_a_pipe(descriptor)
         else:

@@ -20,6 +20,7 @@ from vetmail_core.contexts import RecipientType
 from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecret, Secret
 from vetmail_core.errors import PreferencesError, Problem
 from vetmail_core.preferences import oauth, rules
+from vetmail_core.preferences.depth import MOST_LEVELS, is_too_deep
 from vetmail_core.preferences.model import (
     SETTING_NAMES,
     AuthenticationType,
@@ -119,6 +120,9 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
     """
     if not rules.is_group(data):
         found = f"Expected e-mail preferences, found {rules.shown(data)}."
+        return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
+    if is_too_deep(data):
+        found = f"The preferences are nested deeper than {MOST_LEVELS}."
         return None, (rules.error("preferences", found, 'They look like {"schema": 1, ...}.'),)
     schema = data.get("schema")
     problems = list(_wrong_schema(schema))

@@ -8,11 +8,9 @@ sign-in holds it: reads, asks, writes, and lets the next process read what it wr
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import sys
-from pathlib import Path  # noqa: TC003 - attrs and the codec read the annotations
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 import attrs
@@ -28,6 +26,7 @@ from vetmail_core.tokens.settings import path_of, raise_if_any, wrong
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 __all__ = ["FileTokens", "KeyringTokens", "TokenCache", "default_sign_ins_path"]
 
@@ -326,6 +325,8 @@ class KeyringTokens:
             TokenError: somebody else has held it for a minute.
         """
         del entry
+        import hashlib  # noqa: PLC0415 - as above
+
         name = hashlib.sha256(self.service.encode()).hexdigest()[:16]
         with _held(default_sign_ins_path().with_name(f"keyring-{name}")):
             yield

@@ -5,7 +5,7 @@ Source: developers.google.com/identity/protocols/oauth2/service-account
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Final, cast
 
 import attrs
@@ -19,6 +19,7 @@ from vetmail_core.tokens.source import Token, outcome_of, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from vetmail_core.address import Mailbox
     from vetmail_core.receipts import Reply
@@ -32,7 +33,7 @@ _NEEDED: Final = ("client_email", "private_key", "token_uri")
 
 
 def _shown_key(key: object) -> str:
-    return repr(key) if isinstance(key, Path) else shown_secret(cast("Secret", key))
+    return repr(key) if isinstance(key, os.PathLike) else shown_secret(cast("Secret", key))
 
 
 @attrs.frozen(init=False)
@@ -55,7 +56,7 @@ class GoogleServiceAccount:
 
     def __init__(self, key: Path | Secret, *, mailbox: str | Mailbox = "") -> None:
         # A bare text may be the key itself, so it is gone before anything is raised.
-        held = key if isinstance(key, Path | Secret) else UnwrappedSecret(type(key).__name__)  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        held = key if isinstance(key, os.PathLike | Secret) else UnwrappedSecret(type(key).__name__)  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         del key
         object.__setattr__(self, "key", held)
         object.__setattr__(self, "mailbox", settings.mailbox_text(mailbox))
@@ -63,7 +64,7 @@ class GoogleServiceAccount:
             (
                 *(
                     settings.path(f"{_SETTING}.key", held, "the name of the key file")
-                    if isinstance(held, Path)
+                    if isinstance(held, os.PathLike)
                     else settings.secret(f"{_SETTING}.key", held)
                 ),
                 *settings.mailbox(f"{_SETTING}.mailbox", self.mailbox),
@@ -151,7 +152,7 @@ def _read_key(key: Path | Secret) -> Mapping[str, object]:
     """
     import json  # noqa: PLC0415 - preferences, which hold a source, are loaded without it
 
-    if isinstance(key, Path):
+    if isinstance(key, os.PathLike):
         reason = ""
         try:
             text = HiddenText(key.read_bytes().decode("utf-8-sig", errors="replace"))
@@ -182,7 +183,7 @@ def _read_key(key: Path | Secret) -> Mapping[str, object]:
 
 
 def _not_a_key(key: object, fault: str) -> TokenError:
-    where = f"The file {key}" if isinstance(key, Path) else "The secret of the service account"
+    where = f"The file {key}" if isinstance(key, os.PathLike) else "The secret of the service account"
     return TokenError(
         f"{where} was expected to hold the JSON key of a service account, but {fault}.",
         advice="Make a key: console.cloud.google.com > IAM & Admin > Service Accounts > the account > "

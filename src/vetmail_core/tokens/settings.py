@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import urlsplit
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.credentials import CONTROL, Secret, UnwrappedSecret
@@ -17,6 +15,7 @@ from vetmail_core.errors import AddressError, PreferencesError, Problem, Severit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 __all__ = [
     "client_id", "endpoint", "mailbox", "mailbox_text", "path", "path_of", "raise_if_any", "same_mailbox",
@@ -124,7 +123,11 @@ def mailbox_text(value: object) -> str:
 
 def path_of(value: Path | str | None) -> Path | None:
     """The name of a file as a path; what cannot be one stays as it is."""
-    return Path(value) if isinstance(value, str) and value else cast("Path | None", value)
+    if isinstance(value, str) and value:
+        from pathlib import Path  # noqa: PLC0415 - most preferences name no file
+
+        return Path(value)
+    return cast("Path | None", value)
 
 
 def without_slash(value: str) -> str:
@@ -139,6 +142,8 @@ def same_mailbox(one: str, other: str) -> bool:
 
 def endpoint(setting: str, value: object) -> Iterator[Problem]:
     """An https address with nothing in it but host, port and path."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - most preferences name no endpoint
+
     message = ""
     if isinstance(value, str) and not CONTROL.search(value) and " " not in value:
         try:
@@ -173,7 +178,11 @@ def secret(setting: str, value: object) -> Iterator[Problem]:
 
 def path(setting: str, value: object, what: str) -> Iterator[Problem]:
     """The name of a file."""
-    if not isinstance(value, Path) or value == Path() or CONTROL.search(os.fspath(value)):
+    if (
+        not isinstance(value, os.PathLike)
+        or os.fspath(value) == os.curdir
+        or CONTROL.search(os.fspath(value))
+    ):
         yield wrong(
             setting, f"Expected {what}, found {_shown(value)}.", "Write the name of the file, in quotes."
         )
