@@ -26,3 +26,13 @@ def test_whatever_a_server_does_nothing_is_lost_doubled_hung_or_unclear(
 ) -> None:
     """One receipt an email, one true outcome a recipient, in time, with phase and cause."""
     assert verdicts[step, mode] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "connections"), [(Pipelining.AUTO, 3), (Pipelining.AUTO, 5), (Pipelining.CHUNKING, 3)]
+)
+def test_over_several_connections_nothing_is_lost_doubled_or_hung(
+    certificates: Certificates, mode: Pipelining, connections: int
+) -> None:
+    """The same servers, whichever of the emails meets the fault."""
+    assert matrix.over_several(certificates, mode, connections) == []

@@ -1,12 +1,13 @@
-"""SMTP: one connection, used well, and an honest answer for every recipient.
+"""SMTP: a few connections, used well, and an honest answer for every recipient.
 
 What it is for: `SmtpTransport`. What it refuses: see each room. Its law: the rules of the session do no input
 or output; the socket knows no rules.
 
 The rooms, from the inside out: `protocol` (replies and commands), `auth` (logins), `opening` (from the
 greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all
-without a socket; `connection`, `handshake`, `transcript` and `dialling` (socket, TLS, deadlines), `session`,
-`pace`, `course` (what ends a run or slows it), `link` (from one connection to the next), `run`, `transport`.
+without a socket; `waiting` (for one line or several), `connection`, `handshake`, `transcript` and `dialling`
+(socket, TLS, deadlines), `session`, `lending` (of connections to runs), `pace`, `course` (what ends a run or
+slows it), `link` (from one connection to the next), `run`, `transport`.
 """
 
 from __future__ import annotations

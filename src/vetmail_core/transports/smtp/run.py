@@ -3,6 +3,28 @@
 What it is for: pulling, waiting, connecting, sending, trying again and stopping. What it refuses: to send a
 message again whose last octet may have arrived, and to pull an email before there is a place for it. Its law:
 every email that was pulled gets exactly one receipt, in order, unless the caller walks away.
+
+How several connections go together. One thread drives them all: it is the thread that walks the receipts,
+and the caller's iterable, ledger and token function are called on no other. Whatever takes time on a
+connection is a generator (`waiting`), so a round of the run is: give out the receipts whose turn it is; put
+a message wherever there is room; let each connection go on as far as it can; wait for all of them at once.
+
+Order. ``_jobs`` holds the emails in the order in which they were pulled, each until its receipt is given.
+An answer behind one that is late is told to the source at once, so that a kill leaves in doubt what is on
+the way and nothing else; and what waits there has a bound.
+
+Pace. While there is a pause between messages, one message is under way in the whole run. A message that had
+left before the server asked for a rest says nothing about that rest: it neither lengthens nor shortens it.
+
+Stop. What is said about us, a closed transport, an interrupt and a caller that walks away have one thing in
+common: no further text begins, on any connection. What has left is heard out; where somebody waits for the
+end, for as long as one farewell may take, and for all connections together rather than for one after the
+other. In doubt is what had wholly left and was not answered: of each connection one message, in CHUNKING
+one window.
+
+What was tried and left: a thread for each connection needs locks in the rules, and calls a caller's
+database from threads that do not own it; a connection that is asked for again after it was refused costs a
+server that counts them its patience, so a run does without it.
 """
 
 from __future__ import annotations
