@@ -15,11 +15,11 @@ import errno
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = [
@@ -64,6 +64,8 @@ def checked_name(path: str | os.PathLike[str]) -> Path:
         raise OSError(
             errno.EINVAL, "its name holds U+0000 or half of a surrogate pair, which no file can have"
         )
+    from pathlib import Path  # noqa: PLC0415 - only where a file is opened
+
     return Path(path)
 
 
