@@ -17,7 +17,6 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.owners_lock import OwnersLock
 from vetmail_core.ledger.policy import LedgerState, doubted, resolved
-from vetmail_core.ledger.sqlite.bounced import SqliteBounced
 from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.tables import table_statements
 
@@ -199,7 +198,6 @@ class Store:
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self.bounced: Final = SqliteBounced(self._db)
         except sqlite3.Error as error:
             raise self.error("cannot be opened", error) from error
         try:
