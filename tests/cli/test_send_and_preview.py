@@ -21,9 +21,21 @@ import pytest
 from tests.transports.smtp.scripted import Act, Server
 
 import vetmail_core
-from vetmail_core import Cause, Login, PlainSecret, SqliteLedger, SystemClock, TlsMethod
+from vetmail_core import (
+    Action,
+    Bounce,
+    Cause,
+    LedgerState,
+    Login,
+    Notice,
+    PlainSecret,
+    SqliteLedger,
+    SystemClock,
+    TlsMethod,
+    deliver_once,
+)
 from vetmail_core.cli.signals import ended_politely
-from vetmail_core.testing import LocalSmtpServer
+from vetmail_core.testing import LocalSmtpServer, Outbox, email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -343,6 +355,34 @@ def test_whoever_is_in_doubt_is_listed_with_status_1(
     )
     assert "may have arrived" in line
     assert len(live_server.emails) == 10
+
+
+def test_whoever_s_mail_came_back_is_left_out_by_the_ledger(
+    folder: Path, reminder: Callable[..., Said]
+) -> None:
+    """Preview and send show who and why; once somebody lifts it, the email goes."""
+    title = "key,address,first_name,class,starts,room"
+    rows = (title, "C1,ann@example.com,Ann,A,9,7", "C2,bob@example.com,Bob,A,9,7")
+    (folder / "two.csv").write_text("\n".join(rows), encoding="utf-8")
+    words = ("--people", "two.csv", "--ledger", "sent.ledger", "--batch", "second")
+    said = Notice("bob@example.com", Action.FAILED, "5.1.1", "550 5.1.1 no such user", Cause.BAD_RECIPIENT)
+    with SqliteLedger(folder / "sent.ledger") as ledger:
+        list(deliver_once(ledger, Outbox(), [email("bob@example.com", key="first/C2")]))
+        assert ledger.take_bounce(Bounce(envelope_id="first/C2", message_id="", notices=(said,)))
+    sentence = "left out: C2 Bob: suppressed: mail to bob@example.com came back on "
+    shown = reminder("preview", *words)
+    assert sentence in shown.err
+    assert "550 5.1.1 no such user. Correct the address" in shown.err
+    sent = reminder("send", *words)
+    assert (shown.status, sent.status) == (1, 1)
+    assert sentence in sent.err
+    with SqliteLedger(folder / "sent.ledger") as ledger:
+        assert ledger.state("second/C1") is LedgerState.HANDED_OVER
+        assert ledger.state("second/C2") is None
+        assert ledger.lift("bob@example.com")
+    reminder("send", *words)
+    with SqliteLedger(folder / "sent.ledger") as ledger:
+        assert ledger.state("second/C2") is LedgerState.HANDED_OVER
 
 
 def test_a_ledger_and_a_batch_make_a_second_start_harmless(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,7 +13,7 @@ from tests.integration.databases import Postgres, schemas
 from tests.mailings.promises import Box, MailingsPromises, plan
 from tests.spacing.promises import SpacingPromises
 
-from vetmail_core import Cause, LedgerError, Status, SystemClock, deliver_once
+from vetmail_core import Action, Bounce, Cause, LedgerError, Notice, Status, SystemClock, deliver_once
 from vetmail_core.ledger import LedgerState, PostgresLedger, Verdict
 from vetmail_core.mailings import Mailings
 from vetmail_core.spacing import SharedSpacing
@@ -168,6 +169,79 @@ def test_what_is_kept_of_an_email(server: Postgres, schema: str) -> None:
         with ledger.tables.reading() as statements:
             rows = statements.rows("SELECT message_id, queue_id, recipients FROM @emails")
     assert rows == [(one.message_id, None, "ann@example.com\nboss@example.com")]
+
+
+def test_a_later_run_goes_first_to_those_whom_nobody_has_tried(server: Postgres, schema: str) -> None:
+    """Whoever was put off comes last; without anybody put off, nothing more is asked."""
+    box = Box({f"p{n}@example.com": (Status.DEFERRED, Cause.MAILBOX_FULL) for n in (0, 2)})
+    with PostgresLedger(server.conninfo, schema=schema) as ledger:
+        list(deliver_once(ledger, box, emails(3)))
+        again = Box()
+        list(deliver_once(ledger, again, emails(5)))
+        assert [mail.key for mail in again.sent] == [f"class/{n}" for n in (3, 4, 0, 2)]
+        run = ledger.open_run()
+        assert run.put_off(["class/0"]) == frozenset()
+        assert run.put_off(["class/1"]) == frozenset()
+        run.close()
+
+
+def test_reports_of_thousands_are_gone_through_on_the_server(server: Postgres, schema: str) -> None:
+    """The latest failure first; a list that is not read to its end leaves nothing behind."""
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    with PostgresLedger(server.conninfo, schema=schema) as ledger:
+        list(deliver_once(ledger, Box(), emails(3)))
+        for number in range(2):
+            notice = Notice(
+                f"p{number}@example.com", Action.FAILED, "5.1.1", f"no p{number}", Cause.BAD_RECIPIENT
+            )
+            ledger.take_bounce(Bounce(envelope_id=f"class/{number}", message_id="", notices=(notice,)))
+        with ledger.tables.writing() as statements:
+            statements.many("UPDATE @notices SET at=at+60 WHERE address=?", [("p1@example.com",)])
+            statements.many(
+                "INSERT INTO @emails (key, state, at, recipients) SELECT 'x/' || n, 'accepted', 1800000000,"
+                " 'x' || n || '@example.com' FROM generate_series(1, ?) AS n",
+                [(2_500,)],
+            )
+        found = [(one.person_key, one.said, one.times) for one in ledger.never_reached(since=since)]
+        assert found == [("1", "no p1", 1), ("0", "no p0", 1)]
+        stream = ledger.never_reached(since=since)
+        assert next(iter(stream)).person_key == "1"
+        del stream
+        assert len(list(ledger.never_reached(since=since))) == 2
+
+
+def test_a_report_of_an_answer_that_is_not_written_yet_is_taken(server: Postgres, schema: str) -> None:
+    """In the middle of a run: it is written first."""
+    notice = Notice("p0@example.com", Action.FAILED, "5.1.1", "no", Cause.BAD_RECIPIENT)
+    report = Bounce(envelope_id="class/0", message_id="", notices=(notice,))
+    with PostgresLedger(server.conninfo, schema=schema) as ledger:
+        receipts = deliver_once(ledger, Box(), emails(2))
+        next(receipts)
+        assert len(ledger.take_bounce(report)) == 1
+        assert [one.address for one in ledger.never_reached(since=datetime(2020, 1, 1, tzinfo=UTC))] == [
+            "p0@example.com"
+        ]
+        assert len(list(receipts)) == 1
+
+
+def test_tables_of_an_earlier_version_are_completed(server: Postgres, schema: str) -> None:
+    """It says how; what was known stays."""
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    with PostgresLedger(server.conninfo, schema=schema) as ledger:
+        list(deliver_once(ledger, Box(), emails(1)))
+        with ledger.tables.writing() as statements:
+            statements.rows("DROP TABLE @notices")
+            statements.rows("DROP TABLE @suppressed")
+        for ask in (
+            lambda: ledger.suppressed("p0@example.com"),
+            lambda: list(ledger.never_reached(since=since)),
+        ):
+            with pytest.raises(LedgerError, match=r"create_tables\(\)"):
+                ask()
+        ledger.create_tables()
+        assert ledger.suppressed("p0@example.com") is None
+        assert list(ledger.never_reached(since=since)) == []
+        assert ledger.counts() == {LedgerState.ACCEPTED: 1}
 
 
 def test_a_lease_that_ran_out_costs_a_run_its_number_and_not_its_way(server: Postgres, schema: str) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import inspect
 import re
 import unittest
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import SqliteLedger
+from vetmail_core import BounceTaken, NeverReached, SqliteLedger
 from vetmail_core.ledger import LedgerState
 from vetmail_core.testing import LedgerContract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
-    from vetmail_core import Receipt
+    from vetmail_core import Bounce, Receipt
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "ledger.md"
 
@@ -239,6 +241,60 @@ class CannotKeepAKey(Memory):
             super().settle(receipt)
 
 
+class ForgetsReports(SqliteLedger):
+    """Takes them and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+
+    def suppressed(self, _mailbox: Any, /) -> None:  # noqa: ANN401 - as the ledger
+        """Nobody."""
+
+
+class TakesAnyReport(ForgetsReports):
+    """Believes whatever comes by email."""
+
+    def take_bounce(self, bounce: Bounce) -> tuple[BounceTaken, ...]:
+        """Without looking for the email."""
+        (notice,) = bounce.notices
+        taken = BounceTaken(
+            key=bounce.envelope_id, person_key="", address=notice.address, action=notice.action,
+            enhanced="", said="", suppressed="",
+        )  # fmt: skip
+        return (taken,)
+
+
+class ReadsKeysAlone(ForgetsReports):
+    """Does not look for a Message-ID."""
+
+    def take_bounce(self, bounce: Bounce) -> tuple[BounceTaken, ...]:
+        """By the key, or not at all."""
+        return super().take_bounce(bounce) if bounce.envelope_id.startswith("class/") else ()
+
+
+class LeavesAllOut(ForgetsReports):
+    """Leaves out whoever is asked about."""
+
+    def suppressed(self, mailbox: Any, /) -> str:  # type: ignore[override] # noqa: ANN401 - as the ledger
+        """Everybody."""
+        return f"{mailbox} came back"
+
+
+class ListsEverybody(ForgetsReports):
+    """Calls everybody unreachable who ever came back."""
+
+    def never_reached(self, *, since: datetime) -> Iterator[NeverReached]:
+        """Those who were reached too."""
+        one = NeverReached(person_key="cat", address="cat@example.com", said="", times=1, last=since)
+        return iter((*super().never_reached(since=since), one))
+
+
+class HasHalf(ForgetsReports):
+    """Takes reports, and cannot end what follows."""
+
+    lift = None  # type: ignore[assignment] # that is what it is about
+
+
 class NoLedger:
     """Has none of the methods."""
 
@@ -257,6 +313,13 @@ SUFFERS: dict[str, tuple[Callable[..., Any], str]] = {
     "test_who_was_on_the_way_when_a_worker_died_is_in_doubt": (TheDeadSentNothing, "gets a second copy"),
     "test_what_cannot_be_put_down_is_not_sent": (CannotKeepAKey, "could not put down"),
     "test_who_was_put_off_is_tried_again": (ForgetsRefusals, ""),
+    "test_whoever_came_back_is_left_out_until_somebody_lifts_it": (ForgetsReports, "is written to for ever"),
+    "test_a_report_is_found_by_the_message_id_too": (ReadsKeysAlone, "a report is lost"),
+    "test_a_forged_report_changes_nothing": (TakesAnyReport, "stop a student's mail with a forged report"),
+    "test_what_came_back_for_a_copy_is_not_the_person_s": (LeavesAllOut, "because their employer's address"),
+    "test_a_full_mailbox_is_left_out_on_the_third_email": (LeavesAllOut, "was full once, read again"),
+    "test_a_report_about_us_or_about_no_failure_leaves_nobody_out": (LeavesAllOut, "our server was blocked"),
+    "test_who_is_never_reached_is_listed": (ListsEverybody, "got an email is listed as never reached"),
     "test_it_is_a_ledger": (NoLedger, "needs state, attempting and settle"),
 }
 
@@ -306,6 +369,19 @@ def test_a_ledger_in_which_nobody_dies_forgets_people(promise: str, says: str, t
         getattr(contract_of(NobodyDies, tmp_path / "host.db"), promise)()
 
 
+def test_a_ledger_that_takes_reports_needs_all_that_follows(tmp_path: Path) -> None:
+    """A report that nobody hears of helps nobody; and a moment that is guessed is wrong by hours."""
+    with pytest.raises(AssertionError, match="needs suppressed, lift and never_reached"):
+        contract_of(HasHalf, tmp_path).test_a_forged_report_changes_nothing()
+
+    class Guesses(ForgetsReports):
+        def never_reached(self, *, since: datetime) -> Iterator[NeverReached]:
+            return super().never_reached(since=since.replace(tzinfo=UTC))
+
+    with pytest.raises(AssertionError, match="a time without a zone is guessed"):
+        contract_of(Guesses, tmp_path).test_who_is_never_reached_is_listed()
+
+
 def test_a_ledger_that_lets_two_have_an_email_is_told(tmp_path: Path) -> None:
     """Each worker sends it."""
     with pytest.raises(AssertionError, match="send somebody two copies"):
@@ -317,6 +393,7 @@ def test_a_ledger_that_lets_two_have_an_email_is_told(tmp_path: Path) -> None:
     [
         (Memory, "test_who_was_on_the_way_when_a_worker_died_is_in_doubt", "it has no runs"),
         (Memory, "test_a_doubt_that_somebody_ended_is_over", "has no resolve"),
+        (Memory, "test_a_forged_report_changes_nothing", "has no take_bounce"),
         (NobodyDies, "test_what_was_taken_over_does_not_leave_any_more", "nothing was taken"),
         (lambda: SqliteLedger(":memory:"), "test_who_had_not_begun_when_a_worker_died_is_left_to_the_next",
          "one process's memory"),

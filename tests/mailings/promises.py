@@ -10,13 +10,16 @@ import attrs
 import pytest
 
 from vetmail_core import (
+    Action,
     Attachment,
+    Bounce,
     BulkCopies,
     Cause,
     Content,
     EmailContext,
     ExclusionReason,
     LedgerError,
+    Notice,
     Outcome,
     Person,
     Receipt,
@@ -243,6 +246,43 @@ class MailingsPromises:
         with pytest.raises(LedgerError, match="unknown to this ledger"):
             mailings.progress("results")
         assert mailings.enqueue(plan(700)).emails == 700
+
+    @pytest.mark.parametrize("kind", [OSError, UnicodeDecodeError, LookupError])
+    def test_what_the_people_raise_comes_through_as_it_is(self, kind: type[Exception]) -> None:
+        """A people file on a share that went away is no fault of the ledger."""
+        error = (
+            UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no") if kind is UnicodeDecodeError else kind("gone")
+        )
+
+        def broken() -> Iterator[Person]:
+            yield from people(3)
+            raise error
+
+        class Again:
+            def __iter__(self) -> Iterator[Person]:
+                return broken()
+
+        with self.make_ledger() as ledger:
+            with pytest.raises(kind) as caught:
+                Mailings(ledger).enqueue(plan(people=Again()))
+            assert caught.value is error
+            assert error.__cause__ is None
+            assert Mailings(ledger).open_slices() == ()
+            assert len(Mailings(ledger).enqueue(plan(3)).slices) == 1
+
+    def test_what_was_forgotten_takes_its_reports_along_and_leaves_nobody_out_less(self) -> None:
+        """The words of a server may name a person; that their address is no more stays known."""
+        said = Notice("s0@students.example", Action.FAILED, "5.1.1", "550 s0 is gone", Cause.BAD_RECIPIENT)
+        with self.make_ledger() as ledger:
+            mailings = Mailings(ledger)
+            (number,) = mailings.enqueue(plan(3)).slices
+            mailings.deliver_slice(number, Box())
+            assert ledger.take_bounce(Bounce(envelope_id="results/C0", message_id="", notices=(said,)))
+            before = datetime.now(UTC) + timedelta(days=1)
+            assert mailings.forget(before=before) == 1
+            with ledger.tables.reading() as statements:
+                assert statements.rows("SELECT said FROM @notices") == []
+            assert "550 s0 is gone" in ledger.suppressed("s0@students.example")
 
     def test_what_could_not_come_out_again_is_refused(self, mailings: Mailings) -> None:
         """Before anything is written; the sentence names the email."""

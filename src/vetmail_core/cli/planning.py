@@ -151,6 +151,7 @@ def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -
         context=arguments.context,
         shared=_shared(arguments, preferences),
         batch=arguments.batch,
+        suppressed=vars(arguments).get("suppressed"),
     )
 
 

@@ -28,6 +28,7 @@ from vetmail_core.cli.planning import (
 )
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
 from vetmail_core.cli.signals import ended_politely
+from vetmail_core.cli.suppressed import asks_the_ledger
 from vetmail_core.cli.warnings import say_warnings, shared_addresses, warnings_of
 from vetmail_core.cli.windows import mail_program_at_the_command_line
 from vetmail_core.clock import SystemClock
@@ -57,6 +58,7 @@ _SHOWN = 20  # emails on a page
 _COLUMNS = (("#", 9), ("to", 44), ("copies", 40), ("outcome", 11))
 
 
+@asks_the_ledger
 def preview(arguments: argparse.Namespace) -> int:
     """Show the plan of the arguments; write nothing.
 
@@ -117,6 +119,7 @@ def preview(arguments: argparse.Namespace) -> int:
     return 1 if left_out else 0
 
 
+@asks_the_ledger
 def send(arguments: argparse.Namespace) -> int:
     """Carry the plan of the arguments out, into a folder or live.
 

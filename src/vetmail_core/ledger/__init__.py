@@ -14,6 +14,7 @@ comes with the library; `deliver_once` puts either between emails and a transpor
     delivery.py    the loop: ask, hand over, write down
     adapters.py    what a run asks of a ledger, of one that can do less, and of none
     bounced.py     what follows from a report that came back
+    bounced_tables.py the rows about reports, of either database
     tables.py      what mailings and spacing ask of a ledger's database
     owners_lock.py a ledger that was opened before a fork is not the child's
     sqlite         the ledger in a file

@@ -21,9 +21,9 @@ from vetmail_core.notices import Action, Bounce, BounceTaken, Notice
 from vetmail_core.receipts import Cause, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["BouncedRows", "Fate", "Known", "Weight", "as_seconds", "fate", "person_of", "take"]
+__all__ = ["BouncedRows", "End", "Known", "Weight", "as_seconds", "ends", "person_of", "take"]
 
 _DAY: Final = 24 * 60 * 60
 _COUNTS_FOR: Final = 14 * _DAY
@@ -128,14 +128,19 @@ def take(rows: BouncedRows, bounce: Bounce, now: int) -> tuple[BounceTaken, ...]
 def _email_of(rows: BouncedRows, bounce: Bounce) -> Known | None:
     """Find the email by the names that our transports give it, and last by the name that Amazon gave it."""
     found = None
-    if bounce.envelope_id:
+    if _can_be_kept(bounce.envelope_id):
         found = rows.find(key=bounce.envelope_id) or rows.find(message_id=bounce.envelope_id)
-    if found is None and bounce.message_id:
+    if found is None and _can_be_kept(bounce.message_id):
         found = rows.find(message_id=bounce.message_id)
         left, _, domain = bounce.message_id.strip("<>").rpartition("@")
-        if found is None and f".{domain.lower()}".endswith(".amazonses.com"):
+        if found is None and left and f".{domain.lower()}".endswith(".amazonses.com"):
             found = rows.find(queue_id=left)
     return found
+
+
+def _can_be_kept(name: str) -> bool:
+    """Whether a database can hold it at all: what a forger writes must not become an error."""
+    return bool(name) and "\0" not in name and name == name.encode(errors="replace").decode()
 
 
 def _recipient(email: Known, notice: Notice) -> str | None:
@@ -192,32 +197,38 @@ def _why_left_out(rows: BouncedRows, address: str, notice: Notice, weight: Weigh
     return why
 
 
-class Fate(enum.Enum):
-    """What became of one email for one recipient, for the question who is never reached."""
+class End(NamedTuple):
+    """What an email says of one recipient, for the question who is never reached; `failed` is 0 or 1."""
 
-    REACHED = "reached"
-    FAILED = "failed"
-    NEITHER = "neither"
+    address: str
+    reached: int
+    failed: int
+    at: int
+    said: str
+    person: str
 
 
-def fate(email: Known, address: str, came_back: Mapping[str, Weight]) -> tuple[Fate, str]:
-    """Decide whether an email reached a recipient.
+def ends(email: Known, failures: Iterable[tuple[str, str, str, int]], since: int) -> Iterator[End]:
+    """Decide about the recipients of an email; nothing comes of those of whom it says nothing.
 
     Args:
         email: as the ledger holds it.
-        address: the recipient's key.
-        came_back: address key -> the weight of the notice that it failed.
-
-    Returns:
-        That, and what the server said at once; "" where it came back later, or was accepted.
+        failures: address key, weight, words and time of each notice since then that it failed.
+        since: seconds since 1970.
     """
-    if address in came_back:
-        return (Fate.NEITHER if came_back[address] is Weight.NOTHING else Fate.FAILED), ""
-    known = recalled(email.state, email.detail)(address)
-    if known.status is Status.REFUSED:
-        said = "" if known.reply is None else str(known.reply)
-        return (Fate.FAILED if known.cause in _UNDELIVERABLE else Fate.NEITHER), said
-    return (Fate.REACHED if known.status is Status.ACCEPTED else Fate.NEITHER), ""
+    came_back = {address: (Weight(weight), said, at) for address, weight, said, at in failures}
+    for address in email.recipients:
+        person = person_of(email.key, is_first=address == email.recipients[0])
+        if address in came_back:
+            weight, said, at = came_back[address]
+            if weight is not Weight.NOTHING:
+                yield End(address, 0, 1, at, said, person)
+        elif email.at >= since:
+            known = recalled(email.state, email.detail)(address)
+            if known.status is Status.ACCEPTED:
+                yield End(address, 1, 0, 0, "", "")
+            elif known.status is Status.REFUSED and known.cause in _UNDELIVERABLE:
+                yield End(address, 0, 1, email.at, "" if known.reply is None else str(known.reply), person)
 
 
 def as_seconds(since: datetime) -> int:

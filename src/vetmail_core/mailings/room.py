@@ -17,7 +17,7 @@ from vetmail_core.ledger.delivery import Delivery
 from vetmail_core.ledger.policy import LedgerState, forgotten
 from vetmail_core.mailings.reading import GIVEN_UP_SECONDS, TRIES, Known, find, report_of, slice_emails
 from vetmail_core.mailings.values import Mailing, MailingProgress, SliceResult
-from vetmail_core.mailings.writing import when, write_down
+from vetmail_core.mailings.writing import PlanFailedError, when, write_down
 from vetmail_core.receipts import Cause, Receipt, Report, Status
 
 if TYPE_CHECKING:
@@ -100,8 +100,12 @@ class Mailings:
         """
         if slice_emails < 1:
             raise ValueError(f"A slice has one email or more, and here came {slice_emails!r}. Correct it.")
-        with self._tables.writing() as statements:
-            return write_down(plan, statements, slice_emails=slice_emails)
+        try:
+            with self._tables.writing() as statements:
+                return write_down(plan, statements, slice_emails=slice_emails)
+        except PlanFailedError as error:
+            failure = error.failure
+        raise failure  # out here, as it is: it has nothing to do with the database
 
     def open_emails(self) -> int:
         """How many emails may still be sent; none of mailings that are stopped, or of poisoned slices.
@@ -424,6 +428,10 @@ def _forget(statements: Statements, mailing: int) -> None:
     statements.many(
         "UPDATE @emails SET detail=?, recipients=NULL WHERE key=?",
         [(forgotten(LedgerState(state), detail), key) for key, state, detail in rows],
+    )
+    statements.many(
+        "DELETE FROM @notices WHERE email IN (SELECT id FROM @emails WHERE key=?)",
+        [(key,) for key, _, _ in rows],
     )
     slices = [(number,) for (number,) in statements.rows("SELECT id FROM @slices WHERE mailing=?", mailing)]
     statements.many("UPDATE @planned SET email=NULL WHERE slice=?", slices)

@@ -23,9 +23,21 @@ if TYPE_CHECKING:
     from vetmail_core.ledger.tables import Statements
     from vetmail_core.recipients import Exclusion
 
-__all__ = ["dumped", "known_mailing", "when", "write_down"]
+__all__ = ["PlanFailedError", "dumped", "known_mailing", "when", "write_down"]
 
 _AT_ONCE: Final = 500  # rows of one call
+
+
+class PlanFailedError(Exception):
+    """The plan itself raised; kept apart from what the database raises, which an OSError may be too.
+
+    Args:
+        failure: what it raised.
+    """
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 def dumped(value: object) -> str:
@@ -120,13 +132,19 @@ class _Writing:
         return digest.hexdigest()
 
     def _walk(self) -> Iterator[str]:
-        for step in self._plan.steps():
+        for step in self._steps():
             if isinstance(step, Email):
                 text = dumped(encoded(step, self.shared))
                 self._put(step, text)
                 yield text
             else:
                 self._leave_out(step)
+
+    def _steps(self) -> Iterator[Email | Exclusion]:
+        try:
+            yield from self._plan.steps()
+        except Exception as error:
+            raise PlanFailedError(error) from error
 
     def _put(self, email: Email, text: str) -> None:
         if self._statements is None:

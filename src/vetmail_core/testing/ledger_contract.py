@@ -11,26 +11,50 @@ import contextlib
 import os
 import unittest
 import warnings
-from typing import TYPE_CHECKING, ClassVar, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, runtime_checkable
+
+import attrs
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger import Ledger, LedgerState, OpensRuns, deliver_once
+from vetmail_core.notices import Action, Bounce, Notice
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status
 from vetmail_core.testing.builders import email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from vetmail_core.address import Mailbox
     from vetmail_core.message import Email
+    from vetmail_core.notices import BounceTaken, NeverReached
 
 __all__ = ["LedgerContract"]
 
 _MOMENT: Final = 0.05
 _Answer = tuple[Status, Cause | None, int, str]
 _PUT_OFF: Final[_Answer] = (Status.DEFERRED, Cause.OTHER, 450, "4.2.1")
+_NO_SUCH_USER: Final = Notice("", Action.FAILED, "5.1.1", "550 5.1.1 no such user", Cause.BAD_RECIPIENT)
+_FULL: Final = Notice("", Action.FAILED, "5.2.2", "552 5.2.2 full", Cause.MAILBOX_FULL)
+_COMPLAINT: Final = Notice("", Action.COMPLAINED, "", "", None)
+_ABOUT_US: Final = (Cause.BLOCKED, Cause.SENDER_NOT_ALLOWED, Cause.CONTENT_REFUSED, Cause.TOO_LARGE)
+_NO_FAILURE: Final = (Action.DELAYED, Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
 _IN_DOUBT: Final[_Answer] = (Status.UNKNOWN, Cause.CONNECTION, 0, "")
+
+
+@runtime_checkable
+class _TakesBounces(Ledger, Protocol):
+    """A ledger that reads reports."""
+
+    def take_bounce(self, bounce: Bounce) -> tuple[BounceTaken, ...]: ...
+
+    def suppressed(self, mailbox: Mailbox | str, /) -> str | None: ...
+
+    def lift(self, mailbox: Mailbox | str, /) -> bool: ...
+
+    def never_reached(self, *, since: datetime) -> Iterator[NeverReached]: ...
 
 
 class LedgerContract:
@@ -91,7 +115,11 @@ class LedgerContract:
 
     def test_a_refusal_about_us_is_tried_again(self) -> None:
         """The day's allowance, the login: after the cure the same batch reaches everybody."""
-        for cause, enhanced in ((Cause.DAILY_QUOTA, "5.4.5"), (Cause.AUTHENTICATION, "5.7.8")):
+        for cause, enhanced in (
+            (Cause.DAILY_QUOTA, "5.4.5"),
+            (Cause.AUTHENTICATION, "5.7.8"),
+            (Cause.SENDER_NOT_ALLOWED, "5.7.60"),
+        ):
             self._again(
                 cause.value,
                 (Status.REFUSED, cause, 550, enhanced),
@@ -166,6 +194,144 @@ class LedgerContract:
             with contextlib.suppress(Exception):  # whatever a database says of such a key
                 known = ledger.state(key) is not None
         assert known or not box.to, "an email that the ledger could not put down is sent by every run"
+
+    # -- what comes back (for a ledger that has take_bounce) ---------------------------------------------
+
+    def test_whoever_came_back_is_left_out_until_somebody_lifts_it(self) -> None:
+        """An address that is no more, or a complaint: at once, with a sentence; and it is not sent again."""
+        with self._bouncing() as ledger:
+            box = _Box()
+            for name, notice in (("ann", _NO_SUCH_USER), ("bob", _COMPLAINT)):
+                _run(ledger, box, [_email(name)])
+                address = f"{name}@example.com"
+                taken = ledger.take_bounce(_bounce(f"class/{name}", address, notice))
+                assert [(one.key, one.person_key, one.address) for one in taken] == [
+                    (f"class/{name}", name, address)
+                ], "nobody is told whose email came back"
+                why = ledger.suppressed(address)
+                assert why, (
+                    "an address that does not exist, or whose owner complained, is written to for ever"
+                )
+                assert taken[0].suppressed == why, "a page says another reason than the preview"
+                assert address in why, "whoever is left out is not named, so nobody can correct the address"
+                _run(ledger, box, [_email(name)])
+                assert len(box.to) == 1, "whoever's email came back is sent it again by the same batch"
+                box.to.clear()
+                assert ledger.lift(address), "nobody can give a student back their mail"
+                assert ledger.suppressed(address) is None, "nobody can give a student back their mail"
+                assert not ledger.lift(address), "lifting says that it did something when it did not"
+
+    def test_a_report_is_found_by_the_message_id_too(self) -> None:
+        """Where the server kept no envelope id."""
+        with self._bouncing() as ledger:
+            one = _email("ann")
+            _run(ledger, _Box(), [one])
+            for envelope_id, message_id in ((one.message_id, ""), ("", one.message_id)):
+                report = _bounce(envelope_id, "ann@example.com", _NO_SUCH_USER, message_id=message_id)
+                assert ledger.take_bounce(report), (
+                    "a report is lost when the server kept the Message-ID alone"
+                )
+
+    def test_a_forged_report_changes_nothing(self) -> None:
+        """It counts for an email that left, and for whom this email went to."""
+        refused = (Status.REFUSED, Cause.BAD_RECIPIENT, 550, "5.1.1")
+        with self._bouncing() as ledger:
+            _run(ledger, _Box({"cat": refused}), [_email("ann", cc="boss"), _email("bob"), _email("cat")])
+            for key, address in (
+                ("", "ann@example.com"),
+                ("class/nobody", "ann@example.com"),
+                ("CLASS/ANN", "ann@example.com"),
+                ("class/\0", "ann@example.com"),
+                ("class/\ud83d", "ann@example.com"),
+                ("class/ann", "bob@example.com"),
+                ("class/ann", "no address"),
+                ("class/cat", "cat@example.com"),
+            ):
+                taken = ledger.take_bounce(_bounce(key, address, _NO_SUCH_USER))
+                assert taken == (), "anybody can stop a student's mail with a forged report"
+            for name in ("ann", "boss", "bob", "cat"):
+                assert ledger.suppressed(f"{name}@example.com") is None, (
+                    "anybody can stop a student's mail with a forged report"
+                )
+
+    def test_what_came_back_for_a_copy_is_not_the_person_s(self) -> None:
+        """The employer's address is no more; the student's is."""
+        with self._bouncing() as ledger:
+            _run(ledger, _Box(), [_email("ann", cc="boss")])
+            (taken,) = ledger.take_bounce(_bounce("class/ann", "boss@example.com", _NO_SUCH_USER))
+            assert taken.person_key == "", "a student is shown as unreachable for their employer's address"
+            assert ledger.suppressed("boss@example.com"), (
+                "a dead address that gets copies is written to for ever"
+            )
+            assert ledger.suppressed("ann@example.com") is None, (
+                "a student gets no mail because their employer's address is no more"
+            )
+
+    def test_a_full_mailbox_is_left_out_on_the_third_email(self) -> None:
+        """Not before, not for one report that is read three times, and not when it was lifted meanwhile."""
+        with self._bouncing() as ledger:
+            box = _Box()
+
+            def came_back(number: int) -> bool:
+                one = email("ann@example.com", key=f"{number}/ann")
+                _run(ledger, box, [one])
+                for _ in range(3):
+                    taken = ledger.take_bounce(_bounce(one.key, "ann@example.com", _FULL))
+                    assert len(taken) == 1, "a mailbox of reports that is read again loses what it said"
+                return ledger.suppressed("ann@example.com") is not None
+
+            assert not came_back(1), "a mailbox that was full once, read again, gets no more mail"
+            assert not came_back(2), "a mailbox that was full twice gets no more mail"
+            assert came_back(3), "a mailbox that is always full is written to for ever"
+            ledger.lift("ann@example.com")
+            assert not came_back(4), "what came back before somebody lifted it still counts"
+
+    def test_a_report_about_us_or_about_no_failure_leaves_nobody_out(self) -> None:
+        """Blocked, spam, too large; late, delivered."""
+        with self._bouncing() as ledger:
+            for number, (action, cause) in enumerate(
+                (
+                    *((Action.FAILED, cause) for cause in _ABOUT_US for _ in range(3)),
+                    *((action, Cause.OTHER) for action in _NO_FAILURE for _ in range(3)),
+                )
+            ):
+                one = email("ann@example.com", key=f"{number}/ann")
+                _run(ledger, _Box(), [one])
+                notice = Notice("ann@example.com", action, "5.7.1", "550 5.7.1 not from you", cause)
+                (taken,) = ledger.take_bounce(_bounce(one.key, "ann@example.com", notice))
+                assert not taken.suppressed, "a student gets no more mail because our server was blocked"
+                assert ledger.suppressed("ann@example.com") is None, (
+                    "a student gets no more mail because our server was blocked"
+                )
+
+    def test_who_is_never_reached_is_listed(self) -> None:
+        """Came back, or was refused at once, and nothing else arrived."""
+        refused = (Status.REFUSED, Cause.BAD_RECIPIENT, 550, "5.1.1")
+        since = SystemClock().now() - timedelta(days=1)
+        with self._bouncing() as ledger:
+            twice = (1, 2)
+            for number in twice:
+                emails = [
+                    email(f"{name}@example.com", key=f"{number}/{name}") for name in ("ann", "bob", "cat")
+                ]
+                _run(ledger, _Box({"bob": refused}), emails)
+                ledger.take_bounce(_bounce(f"{number}/ann", "ann@example.com", _NO_SUCH_USER))
+            ledger.take_bounce(_bounce("1/cat", "cat@example.com", _NO_SUCH_USER))
+            found = {one.person_key: one for one in ledger.never_reached(since=since)}
+            assert "cat" not in found, "whoever got an email is listed as never reached"
+            assert sorted(found) == ["ann", "bob"], "somebody whom no email reaches is not listed"
+            assert found["ann"].address == "ann@example.com", "nobody is told which address to correct"
+            assert found["ann"].said == _NO_SUCH_USER.said, "nobody is told what the server said"
+            assert found["ann"].times == len(twice), "nobody is told how often it came back"
+            later = SystemClock().now() + timedelta(days=1)
+            assert not list(ledger.never_reached(since=later)), "what was before the time asked for is listed"
+            try:
+                ledger.never_reached(since=since.replace(tzinfo=None))
+            except LedgerError:
+                return
+            raise AssertionError(
+                "a time without a zone is guessed, so the list begins hours too early or late"
+            )
 
     # -- two workers -----------------------------------------------------------------------------------
 
@@ -267,6 +433,16 @@ class LedgerContract:
             yield ledger
         finally:
             getattr(ledger, "close", lambda: None)()
+
+    @contextlib.contextmanager
+    def _bouncing(self) -> Generator[_TakesBounces]:
+        with self._worker() as ledger:
+            if not hasattr(ledger, "take_bounce"):
+                raise unittest.SkipTest("it has no take_bounce, so it reads no reports")
+            assert isinstance(ledger, _TakesBounces), (
+                "a ledger with take_bounce needs suppressed, lift and never_reached, or nobody learns of it"
+            )
+            yield ledger
 
     def _never_again(self, name: str, answer: _Answer, suffers: str) -> None:
         with self._worker() as ledger:
@@ -371,6 +547,10 @@ class _Box:
 
 def _names(one: Email) -> tuple[str, ...]:
     return tuple(mailbox.local_part for mailbox in one.recipients.all)
+
+
+def _bounce(key: str, address: str, notice: Notice, *, message_id: str = "") -> Bounce:
+    return Bounce(envelope_id=key, message_id=message_id, notices=(attrs.evolve(notice, address=address),))
 
 
 def _email(name: str, *, cc: str = "") -> Email:

@@ -10,6 +10,7 @@ leaves only while its row says that number.
     run.py     one run through it
     store.py   the connection, the rows, and what dead runs left behind
     schema.py  the tables
+    bounced.py who is never reached
 """
 
 from __future__ import annotations

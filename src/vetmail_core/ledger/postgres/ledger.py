@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.errors import LedgerError
+from vetmail_core.ledger.bounced import as_seconds, take
+from vetmail_core.ledger.bounced_tables import BouncedTables
 from vetmail_core.ledger.policy import LedgerState
 from vetmail_core.ledger.postgres.schema import SQL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.ledger.postgres.run import PostgresRun
     from vetmail_core.ledger.postgres.store import Store
-    from vetmail_core.ledger.tables import Tables
+    from vetmail_core.ledger.tables import Statements, Tables
+    from vetmail_core.notices import Bounce, BounceTaken, NeverReached
     from vetmail_core.receipts import Receipt
 
 __all__ = ["PostgresLedger"]
 
 _ENDS_OF_DOUBT: Final = (LedgerState.ACCEPTED, LedgerState.DEFERRED, LedgerState.REFUSED)
+
+
+def _take(statements: Statements, bounce: Bounce) -> tuple[BounceTaken, ...]:
+    statements.lock("bounces")  # the third of three that two workers take at once is still the third
+    return take(BouncedTables(statements), bounce, int(statements.now))
 
 
 class PostgresLedger:
@@ -126,6 +137,75 @@ class PostgresLedger:
             raise LedgerError(f"A doubt ends as accepted, deferred or refused, but {state} came. Say which.")
         if not self._store.resolve(key, LedgerState(state)):
             raise LedgerError(f"The email {key!r} is not in doubt, so there is nothing to resolve.")
+
+    def take_bounce(self, bounce: Bounce) -> tuple[BounceTaken, ...]:
+        """Take a report that came back, as `vetmail_core.read_bounce` read it.
+
+        It counts for an email that this ledger holds as accepted or in doubt, for 14 days after it was
+        settled, and for an address that this email went to. The same report a second time counts once. A
+        bounced email stays accepted: the next run does not send it again.
+
+        Returns:
+            What it took, in order; () where the report is about nothing of this ledger's.
+
+        Raises:
+            LedgerError: the database cannot be read or written.
+        """
+        with self._store.lock:
+            for run in self._runs:
+                run.flush()
+            return self._store.again(lambda statements: _take(statements, bounce))
+
+    def suppressed(self, mailbox: Mailbox | str, /) -> str | None:
+        """Why it is no use writing to an address, in a sentence with what to do; None when it is.
+
+        Hand it to ``plan_bulk(..., suppressed=ledger.suppressed)``.
+
+        Raises:
+            AddressError: the text is not an address.
+            LedgerError: the database cannot be read.
+        """
+        address = as_mailbox(mailbox).address_key
+        with self._store.reading() as statements:
+            return BouncedTables(statements).suppressed(address, int(statements.now))
+
+    def lift(self, mailbox: Mailbox | str, /) -> bool:
+        """Write to an address again; what came back before counts no more.
+
+        Returns:
+            False when it was not left out.
+
+        Raises:
+            AddressError: the text is not an address.
+            LedgerError: the database cannot be written.
+        """
+        address = as_mailbox(mailbox).address_key
+        with self._store.writing() as statements:
+            return BouncedTables(statements).lift(address, int(statements.now))
+
+    def never_reached(self, *, since: datetime) -> Iterator[NeverReached]:
+        """Who never gets our mail: addresses with an email that failed, and none that arrived.
+
+        An email failed when it came back for a reason that is not about us, or when it was refused at once as
+        undeliverable. An email that is only delayed or in doubt says nothing.
+
+        Args:
+            since: from when on, with a time zone.
+
+        Returns:
+            A stream, the latest failure first; its memory does not grow with the ledger.
+
+        Raises:
+            LedgerError: `since` has no time zone, or the database cannot be read.
+            TypeError: `since` is not a datetime.
+        """
+        seconds = as_seconds(since)
+        from vetmail_core.ledger.postgres.bounced import never_reached  # noqa: PLC0415 - psycopg is an extra
+
+        with self._store.lock:
+            for run in self._runs:
+                run.flush()
+        return never_reached(self._store, seconds)
 
     def in_doubt(self) -> tuple[str, ...]:
         """The keys of all emails in doubt, in the order in which they were first tried.

@@ -85,6 +85,7 @@ class PostgresRun:
         self._claims: dict[str, Row | None] = {}
         self._unwritten: dict[str, _Settled] = {}
         self._bare: set[str] = set()  # put down by their keys alone
+        self._any_put_off: bool | None = None  # known when first asked
         self._numbers: list[int] = []  # this run's own; a new one after each lease that ran out
         self._heard = 0.0
         self.closed = False
@@ -102,6 +103,23 @@ class PostgresRun:
     def has_settled(self, key: str) -> bool:
         """Whether an email was answered and that is not written yet."""
         return key in self._unwritten
+
+    def put_off(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the emails that an earlier run put off, for some or all of their recipients.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._store.reading() as statements:
+            if self._any_put_off is None:
+                found = statements.rows("SELECT 1 FROM @emails WHERE state='deferred' LIMIT 1")
+                self._any_put_off = bool(found)
+            if not self._any_put_off:
+                return frozenset()
+            rows = statements.rows(
+                "SELECT key FROM @emails WHERE key=ANY(?) AND state='deferred' AND run IS NULL", list(keys)
+            )
+        return frozenset(key for (key,) in rows)
 
     def claim(self, emails: Sequence[Email], *, retry_unknown: bool) -> list[Standing]:
         """Decide about a group of emails, and put down those to be sent.

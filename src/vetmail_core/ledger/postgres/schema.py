@@ -22,7 +22,16 @@ CREATE TABLE @emails (
     detail TEXT, run BIGINT, begun BOOLEAN NOT NULL DEFAULT false, prior TEXT, lost_by BIGINT,
     message_id TEXT, queue_id TEXT, recipients TEXT
 );
-CREATE INDEX vetmail_emails_of_run ON @emails (run) WHERE run IS NOT NULL
+CREATE INDEX vetmail_emails_of_run ON @emails (run) WHERE run IS NOT NULL;
+CREATE INDEX vetmail_emails_by_message_id ON @emails (message_id);
+CREATE INDEX vetmail_emails_by_queue_id ON @emails (queue_id) WHERE length(queue_id) > 40;
+CREATE TABLE @notices (
+    email BIGINT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, enhanced TEXT NOT NULL,
+    said TEXT NOT NULL, weight TEXT NOT NULL, at BIGINT NOT NULL, lifted INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (email, address, action)
+);
+CREATE INDEX vetmail_notices_by_address ON @notices (address);
+CREATE TABLE @suppressed (address TEXT PRIMARY KEY, why TEXT NOT NULL, until BIGINT)
 """
 _TABLE: Final = re.compile(r"@(\w+)", re.ASCII)
 

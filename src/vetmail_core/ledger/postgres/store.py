@@ -122,24 +122,25 @@ class Store:
     @contextlib.contextmanager
     def guard(self, what: str) -> Generator[psycopg.Connection[Values]]:
         """Hold the lock and the connection, and say in our own words what the database complains of."""
-        said = ""
         with self.lock:
             if self._closed:
                 raise LedgerError("This PostgresLedger has been closed; open it again.")
             if self._connection.closed:
                 self._connection = self._connected()
-            try:
+            with self._telling(what):
                 yield self._connection
-            except psycopg.errors.UndefinedTable:
-                said = (
-                    ": its tables are not there. Make them with create_tables(), or with PostgresLedger.SQL"
-                )
-            except psycopg.Error as error:
-                said = f"{self._said(error)}. Nothing is sent that cannot be written down"
-            except UnicodeEncodeError as error:
-                said = (
-                    f": the key {error.object!r} holds half of a surrogate pair, which no database can keep"
-                )
+
+    @contextlib.contextmanager
+    def _telling(self, what: str) -> Generator[None]:
+        said = ""
+        try:
+            yield
+        except psycopg.errors.UndefinedTable:
+            said = ": its tables are not there. Make them with create_tables(), or with PostgresLedger.SQL"
+        except psycopg.Error as error:
+            said = f"{self._said(error)}. Nothing is sent that cannot be written down"
+        except UnicodeEncodeError as error:
+            said = f": the key {error.object!r} holds half of a surrogate pair, which no database can keep"
         if said:
             # Out here, so that no traceback leads to what the driver knows.
             raise LedgerError(f"The ledger in {self.name} {what}{said}.")
@@ -155,6 +156,12 @@ class Store:
         """Statements in one transaction; see `Tables`."""
         with self.guard("cannot be written") as connection, connection.transaction():
             yield _Statements(self, connection)
+
+    @contextlib.contextmanager
+    def streaming(self) -> Generator[psycopg.Connection[Values]]:
+        """A second connection, in one transaction, for work that takes long and changes nothing here."""
+        with self._telling("cannot be read"), self._connected() as connection, connection.transaction():
+            yield connection
 
     def create_tables(self) -> None:
         """Make the schema and the tables."""

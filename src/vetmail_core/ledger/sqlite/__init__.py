@@ -9,7 +9,7 @@ a network drive. Its law: what is written down survives a kill, a full disk and 
     run.py     one run through it
     store.py   the rows of the file
     marks.py   how far a run got, for whoever comes after a kill
-    bounced.py the rows about reports that came back
+    bounced.py who is never reached
 """
 
 from __future__ import annotations

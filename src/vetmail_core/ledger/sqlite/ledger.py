@@ -24,6 +24,7 @@ from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.bounced import as_seconds, take
+from vetmail_core.ledger.bounced_tables import BouncedTables
 from vetmail_core.ledger.policy import LedgerState
 from vetmail_core.ledger.sqlite.bounced import never_reached
 from vetmail_core.ledger.sqlite.marks import Ending, RunMarks
@@ -158,8 +159,8 @@ class SqliteLedger:
         with self._store.lock:
             for run in self._runs:
                 run.flush()
-            with self._store.writing():
-                return take(self._store.bounced, bounce, self._store.now())
+            with self._store.writing() as statements:
+                return take(BouncedTables(statements), bounce, int(statements.now))
 
     def suppressed(self, mailbox: Mailbox | str, /) -> str | None:
         """Why it is no use writing to an address, in a sentence with what to do; None when it is.
@@ -171,8 +172,8 @@ class SqliteLedger:
             LedgerError: the file cannot be read.
         """
         address = as_mailbox(mailbox).address_key
-        with self._store.guard("cannot be read"):
-            return self._store.bounced.suppressed(address, self._store.now())
+        with self._store.reading() as statements:
+            return BouncedTables(statements).suppressed(address, int(statements.now))
 
     def lift(self, mailbox: Mailbox | str, /) -> bool:
         """Write to an address again; what came back before counts no more.
@@ -185,11 +186,8 @@ class SqliteLedger:
             LedgerError: the file cannot be written.
         """
         address = as_mailbox(mailbox).address_key
-        with self._store.writing():
-            if self._store.bounced.suppressed(address, self._store.now()) is None:
-                return False
-            self._store.bounced.lift(address)
-            return True
+        with self._store.writing() as statements:
+            return BouncedTables(statements).lift(address, int(statements.now))
 
     def never_reached(self, *, since: datetime) -> Iterator[NeverReached]:
         """Who never gets our mail: addresses with an email that failed, and none that arrived.

@@ -22,7 +22,6 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.owners_lock import OwnersLock
 from vetmail_core.ledger.policy import LedgerState, doubted, resolved
-from vetmail_core.ledger.sqlite.bounced import SqliteBounced
 from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.tables import table_statements
 
@@ -234,7 +233,6 @@ class Store:
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self.bounced: Final = SqliteBounced(self._db)
         except (sqlite3.Error, OSError) as error:
             raise self.error("cannot be opened", error) from error
         _OPENED.add(self)
