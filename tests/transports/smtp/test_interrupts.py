@@ -16,6 +16,7 @@ import pytest
 from tests.transports.smtp.outcomes import said, statuses
 from tests.transports.smtp.scripted import Line, Server, an_email, hurry
 
+from vetmail_core.errors import LedgerError
 from vetmail_core.ledger import LedgerState, SqliteLedger, deliver_once
 from vetmail_core.receipts import Cause, Outcome, Receipt, Status
 from vetmail_core.testing.clock import FakeClock
@@ -115,8 +116,8 @@ def test_an_interrupt_at_any_moment_leaves_nobody_in_doubt(
                 try:
                     list(deliver_once(ledger, transport, emails))
                     alarm(0)
-                except TimeLimit:
-                    pass
+                except (TimeLimit, LedgerError):
+                    pass  # it may fall while the ledger opens the run, and then nothing was sent
                 states = {email.key: ledger.state(email.key) for email in emails}
                 assert set(states.values()) <= {LedgerState.ACCEPTED, LedgerState.UNKNOWN, None}
                 doubts += LedgerState.UNKNOWN in states.values()
