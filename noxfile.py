@@ -20,7 +20,7 @@ SUPPORTED = [c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "layers", "types", "tests", "coverage", "hosts", "docs", "package"]
+nox.options.sessions = ["lint", "layers", "types", "tests", "hosts", "docs", "package"]
 
 
 def _works(interpreter: str, version: str) -> bool:
@@ -88,6 +88,12 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
 
 
+@nox.session(venv_backend="none")
+def prose(session: nox.Session) -> None:
+    """Phrases that no reader should meet, in src and docs."""
+    session.run(sys.executable, "tests/docs/phrases.py")
+
+
 @nox.session
 def layers(session: nox.Session) -> None:
     """The direction of imports, as an exhaustive contract."""
@@ -103,11 +109,30 @@ def types(session: nox.Session) -> None:
     session.run("pyright")
 
 
-@nox.session(python=_present())
+# A file of tests stays in one process: what it sets up once is set up once.
+BOTH_CORES = ("-n", "auto", "--dist", "loadfile")
+PRESENT = _present()
+
+
+def _measured(session: nox.Session) -> tuple[list[str], dict[str, str]]:
+    """The options that record which lines ran, in a file of this session; `coverage` joins the files."""
+    data = HERE / f".coverage.{session.name}"
+    return ["--cov", "--cov-report=", "--cov-fail-under=0"], {"COVERAGE_FILE": str(data)}
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """The tests without servers, in a minute, from the checkout."""
+    session.install(*_group("dev"), "-e", ".")
+    session.run("python", "-m", "pytest", "-m", "not wire", *BOTH_CORES, *session.posargs)
+
+
+@nox.session(python=PRESENT)
 def tests(session: nox.Session) -> None:
-    """The tests, on each Python present, against the built wheel."""
+    """The tests, on each Python present, against the built wheel; the first of them is measured."""
     _install_wheel(session, "tests")
-    session.run("python", "-m", "pytest", *session.posargs)
+    options, env = _measured(session) if session.python == PRESENT[0] else ([], {})
+    session.run("python", "-m", "pytest", *BOTH_CORES, *options, *session.posargs, env=env)
 
 
 @nox.session(tags=["lowest"])
@@ -121,17 +146,21 @@ def lowest(session: nox.Session) -> None:
         for bound in bounds
     ]
     session.install(f"vetmail_core[testing,keyring,truststore] @ {wheel}", *oldest, *_group("tests"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *BOTH_CORES, *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Every line and branch of the library is run by the tests."""
-    _install_wheel(session, "tests")
-    session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
-    session.run("coverage", "combine")
-    session.run("coverage", "report")
+    """Every line and branch is run, by `tests` and `integration` together: run those two first."""
+    session.install(*_group("coverage"))
+    measured = sorted(map(str, HERE.glob(".coverage.*")))
+    for wanted in ("tests", "integration"):
+        if not any(f".coverage.{wanted}" in name for name in measured):
+            session.error(
+                f"coverage needs what `nox -s {wanted}` puts down; run `nox -s tests integration` first"
+            )
+    session.run("coverage", "combine", "--keep", *measured)
+    session.run("coverage", "report", *session.posargs)
 
 
 @nox.session
@@ -172,6 +201,7 @@ def bench(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Real servers and mail programs; their Debian packages stand in tests/integration/packages.txt."""
     _install_wheel(session, "tests")
+    options, env = _measured(session)
     session.run(
         "python",
         "-m",
@@ -182,8 +212,10 @@ def integration(session: nox.Session) -> None:
         "-p",
         "no:randomly",
         "-ra",
+        *options,
         "tests/integration",
         *session.posargs,
+        env=env,
     )
 
 

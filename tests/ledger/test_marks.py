@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -141,15 +140,10 @@ def test_a_file_of_marks_that_somebody_clears_up_too_early_is_made_again(
     made.close(keep=False)
 
 
-def test_no_room_leaves_no_file_behind(path: Path) -> None:
+def test_no_room_leaves_no_file_behind(path: Path, no_file_above: Make) -> None:
     """A full disk shows when the file is made, not as a crash at a mark."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            RunMarks(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with no_file_above(1000), pytest.raises(OSError, match="No space left"):
+        RunMarks(path)
     assert list(path.parent.iterdir()) == []
 
 

@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from types import ModuleType
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture(scope="module")
 def survival() -> ModuleType:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import resource
 import subprocess
 import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import attrs
 import pytest
 
 import vetmail_core
+from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import Clock
 from vetmail_core.credentials import EnvironmentSecret, PlainSecret
 from vetmail_core.errors import PreferencesError, StalePreferencesError
@@ -27,6 +27,10 @@ from vetmail_core.preferences import (
     preferences_from_dict,
     save_preferences,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 HERE = Path(__file__).parent
 LIBRARY = str(Path(vetmail_core.__file__).parent)  # not merely the name: the checkout may be called so too
@@ -343,19 +347,17 @@ def test_loading_and_saving_leave_no_file_open(file: Path) -> None:
     assert set(Path("/dev/fd").iterdir()) <= before
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(file: Path) -> None:
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    file: Path, no_file_above: Callable[[int], AbstractContextManager[None]]
+) -> None:
     """The reason is the system's, and the sentence says that nothing was lost."""
     value = save_preferences(PREFERENCES, file)
     before = file.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
-        with pytest.raises(
-            PreferencesError, match=r"cannot be written: File too large\. The old file"
-        ) as caught:
-            save_preferences(with_host(value, "new.example.com"), file)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        no_file_above(10),
+        pytest.raises(PreferencesError, match=r"cannot be written: File too large\. The old file") as caught,
+    ):
+        save_preferences(with_host(value, "new.example.com"), file)
     assert isinstance(caught.value.__cause__, OSError)
     assert file.read_bytes() == before
     assert sorted(entry.name for entry in file.parent.iterdir()) == [
@@ -364,15 +366,12 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(file: Path) -> None:
     ]
 
 
-def test_a_failed_save_shows_no_password(file: Path) -> None:
+def test_a_failed_save_shows_no_password(
+    file: Path, no_file_above: Callable[[int], AbstractContextManager[None]]
+) -> None:
     """Not in the local variables of any frame of ours either."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
-        with pytest.raises(PreferencesError, match="File too large") as caught:
-            save_preferences(WITH_PASSWORD, file, include_secrets=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_file_above(10), pytest.raises(PreferencesError, match="File too large") as caught:
+        save_preferences(WITH_PASSWORD, file, include_secrets=True)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     assert "hunter2" not in "".join(shown.format())
 
@@ -381,7 +380,7 @@ def test_a_failed_save_shows_no_password(file: Path) -> None:
 class Patience:
     """A clock that counts waits instead of waiting, and lets go of a lock after some of them."""
 
-    lock: int
+    lock: TextIO
     releases_after: int
     waits: list[float] = attrs.field(factory=list)
 
@@ -397,14 +396,14 @@ class Patience:
         """Note the wait."""
         self.waits.append(seconds)
         if len(self.waits) == self.releases_after:
-            fcntl.flock(self.lock, fcntl.LOCK_UN)
+            self.lock.close()
 
 
 def test_a_writer_waits_for_another_one(file: Path) -> None:
     """As long as a save may take."""
     with file.with_name(".preferences.json.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        clock = Patience(lock.fileno(), releases_after=3)
+        assert try_lock(lock.fileno())
+        clock = Patience(lock, releases_after=3)
         assert isinstance(clock, Clock)
         save_preferences(PREFERENCES, file, clock=clock)
     assert clock.waits == [0.05, 0.05, 0.05]
@@ -414,8 +413,8 @@ def test_a_writer_waits_for_another_one(file: Path) -> None:
 def test_a_writer_does_not_wait_for_ever(file: Path) -> None:
     """Ten seconds, then an error: a program that hangs must not hang the others."""
     with file.with_name(".preferences.json.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        clock = Patience(lock.fileno(), releases_after=-1)
+        assert try_lock(lock.fileno())
+        clock = Patience(lock, releases_after=-1)
         with pytest.raises(PreferencesError, match="another program has been saving it for 10 seconds"):
             save_preferences(PREFERENCES, file, clock=clock)
     assert 10 <= clock.monotonic() < 10.1

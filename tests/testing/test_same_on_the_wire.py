@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Receipt
 
+pytestmark = pytest.mark.wire
+
 Script = Callable[[Faults], Faults]
 
 # Every fault the kit has, at every phase where it can be; a name for each.

@@ -31,6 +31,8 @@ from vetmail_core.testing import Faults, LocalSmtpServer, Outbox, content, email
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.wire
+
 LOGIN = Login("kim", PlainSecret("pässword"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from vetmail_core import Content, Email, Mailbox, Recipients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from vetmail_core import Attachment
 
@@ -45,9 +45,7 @@ def make_email() -> Callable[..., Email]:
 
 
 @pytest.fixture
-def full_disk() -> Iterator[None]:
+def full_disk(no_file_above: Callable[[int], AbstractContextManager[None]]) -> Iterator[None]:
     """A system that lets nobody write a file of more than 200,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_file_above(200_000):
+        yield
