@@ -27,6 +27,7 @@ NAMES = {
         "CollectedMailboxes Mailbox collect_mailbox_list format_mailbox_list parse_mailbox "
         "parse_mailbox_list unique_mailboxes AddressError AddressErrorCode AddressListError"
     ),
+    "bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     "bulk": "BulkPlan PlanSummary plan_bulk",
     "clock": "Clock SystemClock",
     "contexts": "ROLE_LABELS STANDARD_CONTEXTS EmailContext RecipientType",
@@ -77,6 +78,7 @@ TEST_KIT = {
     "outbox": "Outbox capture",
     "records": "Record",
     "contract": "TransportContract",
+    "ledger_contract": "LedgerContract",
     "builders": "a_staff_member a_student an_employer content email preferences",
     "snapshots": "approve normalise render",
 }

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
         parse_mailbox_list,
         unique_mailboxes,
     )
+    from vetmail_core.bounces import (
+        Action,
+        Bounce,
+        BounceTaken,
+        NeverReached,
+        Notice,
+        read_bounce,
+    )
     from vetmail_core.bulk import (
         BulkPlan,
         PlanSummary,
@@ -152,12 +160,15 @@ __all__ = [
     "PROVIDERS",
     "ROLE_LABELS",
     "STANDARD_CONTEXTS",
+    "Action",
     "AddressError",
     "AddressErrorCode",
     "AddressListError",
     "Archived",
     "Attachment",
     "AuthenticationType",
+    "Bounce",
+    "BounceTaken",
     "BulkCopies",
     "BulkPlan",
     "Cause",
@@ -188,6 +199,8 @@ __all__ = [
     "MailtoTransport",
     "MergeError",
     "MessageError",
+    "NeverReached",
+    "Notice",
     "Outcome",
     "Person",
     "Phase",
@@ -242,6 +255,7 @@ __all__ = [
     "preferences_from_form",
     "preferences_to_dict",
     "provider_for",
+    "read_bounce",
     "receipt_from_dict",
     "resolve_sender",
     "save_preferences",
@@ -261,6 +275,7 @@ _HOMES: Final = {
     ".recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     ".sender": "Sender resolve_sender",
     ".message": "Attachment Content Email",
+    ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
         "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "

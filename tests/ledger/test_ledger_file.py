@@ -33,7 +33,7 @@ def test_the_file_says_whose_it_is_and_which_version_wrote_it(path: Path) -> Non
     SqliteLedger(path).close()
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"vtml"),)
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (4,)
     database.close()
 
 

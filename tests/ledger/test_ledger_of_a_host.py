@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vetmail_core import Cause, Ledger, Receipt, Status, deliver_once
+from vetmail_core import Cause, Ledger, Outcome, Receipt, Status, deliver_once
 from vetmail_core.ledger import AlreadySent, Delivery, LedgerState
 
 if TYPE_CHECKING:
@@ -242,3 +242,46 @@ def test_a_host_may_keep_the_states_as_text(postbox: Make, email: Make) -> None:
     emails = [email("ann@example.com"), email("lee@example.com")]
     assert len(list(deliver_once(table, box, emails))) == 2
     assert list(deliver_once(table, box, emails)) == []
+
+
+class Whole(Table):
+    """A host's table with one state for an email, open while one of its recipients is."""
+
+    def settle(self, receipt: Receipt, /) -> None:
+        """Written by the library's own rule."""
+        self.rows[receipt.email.key] = LedgerState.of(receipt)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_a_refusal_of_the_recipient_ends_an_email_in_a_table_of_ones_own(
+    postbox: Make, email: Make, cause: Cause
+) -> None:
+    """A day's allowance is no end; the next run sends, as with the ledger that comes with the library."""
+    table, second = Whole(), postbox()
+    one = email("ann@example.com")
+    list(deliver_once(table, postbox({"ann@example.com": Status.REFUSED}, cause=cause), [one]))
+    final = cause in {Cause.BAD_RECIPIENT, Cause.MAILBOX_FULL}
+    assert table.state(one.key) is (LedgerState.REFUSED if final else LedgerState.DEFERRED)
+    list(deliver_once(table, second, [one]))
+    assert second.sent == ([] if final else [("ann@example.com",)])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        ([Status.ACCEPTED, Status.UNKNOWN, Status.DEFERRED], LedgerState.UNKNOWN),
+        ([Status.ACCEPTED, Status.NOT_ATTEMPTED], LedgerState.DEFERRED),
+        ([Status.ACCEPTED, Status.REFUSED], LedgerState.DEFERRED),
+        ([Status.HANDED_OVER], LedgerState.HANDED_OVER),
+        ([Status.ACCEPTED, Status.HANDED_OVER], LedgerState.ACCEPTED),
+    ],
+)
+def test_the_state_of_an_email_is_that_of_whoever_needs_attention_most(
+    email: Make, statuses: list[Status], state: LedgerState
+) -> None:
+    """In doubt before open, open before done."""
+    one = email("ann@example.com", cc=[f"c{number}@example.com" for number in range(1, len(statuses))])
+    outcomes = [
+        Outcome(mailbox, status) for mailbox, status in zip(one.recipients.all, statuses, strict=True)
+    ]
+    assert LedgerState.of(Receipt(one, outcomes)) is state

@@ -507,8 +507,10 @@ class MailingsPromises:
         assert progress.open == 16
         assert len(ledger.in_doubt()) == 1
 
-    def test_a_doubt_that_was_ended_is_in_the_report_as_it_ended(
-        self, mailings: Mailings, ledger: Any
+    def test_a_doubt_that_was_ended_is_reported_as_it_ended(
+        self,
+        mailings: Mailings,
+        ledger: Any,  # noqa: ANN401 - a ledger
     ) -> None:
         """Somebody looked into the server's log."""
         (number,) = mailings.enqueue(plan(2)).slices
@@ -536,7 +538,7 @@ class MailingsPromises:
         self, mailings: Mailings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A million texts would fill the memory."""
-        monkeypatch.setattr("vetmail_core.mailings.reading._MOST_LISTED", 5)
+        monkeypatch.setattr("vetmail_core.receipts.report._MOST_FAILURES", 5)
         mailings.enqueue(plan())
         report = mailings.report("results")
         assert (len(report.failures), report.unlisted, report.not_attempted) == (5, 18, 23)

@@ -48,6 +48,7 @@ _SERVERS = st.builds(
     username=_LINE,
     password=_SECRETS,
     wait_between_emails_ms=st.integers(0, 86_400_000),
+    ehlo_name=st.sampled_from(["", "mail.example.com", "[192.0.2.7]"]),
 )
 _SETTINGS = st.builds(
     Settings,

@@ -106,6 +106,16 @@ def test_what_is_written_is_the_schemas_shape() -> None:
     assert preferences_to_dict(FIRST) == of_schema(SCHEMA)
 
 
+def test_the_ehlo_name_is_written_where_there_is_one() -> None:
+    """A product that knows the first shape alone reads a file without one to the letter."""
+    named = EmailPreferences(mail_server=MailServer(ehlo_name="mail.example.com"))
+    written = preferences_to_dict(named)
+    assert written["mail_server"] == preferences_to_dict(EmailPreferences())["mail_server"] | {  # type: ignore[operator]  # a group
+        "ehlo_name": "mail.example.com"
+    }
+    assert preferences_from_dict(written) == named
+
+
 def test_a_missing_setting_has_its_default() -> None:
     """A file written by hand may be short."""
     assert preferences_from_dict({"schema": 1}) == EmailPreferences()

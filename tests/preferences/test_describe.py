@@ -133,7 +133,9 @@ def test_the_tabs_are_vettraks() -> None:
 def test_the_labels_are_vettraks() -> None:
     """Somebody who knows VETtrak's screen finds everything under its name."""
     assert [
-        description.label for description in describe_preferences() if description.tab in {"", "Mail server"}
+        description.label
+        for description in describe_preferences()
+        if description.tab in {"", "Mail server"} and not description.group
     ] == [
         "Use built-in VETtrak email client",
         "Mail server address (SMTP)",
@@ -145,6 +147,13 @@ def test_the_labels_are_vettraks() -> None:
         "Email login password",
         "Wait time between emails",
     ]
+
+
+def test_a_setting_that_hardly_anybody_needs_is_marked_as_advanced() -> None:
+    """A screen may fold it away; VETtrak's own screen does not have it."""
+    advanced = [description.name for description in describe_preferences() if description.group]
+    assert "mail_server.ehlo_name" in advanced
+    assert DESCRIBED["mail_server.ehlo_name"].group == "advanced"
 
 
 def test_a_description_is_a_value() -> None:

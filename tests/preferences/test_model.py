@@ -43,6 +43,7 @@ def test_the_defaults_are_those_of_the_screen() -> None:
             "username": "",
             "password": None,
             "wait_between_emails_ms": 0,
+            "ehlo_name": "",
         },
         "settings": {
             "default_from": None,
@@ -144,7 +145,8 @@ def test_a_value_that_cannot_stand_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "host", ["", "smtp.example.com", "mail_1", "192.0.2.1", "::1", "müller.example", "a" * 253]
+    "host",
+    ["", "smtp.example.com", "mail_1", "192.0.2.1", "::1", "müller.example", "a" * 63],
 )
 def test_a_server_is_a_name_or_an_ip_address(host: str) -> None:
     """And may be empty while the screen is being filled in."""
@@ -160,7 +162,7 @@ def test_a_long_value_is_cut_in_the_sentence() -> None:
 
 def test_all_problems_of_a_tab_come_at_once() -> None:
     """Nobody repairs one field to hear of the next."""
-    with pytest.raises(PreferencesError, match="8 settings cannot stand") as caught:
+    with pytest.raises(PreferencesError, match="9 settings cannot stand") as caught:
         MailServer(
             host="a b",
             port=0,
@@ -170,8 +172,9 @@ def test_all_problems_of_a_tab_come_at_once() -> None:
             username="\n",
             password="x",  # type: ignore[arg-type]
             wait_between_emails_ms=-1,
+            ehlo_name="a b",
         )
-    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[1:9])
+    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[1:10])
     with pytest.raises(PreferencesError) as caught:
         Settings(
             default_from="x y",
@@ -181,7 +184,7 @@ def test_all_problems_of_a_tab_come_at_once() -> None:
             staff_display_name="x",  # type: ignore[arg-type]
             custom_display_name="\n",
         )
-    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[9:15])
+    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[10:16])
 
 
 def test_a_display_name_of_ones_own_must_be_given() -> None:

@@ -25,6 +25,7 @@ ALL_NAMES = (
     "mail_server.username",
     "mail_server.password",
     "mail_server.wait_between_emails_ms",
+    "mail_server.ehlo_name",
     "settings.default_from",
     "settings.default_reply_to",
     "settings.bulk_copies",

@@ -12,7 +12,9 @@ import attrs
 import pytest
 
 from vetmail_core import (
+    Attachment,
     Cause,
+    Content,
     Email,
     Exclusion,
     ExclusionReason,
@@ -20,6 +22,7 @@ from vetmail_core import (
     Person,
     Phase,
     Receipt,
+    Recipients,
     Reply,
     Report,
     Status,
@@ -84,13 +87,21 @@ def test_a_cancelled_run_is_not_ok(answered: Callable[..., Receipt]) -> None:
     assert "stopped before its end" in str(tally.report())
 
 
-def test_emails_that_a_stopped_run_never_came_to_are_counted_without_being_kept(email: Email) -> None:
-    """They are in the counts, and the text says how many there are."""
+def test_emails_that_a_stopped_run_never_came_to_are_named_without_being_kept(email: Email) -> None:
+    """They are in the counts, and everybody of them is in text, CSV and JSON."""
     tally = Tally()
     tally.count_untried(email)
     report = tally.report()
     assert (report.emails, report.not_attempted, report.unlisted, report.failures) == (1, 3, 1, ())
-    assert "and 1 email more that were not tried" in str(report)
+    assert "and 1 email more that were not tried\n    ann@example.com" in str(report)
+    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
+    assert [(row["address"], row["status"], row["key"]) for row in rows] == [
+        (f"{name}@example.com", "not_attempted", "class-7/ann") for name in ("ann", "lee", "kim")
+    ]
+    assert [one["address"] for one in json.loads(report.to_json())["untried"]][2] == "kim@example.com"
+    for _ in range(7):
+        tally.count_untried(email)
+    assert "    and 4 more" in str(tally.report())
 
 
 def test_memory_stays_flat_when_nothing_fails(answered: Callable[..., Receipt]) -> None:
@@ -315,3 +326,72 @@ def test_a_report_can_be_made_by_hand(answered: Callable[..., Receipt]) -> None:
     assert Report() == Tally().report()
     every = Report(accepted=1, refused=2, deferred=4, unknown=8, not_attempted=16, handed_over=32)
     assert every.recipients == 63
+
+
+def _failing(number: int, content: Content) -> Receipt:
+    email = Email(
+        sender="office@example.com", recipients=Recipients(f"p{number}@example.com"), content=content
+    )
+    return Receipt(email, [Outcome(email.recipients.to[0], Status.DEFERRED, cause=Cause.THROTTLED)])
+
+
+def test_of_a_great_many_failures_the_first_are_kept_whole_and_all_are_named() -> None:
+    """Text, CSV and JSON name everybody; what could be sent again ends at ten thousand."""
+    tally, content = Tally(), Content("Hello", "x" * 1000)
+    for number in range(10_003):
+        tally.add(_failing(number, content))
+    report = tally.report()
+    assert (len(report.failures), report.unlisted, report.deferred) == (10_000, 3, 10_003)
+    assert "deferred: throttled (10003 recipients)" in str(report)
+    assert report.to_csv().count("@example.com") == 10_003
+    assert report.to_json().count('"address": "p') == 10_003
+    assert len(report.retry()) == 10_000
+    assert report.named[-1].email.content == Content("Hello")
+
+
+def test_contents_of_failures_are_kept_up_to_64_megabytes() -> None:
+    """What several emails share counts once: a file for everybody is not a file for each."""
+    shared = Attachment("a.bin", bytes(30_000_000))
+    tally = Tally()
+    for number in range(5):
+        tally.add(_failing(number, Content("Shared", f"Dear {number}", attachments=[shared])))
+    assert tally.report().unlisted == 0
+    for number in range(5):
+        own = Attachment("b.bin", bytes(20_000_000))
+        tally.add(_failing(5 + number, Content("Own", attachments=[own])))
+    report = tally.report()
+    assert (len(report.failures), report.unlisted) == (6, 4)
+    assert "p9@example.com" in report.to_csv()
+
+
+def test_reports_are_joined_in_their_order(email: Email, answered: Callable[..., Receipt]) -> None:
+    """One for each sender becomes one for the evening; everything is counted once."""
+    first, second = Tally(), Tally()
+    first.add(answered(Status.ACCEPTED))
+    first.add(answered(Status.REFUSED, to="gone@example.com"))
+    first.exclude(Exclusion(Person("", name="Ann"), ExclusionReason.NO_ADDRESS))
+    for _ in range(10_002):
+        second.exclude(Exclusion(Person("lee@example.com"), ExclusionReason.ALREADY_SENT))
+    second.add(answered(Status.DEFERRED, to="later@example.com"))
+    second.count_untried(email)
+    second.cancel()
+    report = Report.join([first.report(), second.report()])
+    assert (report.emails, report.accepted, report.refused, report.deferred) == (4, 1, 1, 1)
+    assert [one.email.recipients.to[0].local_part for one in report.failures] == ["gone", "later"]
+    assert (report.not_attempted, report.unlisted, report.already_sent) == (3, 1, 10_002)
+    assert len(report.exclusions) == 10_001
+    assert report.cancelled
+    assert Report.join([]) == Report()
+    assert Report.join([report]) == report
+
+
+def test_what_was_kept_without_its_contents_is_never_sent_again_from_a_joined_report() -> None:
+    """It would be an empty letter."""
+    tally, content = Tally(), Content("Hello", "text")
+    for number in range(10_001):
+        tally.add(_failing(number, content))
+    many = tally.report()
+    few = attrs.evolve(many, failures=many.failures[:1])
+    report = Report.join([few, Report()])
+    assert (len(report.failures), report.unlisted, len(report.retry())) == (1, 1, 1)
+    assert "p10000@example.com" in report.to_csv()

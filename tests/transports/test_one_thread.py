@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -90,5 +91,23 @@ def test_a_run_that_fails_lets_go() -> None:
     turn = OneThread("EmlTransport")
     with pytest.raises(ZeroDivisionError), turn:
         raise ZeroDivisionError
+    with turn:
+        pass
+
+
+def test_a_forked_process_does_not_wait_for_the_threads_it_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What another thread of the parent held, nobody holds in the child."""
+    turn = OneThread("EmlTransport")
+    thread = threading.Thread(target=turn.__enter__)
+    thread.start()
+    thread.join()
+    with pytest.raises(TransportError, match="delivering in another thread"), turn:
+        pass
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with turn:
+        pass
+    turn.__exit__()
     with turn:
         pass

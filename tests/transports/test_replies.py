@@ -102,6 +102,7 @@ from vetmail_core.transports.smtp.protocol import read_reply
         (550, "", "Basic authentication is disabled", "AUTH", "BASIC_AUTH_RETIRED", "RUN", "NEVER"),
         (550, "5.7.1", "Basic auth is not supported", "AUTH", "BASIC_AUTH_RETIRED", "RUN", "NEVER"),
         (534, "5.7.9", "Please log in with a browser", "AUTH", "APP_PASSWORD_NEEDED", "RUN", "NEVER"),
+        (534, "5.7.9", "Authentication mechanism is too weak", "AUTH", "AUTHENTICATION", "RUN", "NEVER"),
         (534, "", "Application-specific password needed", "AUTH", "APP_PASSWORD_NEEDED", "RUN", "NEVER"),
         (535, "", "Application-specific password needed", "AUTH", "APP_PASSWORD_NEEDED", "RUN", "NEVER"),
         (534, "5.7.14", "Please log in with a browser", "MAIL", "AUTHENTICATION", "RUN", "NEVER"),

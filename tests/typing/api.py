@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import ssl
 
 
+def own_source(source: v.EmailSource, email: v.Email) -> bool:
+    """What a transport asks of a source."""
+    return source.announce()(email)
+
+
 class OwnTransport:
     """A transport of a third party, by structure alone."""
 
@@ -400,6 +405,19 @@ def receipts(receipt: v.Receipt) -> None:
     assert_type(reply.text, str)
     assert_type(v.Cause.TLS.advice, str)
     assert_type(v.mailto_uri(receipt.email, separator=","), str)
+
+
+def bounces(raw: bytes, taken: v.BounceTaken, missing: v.NeverReached) -> None:
+    """What came back, and what a ledger makes of it."""
+    bounce = v.read_bounce(raw)
+    assert_type(bounce, v.Bounce | None)
+    if bounce is not None:
+        assert_type(bounce.envelope_id, str)
+        assert_type(bounce.notices, tuple[v.Notice, ...])
+        assert_type(bounce.notices[0].action, v.Action)
+        assert_type(bounce.notices[0].cause, v.Cause | None)
+    assert_type(taken.suppressed, str)
+    assert_type(missing.times, int)
 
 
 def errors(error: Exception) -> None:

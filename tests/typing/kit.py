@@ -18,6 +18,14 @@ class TestOwnTransport(t.TransportContract):
         return v.EmlTransport("outbox")
 
 
+class TestOwnLedger(t.LedgerContract):
+    """The contract of a ledger, likewise."""
+
+    def make_ledger(self) -> v.Ledger:
+        """Any ledger will do."""
+        return v.SqliteLedger("sent.ledger")
+
+
 def kit(server: t.LocalSmtpServer) -> None:
     """The test kit."""
     clock = t.FakeClock()

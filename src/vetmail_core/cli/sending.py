@@ -254,14 +254,14 @@ def _left_out(exclusion: Exclusion) -> str:
 def _say_who_was_not_sent_to(report: Report) -> None:
     if report.cancelled:
         say("interrupted; nobody further was written to", out=sys.stderr)
-    for receipt in report.failures:
+    for receipt in report.named:
         for outcome in receipt.outcomes:
             if outcome.status not in _WENT:
                 # Who may have the email must not read as who has not: somebody would send it again.
                 word = "in doubt" if outcome.status is Status.UNKNOWN else "not sent"
                 say(f"{word}: {plain(_to(receipt.email))}: {_in_full(outcome)}", out=sys.stderr)
-    if report.unlisted:
-        say(f"not sent: {report.unlisted} more, whose turn did not come", out=sys.stderr)
+    for untried in report.untried:
+        say(f"not sent: {plain(untried.address)}, whose turn did not come", out=sys.stderr)
     for exclusion in report.exclusions:
         say(_left_out(exclusion), out=sys.stderr)
 

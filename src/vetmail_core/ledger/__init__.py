@@ -13,7 +13,8 @@ comes with the library; `deliver_once` puts either between emails and a transpor
     entries.py     one email on its way through a run: to hand over, or answered already
     delivery.py    the loop: ask, hand over, write down
     adapters.py    what a run asks of a ledger, of one that can do less, and of none
-    sqlite/        the ledger in a file
+    tables.py      what mailings and spacing ask of a ledger's database
+    sqlite         the ledger in a file
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class OpensRuns(Protocol):
 
 
 class OneByOne:
-    """A run through a ledger that has the three methods and no more.
+    """A run through a ledger that has the three methods, and perhaps `known`.
 
     Args:
         ledger: a host's own.

@@ -62,13 +62,23 @@ class LedgerState(enum.StrEnum):
     UNKNOWN = "unknown"
     HANDED_OVER = "handed_over"
 
+    @classmethod
+    def of(cls, receipt: Receipt) -> LedgerState:
+        """The state of an email whose recipients ended so: open while one of them is.
+
+        Args:
+            receipt: what became of the email.
+        """
+        return _neediest({_kept(outcome) for outcome in receipt.outcomes})
+
 
 @runtime_checkable
 class Ledger(Protocol):
     """What remembers. Implement the three methods to keep it in your own database.
 
-    Such a ledger knows one state for an email, not for each recipient; so `settle` must not call an email
-    deferred when somebody has already accepted it.
+    Such a ledger knows one state for an email, not for each recipient: `LedgerState.of` keeps it open while
+    one of them is, and an open email goes to all its recipients again. Where copies are sent, or several
+    workers send, give the ledger runs (`OpensRuns`).
     """
 
     def state(self, key: str, /) -> LedgerState | None:
@@ -178,7 +188,7 @@ def stand(email: Email, state: LedgerState, detail: str | None, at: int, *, retr
     return Standing(verdict, known, state, at)
 
 
-def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Remembered]:
+def recalled(state: LedgerState, detail: str | None) -> Callable[[str], Remembered]:
     """What is known of each recipient of an email that was tried, those who were put off too.
 
     Args:
@@ -187,7 +197,7 @@ def recalled(state: LedgerState, detail: str | None) -> Callable[[Mailbox], Reme
     """
     named = _read(detail) if detail else {}
     unnamed = named.get(_EVERYBODY_ELSE, _UNNAMED[state]) or Remembered(Status.DEFERRED)
-    return lambda mailbox: named.get(mailbox.address_key, unnamed)
+    return lambda address_key: named.get(address_key, unnamed)
 
 
 def remember(
@@ -251,6 +261,10 @@ def identity(email: Email) -> tuple[str, str]:
         Its Message-ID, and the address keys of its recipients in order (To, CC, BCC), one a line.
     """
     return email.message_id, "\n".join([mailbox.address_key for mailbox in email.recipients.all])
+
+
+def _kept(outcome: Outcome) -> Status:
+    return Status.DEFERRED if outcome.is_open else outcome.status
 
 
 def _neediest(statuses: Collection[Status]) -> LedgerState:

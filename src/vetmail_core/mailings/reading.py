@@ -15,7 +15,7 @@ from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.policy import LedgerState, recalled
 from vetmail_core.mailings.codec import SCHEMA, Shared, decoded
 from vetmail_core.people import Person
-from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Report, Status
+from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, Tally
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from vetmail_core.ledger.tables import Statements, Tables
     from vetmail_core.message import Email
+    from vetmail_core.receipts import Report
 
 __all__ = ["GIVEN_UP_SECONDS", "TRIES", "Known", "find", "report_of", "slice_emails"]
 
 TRIES: Final = 10
 GIVEN_UP_SECONDS: Final = 2 * 86400.0
-_MOST_LISTED: Final = 10_000
 _REACHED: Final = {LedgerState.ACCEPTED: Status.ACCEPTED, LedgerState.HANDED_OVER: Status.HANDED_OVER}
 _NOT_YET: Final = "It was not this email's turn yet; the mailing goes on."
 _STOPPED: Final = "The mailing was stopped before this email's turn; resume it to send the rest."
@@ -116,18 +116,14 @@ def slice_emails(tables: Tables, mailing: Known, slice_id: int) -> Iterator[Emai
 
 def report_of(tables: Tables, mailing: Known) -> Report:
     """What became of everybody, from the list."""
-    counts = dict.fromkeys(Status, 0)
-    failures: list[Receipt] = []
-    unlisted = 0
+    tally = Tally()
     shared = shared_of(tables, mailing)
     with tables.reading() as statements:
         slices = statements.rows("SELECT id, tries FROM @slices WHERE mailing=? ORDER BY place", mailing.id)
-        exclusions = [
-            _exclusion(json.loads(person))
-            for (person,) in statements.rows(
-                "SELECT person FROM @left_out WHERE mailing=? ORDER BY place", mailing.id
-            )
-        ]
+        for (person,) in statements.rows(
+            "SELECT person FROM @left_out WHERE mailing=? ORDER BY place", mailing.id
+        ):
+            tally.exclude(_exclusion(json.loads(person)))
     for number, tries in slices:
         why = _POISONED if tries >= TRIES else _STOPPED if mailing.stopped else _NOT_YET
         with tables.reading() as statements:
@@ -139,23 +135,12 @@ def report_of(tables: Tables, mailing: Known) -> Report:
         for recipients, text, state, detail in rows:
             status = _REACHED.get(state)
             if status is not None and detail is None:
-                counts[status] += recipients
-                continue
-            receipt = _receipt(decoded(json.loads(text), shared), state, detail, why)
-            for outcome in receipt.outcomes:
-                counts[outcome.status] += 1
-            if not receipt.ok and len(failures) < _MOST_LISTED:
-                failures.append(receipt)
-            elif not receipt.ok:
-                unlisted += 1
-    return Report(
-        emails=mailing.emails,
-        **{status.value: count for status, count in counts.items()},
-        failures=failures,
-        exclusions=exclusions,
-        cancelled=mailing.stopped,
-        unlisted=unlisted,
-    )
+                tally.count(status, recipients)
+            else:
+                tally.add(_receipt(decoded(json.loads(text), shared), state, detail, why))
+    if mailing.stopped:
+        tally.cancel()
+    return tally.report()
 
 
 def _receipt(email: Email, state: str | None, detail: str | None, why: str) -> Receipt:
@@ -164,7 +149,7 @@ def _receipt(email: Email, state: str | None, detail: str | None, why: str) -> R
     if state == LedgerState.ATTEMPTING.value:
         return _untouched(email, Cause.HELD_ELSEWHERE, None)
     known = recalled(LedgerState(state), detail)
-    outcomes = [known(mailbox).outcome(mailbox) for mailbox in email.recipients.all]
+    outcomes = [known(mailbox.address_key).outcome(mailbox) for mailbox in email.recipients.all]
     return Receipt(email, outcomes, reply=next((o.reply for o in outcomes if o.reply is not None), None))
 
 

@@ -7,6 +7,7 @@ a server, or to show a password. Its law: a value that exists is valid, and each
 ::
 
     model.py      the tabs of the screen as values
+    host_names.py the server's name, and our own, as they are looked up and said
     rules.py      what a value of each kind of setting must be
     providers.py  what the usual mail providers require and allow
     checks        what will go wrong all the same, with advice

@@ -13,6 +13,7 @@ import enum
 from typing import TYPE_CHECKING, Final, TypeVar, cast, get_type_hints
 
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from vetmail_core.address import Mailbox
 from vetmail_core.contexts import RecipientType
@@ -313,6 +314,9 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook_func(_is_secret, _read_secret)
     converter.register_unstructure_hook_func(_is_secret, _write_secret)
     converter.register_unstructure_hook(Mailbox, str)
+    # Written where it is set: what the first schema did not have is not in a file that does without.
+    server = make_dict_unstructure_fn(MailServer, converter, ehlo_name=override(omit_if_default=True))
+    converter.register_unstructure_hook(MailServer, server)
     return converter
 
 

@@ -109,6 +109,7 @@ _DEFAULTS: Final = EmailPreferences()
 _BUILT_IN: Final = "The built-in VETtrak email client is on."
 _SERVER: Final = "Mail server"
 _SETTINGS: Final = "Settings"
+_ADVANCED: Final = "advanced"
 
 _DESCRIPTIONS: Final = (
     SettingDescription(
@@ -205,6 +206,17 @@ _DESCRIPTIONS: Final = (
         bounds=WAITS_MS,
         default=_DEFAULTS.mail_server.wait_between_emails_ms,
         applies=_BUILT_IN,
+    ),
+    SettingDescription(
+        name="mail_server.ehlo_name",
+        tab=_SERVER,
+        label="EHLO name",
+        help="The name that this computer gives to the mail server, such as mail.example.com. Leave it empty "
+        "unless the server refuses mail because of it.",
+        kind=SettingKind.TEXT,
+        default=_DEFAULTS.mail_server.ehlo_name,
+        applies=_BUILT_IN,
+        group=_ADVANCED,
     ),
     SettingDescription(
         name="settings.default_from",

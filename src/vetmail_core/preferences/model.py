@@ -24,6 +24,7 @@ from vetmail_core.contexts import EmailContext, RecipientType, find_context
 from vetmail_core.credentials import Secret, shown_secret, unless_bare
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import rules
+from vetmail_core.preferences.host_names import ascii_host, spoken_name
 
 __all__ = [
     "PORTS",
@@ -102,6 +103,8 @@ class MailServer:
         username: **Email login username**; at most providers a whole address.
         password: **Email login password**; a ``Secret``, never a bare text.
         wait_between_emails_ms: **Wait time between emails**, milliseconds, 0 to 86,400,000 (a day).
+        ehlo_name: the name that this computer gives to the server (RFC 5321 section 4.1.1.1): a domain name
+            or an address literal such as "[192.0.2.7]". "" gives the address of the connection.
 
     Raises:
         PreferencesError: with every problem, each named "mail_server...".
@@ -115,6 +118,7 @@ class MailServer:
     username: str = ""
     password: Secret | None = attrs.field(default=None, repr=shown_secret)
     wait_between_emails_ms: int = 0
+    ehlo_name: str = ""
 
     def __init__(
         self,
@@ -127,6 +131,7 @@ class MailServer:
         username: str = "",
         password: Secret | None = None,
         wait_between_emails_ms: int = 0,
+        ehlo_name: str = "",
     ) -> None:
         # Written out for this one line: a bare text is gone before anything is raised, so that a traceback
         # that prints local variables does not print a password.
@@ -140,6 +145,7 @@ class MailServer:
             username=username,
             password=password,
             wait_between_emails_ms=wait_between_emails_ms,
+            ehlo_name=ehlo_name,
         )
 
     def __attrs_post_init__(self) -> None:
@@ -158,8 +164,23 @@ class MailServer:
                     WAITS_MS,
                     unit=" of milliseconds",
                 ),
+                *rules.ehlo_name("mail_server.ehlo_name", self.ehlo_name),
             )
         )
+
+    @property
+    def wire_host(self) -> str:
+        """The host as it is looked up, sent in TLS (SNI) and compared with the certificate.
+
+        ``host`` in lower case ASCII without a final dot (UTS 46, IDNA 2008); an IP address in its short
+        spelling; "" while there is no host.
+        """
+        return (ascii_host(self.host) or "") if self.host else ""
+
+    @property
+    def wire_ehlo_name(self) -> str:
+        """``ehlo_name`` as EHLO says it, in ASCII; "" for the address of the connection."""
+        return spoken_name(self.ehlo_name) or ""
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.preferences.host_names import ascii_host
 from vetmail_core.preferences.model import AuthenticationType, TlsMethod
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Provider:
 
     def serves(self, host: str) -> bool:
         """Whether a server, as entered in the preferences, is one of this provider's."""
-        name = host.rstrip(".").lower()
+        name = ascii_host(host) or ""
         return any(_pattern(own).fullmatch(name) for own in (self.host, *self.other_hosts))
 
 
@@ -241,7 +242,7 @@ def provider_for(host: str) -> Provider | None:
     """Find the provider that a server belongs to.
 
     Args:
-        host: the server as entered in the preferences; capitals and a final dot do not matter.
+        host: the server as entered in the preferences; how it is spelled does not matter.
 
     Returns:
         The provider, or None for any other server.

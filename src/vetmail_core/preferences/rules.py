@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import enum
-import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeGuard
@@ -18,10 +17,12 @@ from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
 from vetmail_core.credentials import CONTROL, UnwrappedSecret
 from vetmail_core.errors import AddressError, PreferencesError, Problem, Severity
+from vetmail_core.preferences.host_names import ascii_host, spoken_name
 
 __all__ = [
     "context_rules",
     "display_name",
+    "ehlo_name",
     "error",
     "host",
     "is_group",
@@ -40,7 +41,6 @@ __all__ = [
 ]
 
 _NOT_IN_A_HOST: Final = re.compile(r"[\s/:\\\[\]<>\"',;]")
-_LONGEST_HOST: Final = 253  # octets, RFC 1035 section 2.3.4
 _LONGEST_SHOWN: Final = 60
 
 
@@ -141,23 +141,36 @@ def host(setting: str, value: object) -> Iterator[Problem]:
     faults = () if at else tuple(one_line(setting, value))
     if faults or not isinstance(value, str):
         yield from faults
-    elif at or len(value.encode()) > _LONGEST_HOST or not _is_bare(value):
+        return
+    wire = ascii_host(value.rpartition("@")[2])
+    if at or (wire is None and _NOT_IN_A_HOST.search(value)):
         unsaid = ' after an "@" (what stands before it is not shown)' if at else ""
         yield error(
             setting,
             f"Expected the name of a mail server, such as smtp.example.com, found {shown(name)}{unsaid}.",
             "Write the name alone: no blanks, no http://, no login, and the port in its own setting.",
         )
+    elif value and wire is None:
+        yield error(
+            setting,
+            f"Expected the name of a mail server, such as smtp.example.com; {shown(name)} cannot be one.",
+            "Check the spelling. Each part between two dots has 1 to 63 letters, digits and hyphens, with a "
+            "letter or digit at both ends, and the whole name has at most 253.",
+        )
 
 
-def _is_bare(text: str) -> bool:
-    if not _NOT_IN_A_HOST.search(text):
-        return True
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def ehlo_name(setting: str, value: object) -> Iterator[Problem]:
+    """A domain name or an address literal, which EHLO can say; it may be empty."""
+    faults = tuple(one_line(setting, value))
+    if faults or not isinstance(value, str) or not value:
+        yield from faults
+    elif spoken_name(value) is None:
+        yield error(
+            setting,
+            f"Expected the name of this computer or its address in brackets, found {shown(value)}.",
+            "Write a domain name such as mail.example.com, an address such as [192.0.2.7] or "
+            "[IPv6:2001:db8::7], or leave it empty for the address of the connection.",
+        )
 
 
 def secret(setting: str, value: object) -> Iterator[Problem]:

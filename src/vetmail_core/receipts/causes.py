@@ -209,8 +209,8 @@ _ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "ledger nobody is mailed twice."
         ),
         Cause.HELD_ELSEWHERE: (
-            "Another worker has this email at this moment: its report says what became of it; nothing is to "
-            "be done here."
+            "Another run is sending this email at this moment: wait until it has ended, and start this one "
+            "again; what the other has sent is not sent twice."
         ),
         Cause.OTHER: (
             "The reply says what happened: do what it says, or pass it to the administrator of the server "

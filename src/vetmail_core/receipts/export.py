@@ -14,6 +14,8 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from vetmail_core.receipts.causes import REACHED, Cause, Status
 from vetmail_core.receipts.records import WORDS, dict_of, many, plain
 from vetmail_core.recipients import ExclusionReason
@@ -53,7 +55,7 @@ def text_of(report: Report) -> str:
     if report.cancelled:
         lines.append("The run was stopped before its end; start it again to send the rest.")
     groups: dict[tuple[Status, Cause | None], list[tuple[Receipt, Outcome]]] = {}
-    for receipt in report.failures:
+    for receipt in report.named:
         for outcome in receipt.outcomes:
             if outcome.status not in REACHED:
                 # What put somebody in doubt does not change what there is to do about it.
@@ -61,8 +63,12 @@ def text_of(report: Report) -> str:
                 groups.setdefault((outcome.status, cause), []).append((receipt, outcome))
     for (status, cause), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         lines += ["", *_group(status, cause, members)]
-    if report.unlisted:
-        lines += ["", f"and {many(report.unlisted, 'email', 'emails')} more that were not tried"]
+    if report.untried:
+        left = report.unlisted - (len(report.named) - len(report.failures))
+        lines += ["", f"and {many(left, 'email', 'emails')} more that were not tried"]
+        lines += [f"    {person.address}" for person in report.untried[:_SHOWN]]
+        if len(report.untried) > _SHOWN:
+            lines.append(f"    and {len(report.untried) - _SHOWN} more")
     if report.exclusions:
         lines += ["", *_left_out(report)]
     return "\n".join(lines)
@@ -113,7 +119,7 @@ def csv_of(report: Report) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(_COLUMNS)
-    for receipt in report.failures:
+    for receipt in report.named:
         for outcome in receipt.outcomes:
             if outcome.status in REACHED:
                 continue
@@ -133,6 +139,16 @@ def csv_of(report: Report) -> str:
                 receipt.reason_for(outcome),
             )
             rows.writerow([_cell(cell) for cell in row])
+    advice = Cause.CANCELLED.advice
+    for untried in report.untried:
+        cells = (
+            Status.NOT_ATTEMPTED.value,
+            untried.address,
+            untried.name,
+            untried.key,
+            Cause.CANCELLED.value,
+        )
+        rows.writerow([_cell(cell) for cell in (*cells, advice, "", "", "", "", "0", advice)])
     for exclusion in report.exclusions:
         person = exclusion.person
         left_out = ("excluded", str(person.address or ""), person.name, person.key, exclusion.reason.value)
@@ -155,7 +171,8 @@ def json_of(report: Report) -> str:
             "ok": report.ok,
             "cancelled": report.cancelled,
             "counts": counts,
-            "failures": [dict_of(receipt) for receipt in report.failures],
+            "failures": [dict_of(receipt) for receipt in report.named],
+            "untried": [attrs.asdict(untried) for untried in report.untried],
             "exclusions": [
                 {
                     "key": exclusion.person.key,

@@ -11,16 +11,62 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.message import Content
 from vetmail_core.receipts.causes import Status
 from vetmail_core.receipts.outcomes import Receipt, only_for
 from vetmail_core.recipients import Exclusion, ExclusionReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vetmail_core.message import Email
 
-__all__ = ["Report", "Tally"]
+__all__ = ["Report", "Tally", "Untried"]
 
 _MOST_ALREADY_SENT: Final = 10_000  # listed; a run of a million that is taken up again stays small
+_MOST_FAILURES: Final = 10_000  # kept whole, for `Report.retry`
+_MOST_OCTETS: Final = 64 * 1024 * 1024  # of the contents of those
+
+
+@attrs.frozen
+class Untried:
+    """Somebody whose turn did not come in a run that was stopped, when a great many are left."""
+
+    key: str
+    address: str
+    name: str
+
+
+class _Shelf:
+    """Failing receipts: the first ones whole, the others without their contents."""
+
+    __slots__ = ("_octets", "_seen", "_subjects", "rest", "whole")
+
+    def __init__(self) -> None:
+        self.whole: list[Receipt] = []
+        self.rest: list[Receipt] = []
+        self._octets = 0
+        self._seen: set[int] = set()  # what several emails share is there once; all of it is kept alive
+        self._subjects: dict[str, Content] = {}
+
+    def add(self, receipt: Receipt) -> None:
+        """Keep it whole while there is room."""
+        email = receipt.email
+        if len(self.whole) < _MOST_FAILURES and self._octets < _MOST_OCTETS:
+            self._octets += self._weight(email.content)
+            if self._octets <= _MOST_OCTETS:
+                self.whole.append(receipt)
+                return
+        subject = email.content.subject
+        bare = self._subjects.setdefault(subject, Content(subject))
+        self.rest.append(attrs.evolve(receipt, email=attrs.evolve(email, content=bare, headers={})))
+
+    def _weight(self, content: Content) -> int:
+        parts: list[tuple[object, int]] = [(content, len(content.text) + len(content.html))]
+        parts += [(attachment, len(attachment.data)) for attachment in content.attachments]
+        new = [size for part, size in parts if id(part) not in self._seen]
+        self._seen.update(id(part) for part, _ in parts)
+        return sum(new)
 
 
 @attrs.frozen(kw_only=True)
@@ -35,12 +81,13 @@ class Report:
         unknown: recipients in doubt; they may have the email.
         not_attempted: recipients for whom nothing was tried.
         handed_over: recipients whose draft a mail program or a folder has.
-        failures: the receipts in which somebody was neither accepted nor handed over, in order.
+        failures: the receipts in which somebody was neither accepted nor handed over, in order; the first
+            10,000, and no more than 64 MB of contents.
         exclusions: people who were left out, and why: the plan's, and those sent to in an earlier run.
         already_sent: emails passed over because an earlier run has sent them, or another one is at it; the
             first 10,000 of them are among `exclusions`.
         cancelled: the run was stopped before its end.
-        unlisted: emails that a stopped run did not try, counted in `not_attempted` and not among `failures`.
+        unlisted: emails beyond those in `failures`. They are in the counts, and named in text, CSV and JSON.
     """
 
     emails: int = 0
@@ -55,6 +102,30 @@ class Report:
     already_sent: int = 0
     cancelled: bool = False
     unlisted: int = 0
+    _rest: tuple[Receipt, ...] = attrs.field(default=(), converter=tuple[Receipt, ...], repr=False)
+    _untried: tuple[Untried, ...] = attrs.field(default=(), converter=tuple[Untried, ...], repr=False)
+
+    @classmethod
+    def join(cls, reports: Iterable[Report]) -> Report:
+        """One report of several runs, such as one for each sender; in their order.
+
+        Args:
+            reports: what became of everyone in each.
+        """
+        tally = Tally()
+        for report in reports:
+            tally.take_over(report)
+        return tally.report()
+
+    @property
+    def named(self) -> tuple[Receipt, ...]:
+        """All receipts with a failure; those beyond `failures` without their contents."""
+        return (*self.failures, *self._rest)
+
+    @property
+    def untried(self) -> tuple[Untried, ...]:
+        """Those of a stopped run whose turn did not come, beyond the ones in `failures`."""
+        return self._untried
 
     @property
     def recipients(self) -> int:
@@ -87,8 +158,8 @@ class Report:
                 with a ledger `send_bulk` has to be told ``retry_unknown=True`` as well.
 
         Returns:
-            Emails to those who were deferred, for whom nothing was tried, or who were refused for a reason
-            that lies with us: the login, the day's allowance, a block.
+            One email for each in `failures` with somebody whose outcome `is_open`, and to them alone. Of the
+            emails beyond those the contents are gone: start the plan again, with its ledger.
         """
         emails: list[Email] = []
         for receipt in self.failures:
@@ -134,7 +205,7 @@ class Tally:
 
     __slots__ = (
         "_accepted", "_already_sent", "_cancelled", "_counts", "_emails", "_exclusions", "_failures",
-        "_unlisted",
+        "_unlisted", "_untried",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -142,10 +213,11 @@ class Tally:
         self._emails = 0
         self._accepted = 0
         self._counts = dict.fromkeys(Status, 0)
-        self._failures: list[Receipt] = []
+        self._failures = _Shelf()
         self._exclusions: list[Exclusion] = []
         self._cancelled = False
         self._unlisted = 0
+        self._untried: list[Untried] = []
 
     def add(self, receipt: Receipt) -> None:
         """Count one receipt, and keep it when somebody was not reached."""
@@ -157,7 +229,12 @@ class Tally:
         for outcome in outcomes:
             self._counts[outcome.status] += 1
         if not receipt.ok:
-            self._failures.append(receipt)
+            self._failures.add(receipt)
+
+    def count(self, status: Status, recipients: int) -> None:
+        """Count an email that reached all its recipients and of which no receipt is at hand."""
+        self._emails += 1
+        self._counts[status] += recipients
 
     def exclude(self, exclusion: Exclusion) -> None:
         """Keep somebody who was left out; of a great many sent to in an earlier run, the first."""
@@ -177,10 +254,30 @@ class Tally:
         return self._cancelled
 
     def count_untried(self, email: Email) -> None:
-        """Count an email that a stopped run did not come to, without keeping it."""
+        """Count an email that a stopped run did not come to; only names are kept of it."""
         self._emails += 1
         self._unlisted += 1
         self._counts[Status.NOT_ATTEMPTED] += len(email.recipients.all)
+        self._untried += [
+            Untried(email.key, mailbox.addr_spec, mailbox.display_name) for mailbox in email.recipients.all
+        ]
+
+    def take_over(self, report: Report) -> None:
+        """Add what another run came to."""
+        self._emails += report.emails
+        for status in Status:
+            self._counts[status] += getattr(report, status.value)
+        for receipt in report.failures:
+            self._failures.add(receipt)
+        bare = report.named[len(report.failures) :]
+        self._failures.rest += bare
+        self._unlisted += report.unlisted - len(bare)
+        self._untried += report.untried
+        listed = sum(exclusion.reason is ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
+        for exclusion in report.exclusions:
+            self.exclude(exclusion)
+        self._already_sent += report.already_sent - listed
+        self._cancelled = self._cancelled or report.cancelled
 
     def report(self) -> Report:
         """The state of things so far."""
@@ -193,9 +290,11 @@ class Tally:
             unknown=counts[Status.UNKNOWN],
             not_attempted=counts[Status.NOT_ATTEMPTED],
             handed_over=counts[Status.HANDED_OVER],
-            failures=self._failures,
+            failures=self._failures.whole,
             exclusions=self._exclusions,
             already_sent=self._already_sent,
             cancelled=self._cancelled,
-            unlisted=self._unlisted,
+            unlisted=self._unlisted + len(self._failures.rest),
+            rest=self._failures.rest,
+            untried=self._untried,
         )

@@ -11,6 +11,7 @@ fake that accepts more is a liar.
     FakeClock ── waits that take no time   strategies ── the same for hypothesis
     LocalSmtpServer ── a real socket       snapshots ── render, normalise, approve
     TransportContract ── what every transport must pass
+    LedgerContract ── what every ledger must pass
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from vetmail_core.testing.contract import TransportContract
     from vetmail_core.testing.fault import Fault, FaultKind
     from vetmail_core.testing.faults import Faults
+    from vetmail_core.testing.ledger_contract import LedgerContract
     from vetmail_core.testing.matching import Matcher, any_of, contains, matches
     from vetmail_core.testing.outbox import Outbox, capture
     from vetmail_core.testing.records import Record
@@ -44,6 +46,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Faults",
+    "LedgerContract",
     "LocalSmtpServer",
     "Matcher",
     "Outbox",
@@ -75,6 +78,7 @@ _HOMES: Final = {
     ".clock": "FakeClock",
     ".smtpd": "LocalSmtpServer ReceivedEmail",
     ".contract": "TransportContract",
+    ".ledger_contract": "LedgerContract",
     ".builders": "a_staff_member a_student an_employer content email preferences",
     ".strategies": "strategies",
     ".snapshots": "approve normalise render",

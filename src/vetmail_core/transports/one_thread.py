@@ -6,6 +6,7 @@ the second thread wait; a run may take hours. Its law: the first thread goes on 
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Self
 
@@ -24,6 +25,7 @@ class OneThread:
     def __init__(self, transport: str) -> None:
         self._transport = transport
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._owner = 0
         self._held = 0
 
@@ -34,6 +36,9 @@ class OneThread:
             TransportError: another thread is in the middle of one.
         """
         thread = threading.get_ident()
+        if os.getpid() != self._process:
+            # Of a forking process only the thread that forked lives on; what the others held, nobody does.
+            self._process, self._lock, self._held = os.getpid(), threading.Lock(), 0
         with self._lock:
             if self._held and self._owner != thread:
                 raise TransportError(
@@ -46,4 +51,4 @@ class OneThread:
 
     def __exit__(self, *_error: object) -> None:
         with self._lock:
-            self._held -= 1
+            self._held = max(0, self._held - 1)

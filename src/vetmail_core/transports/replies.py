@@ -246,7 +246,10 @@ _MAILBOX: Final = re.compile(
     r"|\bmailbox name (not allowed|invalid))"
 )
 _RETIRED: Final = r"^\d+ 5\.7\.30 |^5.*\bbasic auth\w* is (disabled|not supported)"
-_OF_THE_APP: Final = r"^534 5\.7\.9 |^53[45] .*application-specific password"
+# 534 5.7.9 is "mechanism too weak" (RFC 4954, 6) unless the words are Google's.
+_OF_THE_APP: Final = (
+    r"^53[45] .*\b(app|application-specific) password|^534 5\.7\.9 .*\b(gsmtp|google|browser)\b"
+)
 _ENCRYPTION: Final = r"\b(start)?tls\b|^\d+ \d\.7\.(10|66) "
 _HELLO: Final = r"\b(helo|ehlo)\b"
 _DAY: Final = (

@@ -164,6 +164,38 @@ def test_two_full_buffers_do_not_wait_for_each_other() -> None:
     server.close()
 
 
+def test_answers_behind_an_empty_line_wait_for_the_whole_group(
+    line: tuple[Connection, socket.socket],
+) -> None:
+    """The line may stand for one of them; those before it are sure."""
+    connection, server = line
+    for rest in (b"", b"250 three\r\n354 four\r\n"):
+        connection.write(b"x", b"x", phase=Phase.MAIL, limit=4, due=lambda _sent: 4)
+        server.sendall(b"250 one\r\n\r\n250 two\r\n")
+        assert connection.replies(Phase.MAIL, 5) == [b"250 one"]
+        server.sendall(rest)
+        if rest:
+            assert connection.replies(Phase.MAIL, 5) == [b"250 two", b"250 three", b"354 four"]
+        else:
+            with pytest.raises(Lost, match="an answer was missing") as caught:
+                connection.replies(Phase.MAIL, 0.1)
+            assert caught.value.cause is Cause.PROTOCOL
+            assert connection.left_over() == []
+            assert connection.is_stale()
+            server.sendall(b"250 three\r\n354 four\r\n")
+            connection.replies(Phase.MAIL, 5)
+    connection.write(b"x", b"x", phase=Phase.MAIL)
+    server.sendall(b"\r\n250 alone\r\n\r\n")
+    assert connection.replies(Phase.MAIL, 5) == [b"250 alone"]
+    assert not connection.is_stale()
+    server.sendall(b"\r\n")
+    assert not connection.is_stale()
+    with pytest.raises(Lost, match="sent an empty line, and an answer was missing"):
+        connection.replies(Phase.MAIL, 0.1)
+    server.sendall(b"421 bye\r\n")
+    assert connection.is_stale()
+
+
 def test_an_answer_in_drops_has_one_deadline(line: tuple[Connection, socket.socket]) -> None:
     """An octet every now and then does not move it."""
     connection, server = line

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from tests.transports.smtp.anna import ANNA, GOOD, SECRET
 from tests.transports.smtp.outcomes import first
 
 from vetmail_core.credentials import EnvironmentSecret, Login, PlainSecret
-from vetmail_core.errors import PreferencesError, TransportError
-from vetmail_core.preferences import AuthenticationType, MailServer
+from vetmail_core.errors import PreferencesError, TransportError, TransportValueError
+from vetmail_core.mailer import Mailer
+from vetmail_core.message import Content
+from vetmail_core.preferences import AuthenticationType, EmailPreferences, MailServer, Settings, TlsMethod
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Limits, SmtpTransport
 
 if TYPE_CHECKING:
-    from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve
+    from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve, Server
 
     from vetmail_core.transports.smtp import Pipelining
 
@@ -277,7 +283,82 @@ def test_the_ehlo_name_is_the_given_one_or_the_socket_s_address(
     server = serve()
     list(connect(server, ehlo_name="vettrak.example.com").deliver([email()]))
     list(connect(server).deliver([email()]))
-    assert [line for line in server.heard if line.startswith("EHLO")] == [
-        "EHLO vettrak.example.com",
-        "EHLO [127.0.0.1]",
-    ]
+    assert hellos(server) == ["EHLO vettrak.example.com", "EHLO [127.0.0.1]"]
+
+
+def hellos(server: Server) -> list[str]:
+    """What the server heard of its clients' names."""
+    return [line for line in server.heard if line.startswith("EHLO")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "argument", "said"),
+    [
+        ("mail.college.example", None, "mail.college.example"),
+        ("Møller.example", None, "xn--mller-vua.example"),
+        ("[IPv6:2001:DB8::7]", None, "[IPv6:2001:db8::7]"),
+        ("mail.college.example", "office.college.example", "office.college.example"),
+        ("mail.college.example", "[192.0.2.7]", "[192.0.2.7]"),
+        ("mail.college.example", "", "[127.0.0.1]"),
+    ],
+)
+def test_the_ehlo_name_is_a_setting_that_an_argument_overrides(
+    serve: Serve, email: Make, setting: str, argument: str | None, said: str
+) -> None:
+    """The transport that the preferences ask for says it, and so does one with a name of its own."""
+    server = serve()
+    tab = server.mail_server(ehlo_name=setting)
+    with SmtpTransport(tab, ehlo_name=argument) as transport:
+        list(transport.deliver([email()]))
+    assert hellos(server) == [f"EHLO {said}"]
+    if argument is None:
+        preferences = EmailPreferences(
+            use_built_in_client=True, mail_server=tab, settings=Settings(default_from="o@example.com")
+        )
+        with Mailer(preferences) as mailer:
+            mailer.send(Content(subject="Hello", text="Hello"), to="p@example.com")
+        assert hellos(server) == [f"EHLO {said}"] * 2
+
+
+@pytest.mark.parametrize("name", ["mail college", "192.0.2.7", "[300.1.2.3]", "mail..example", "mail_1"])
+def test_an_ehlo_name_that_no_server_takes_is_refused(name: str) -> None:
+    """With what to give instead, before anything is sent."""
+    with pytest.raises(TransportValueError, match="ehlo_name needs a domain name"):
+        SmtpTransport(MailServer(host="m.example.com"), ehlo_name=name)
+
+
+def test_an_ehlo_name_of_another_type_is_a_type_error() -> None:
+    """It says what None means, which may be what was wanted."""
+    with pytest.raises(TypeError, match="ehlo_name must be a str, got int"):
+        SmtpTransport(MailServer(host="m.example.com"), ehlo_name=7)  # type: ignore[arg-type]  # the slip itself
+
+
+@pytest.mark.parametrize(
+    ("typed", "wire"),
+    [
+        ("Mail.straße.example.", "mail.xn--strae-oqa.example"),
+        ("ｍａｉｌ。example", "mail.example"),
+    ],
+)
+def test_a_host_has_one_name_for_the_name_server_and_for_tls(
+    serve: Serve, email: Make, monkeypatch: pytest.MonkeyPatch, typed: str, wire: str
+) -> None:
+    """However it is typed; a name in another alphabet never becomes another host."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(wire).configure_cert(context)
+    asked: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    server = serve(tls=TlsMethod.IMPLICIT, context=context)
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *, type: socket.SocketKind) -> object:  # noqa: A002 - as `socket` has it
+        asked.append(host)
+        return real("127.0.0.1", port, type=type)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    with SmtpTransport(server.mail_server(host=typed), ssl_context=client, clock=FakeClock()) as transport:
+        assert first(transport.deliver([email()])).status.value == "accepted"
+    assert asked == [wire, wire]

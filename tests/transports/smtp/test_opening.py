@@ -56,6 +56,7 @@ def play(flow: Flow[_T], answers: Iterable[bytes]) -> tuple[list[bytes], _T]:
         (TlsMethod.NONE, [b"220 hi", EHLO], [b"", b"EHLO me"]),
         (TlsMethod.IMPLICIT, [b"220 hi", EHLO], [b"", b"EHLO me"]),
         (TlsMethod.NONE, [b"220 hi", b"502 what", b"250 server"], [b"", b"EHLO me", b"HELO me"]),
+        (TlsMethod.NONE, [b"220 hi", b"550 5.7.1 go away", b"250 server"], [b"", b"EHLO me", b"HELO me"]),
         (
             TlsMethod.EXPLICIT,
             [b"220 hi", EHLO, b"220 go", EHLO],
@@ -90,7 +91,7 @@ def test_what_was_heard_before_tls_counts_for_nothing() -> None:
         ([b"421 4.7.0 too many"], "GREETING", "THROTTLED", "many"),
         ([b"354 what"], "GREETING", "PROTOCOL", "many"),
         ([b"220 hi", b"550 5.7.1 no"], "GREETING", "EHLO_NAME", "once"),
-        ([b"220 hi", b"500 what", b"500 what"], "GREETING", "EHLO_NAME", "once"),
+        ([b"220 hi", b"501 5.5.4 HELO requires a name"], "GREETING", "EHLO_NAME", "once"),
         ([b"220 hi", b"421 4.7.0 later (EHLO)"], "GREETING", "EHLO_NAME", "once"),
         ([b"220 hi", b"421 4.3.2 busy"], "GREETING", "THROTTLED", "many"),
         ([b"220 hi", b"554 5.7.1 on our blocklist"], "GREETING", "BLOCKED", "once"),
@@ -107,6 +108,41 @@ def test_no_session_comes_about(answers: list[bytes], phase: str, cause: str, tr
     failure = caught.value
     assert (failure.phase, failure.cause) == (Phase[phase], Cause[cause])
     assert failure.tries == {"once": 1, "many": MANY}[tries]
+
+
+@pytest.mark.parametrize(
+    ("answers", "cause", "tries", "words"),
+    [
+        ([b"501 Syntactically invalid argument(s)", b"501 no"], "EHLO_NAME", "once", "501 Syntactically"),
+        ([b"501 5.5.4 Invalid domain name", b"550 no"], "EHLO_NAME", "once", "Invalid domain name"),
+        ([b"500 what", b"500 what"], "EHLO_NAME", "once", "500 what"),
+        ([b"550 <ME> is no host that I know", b"550 no"], "EHLO_NAME", "once", "is no host"),
+        ([b"421-4.7.0 Try again later (EHLO)\n421 4.7.0 gsmtp"], "EHLO_NAME", "once", "Try again later"),
+        ([b"421 4.7.1 me does not match the name of your address"], "EHLO_NAME", "once", "does not match"),
+        ([b"421 4.3.2 come back"], "CONNECTION", "many", "come back"),
+        ([b"421 Too many connections (EHLO)"], "THROTTLED", "many", "Too many"),
+        ([b"421 Service not available"], "THROTTLED", "many", "not available"),
+        ([b"554 5.7.1 you are in a block list", b"554 no"], "BLOCKED", "once", "block list"),
+        ([b"450 4.3.2 busy"], "THROTTLED", "many", "busy"),
+    ],
+)
+def test_a_refused_name_is_told_from_a_full_or_blocking_server(
+    answers: list[bytes], cause: str, tries: str, words: str
+) -> None:
+    """HELO is tried where plain mail will do; the words to EHLO count, and 421 ends the connection."""
+    with pytest.raises(Failure) as caught:
+        play(start("me", TlsMethod.NONE), [b"220 hi", *answers])
+    failure = caught.value
+    assert (failure.phase, failure.cause) == (Phase.GREETING, Cause[cause])
+    assert failure.tries == {"once": 1, "many": MANY}[tries]
+    assert words in failure.note
+
+
+@pytest.mark.parametrize(("tls", "login"), [(TlsMethod.NONE, True), (TlsMethod.IMPLICIT, False)])
+def test_helo_is_not_said_where_it_cannot_offer_what_is_needed(tls: TlsMethod, *, login: bool) -> None:
+    """HELO announces neither STARTTLS nor a login."""
+    with pytest.raises(Failure, match="501 no"):
+        play(start("me", tls, login=login), [b"220 hi", b"501 no"])
 
 
 PLAIN = b"AUTH PLAIN " + b64("\0anna\0pa\u00dfwort")
@@ -133,6 +169,24 @@ LONG = Bearer("anna", "x" * 12_000)
             [b"504 no", b"334 ", b"334 ", b"235 ok"],
             [PLAIN, b"AUTH LOGIN", b64("anna"), b64("pa\u00dfwort")],
         ),
+        *(
+            (
+                PASSWORD,
+                "PLAIN LOGIN",
+                [refusal, b"334 ", b"334 ", b"235 ok"],
+                [PLAIN, b"AUTH LOGIN", b64("anna"), b64("pa\u00dfwort")],
+            )
+            for refusal in (
+                b"500 5.5.1 what",
+                b"501 5.5.2 what",
+                b"502 5.5.1 not here",
+                b"503 5.5.1 not now",
+                b"534 5.7.9 Mechanism is too weak",
+                b"538 5.7.11 Encryption required",
+                b"550 not for you",
+            )
+        ),
+        (BEARER, "XOAUTH2 OAUTHBEARER", [b"504 5.5.4 no", b"235 ok"], [XOAUTH2, OAUTHBEARER]),
         (PASSWORD, "PLAIN", [b"334 ", b"235 ok"], [PLAIN, PLAIN.removeprefix(b"AUTH PLAIN ")]),
         (BEARER, "PLAIN XOAUTH2 OAUTHBEARER", [b"235 ok"], [XOAUTH2]),
         (BEARER, "OAUTHBEARER", [b"235 ok"], [OAUTHBEARER]),
@@ -150,7 +204,7 @@ LONG = Bearer("anna", "x" * 12_000)
 def test_a_login_says_its_words(
     credentials: Password | Bearer, offered: str, answers: list[bytes], said: list[bytes]
 ) -> None:
-    """The next mechanism only on 504; passwords beyond ASCII in UTF-8; long words without the short cut."""
+    """The next mechanism where one is refused; passwords in UTF-8; long words without the short cut."""
     found, mechanism = play(
         authenticate(credentials, Capabilities(mechanisms=tuple(offered.split()))), answers
     )
@@ -166,7 +220,12 @@ REASON = b"334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}')
     [
         (PASSWORD, "PLAIN LOGIN", [b"535 5.7.8 no"], "AUTHENTICATION", "535 5.7.8 no"),
         (PASSWORD, "PLAIN LOGIN", [b"504 no", b"504 no"], "AUTHENTICATION", "every way"),
-        (PASSWORD, "PLAIN", [b"550 5.7.30 retired"], "BASIC_AUTH_RETIRED", "5.7.30"),
+        (PASSWORD, "PLAIN LOGIN", [b"534 5.7.9 weak", b"538 no"], "AUTHENTICATION", "every way"),
+        (PASSWORD, "PLAIN LOGIN", [b"550 5.7.8 no"], "AUTHENTICATION", "PLAIN was refused"),
+        (PASSWORD, "PLAIN LOGIN", [b"535 5.7.139 no"], "AUTHENTICATION", "5.7.139"),
+        (PASSWORD, "PLAIN LOGIN", [b"530 no"], "AUTHENTICATION", "530 no"),
+        (PASSWORD, "PLAIN LOGIN", [b"550 5.7.30 retired"], "BASIC_AUTH_RETIRED", "5.7.30"),
+        (PASSWORD, "PLAIN LOGIN", [b"534 5.7.9 app password"], "APP_PASSWORD_NEEDED", "5.7.9"),
         (PASSWORD, "PLAIN", [b"534 5.7.9 app password"], "APP_PASSWORD_NEEDED", "5.7.9"),
         (PASSWORD, "PLAIN", [b"535 no " + b64("\0anna\0pa\u00dfwort")], "AUTHENTICATION", "no ***"),
         (PASSWORD, "CRAM-MD5", [], "AUTHENTICATION", "offers CRAM-MD5"),

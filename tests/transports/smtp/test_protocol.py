@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Reply
 from vetmail_core.transports.smtp.protocol import (
+    EMPTY_LINES,
     LINE_OCTETS,
     REPLY_LINES,
     Capabilities,
@@ -43,7 +44,17 @@ from vetmail_core.transports.smtp.protocol import (
         (b"250-first\r\n", [], "", True),
         (b"250 ok\r\n55", [b"250 ok"], "", True),
         (b"hello\r\n", [], "does not begin with a reply code", False),
-        (b"\r\n", [], "does not begin with a reply code", False),
+        (b"\r\n" * EMPTY_LINES, [], "", False),
+        (b"\r\n" * (EMPTY_LINES + 1), [], "does not begin with a reply code", False),
+        (b"\n\r\n220 hi\r\n" + b"\r\n" * EMPTY_LINES + b"250 ok\r\n\r\n", [b"220 hi", b"250 ok"], "", False),
+        (b"250-one\r\n\r\n250 two\r\n", [], "does not begin with a reply code", False),
+        (b" \r\n", [], "does not begin with a reply code", False),
+        # a greeting that turns into a refusal is one
+        (b"220-mx\r\n521 5.7.1 blocked\r\n", [b"521 5.7.1 blocked"], "", False),
+        (b"220-mx\r\n220-hi\r\n421-4.3.2 we\r\n421 are busy\r\n", [b"421-4.3.2 we\n421 are busy"], "", False),
+        (b"220-mx\r\n421-busy\r\n220 hi\r\n", [], "different codes", False),
+        (b"220-mx\r\n250 ok\r\n", [], "different codes", False),
+        (b"250-ok\r\n550 no\r\n", [], "different codes", False),
         (b"999 ok\r\n", [], "does not begin with a reply code", False),
         (b"150 ok\r\n", [], "does not begin with a reply code", False),
         (b"2500 ok\r\n", [], "does not begin with a reply code", False),
@@ -66,6 +77,15 @@ def test_bytes_in_and_replies_out(octets: bytes, replies: list[bytes], broken: s
     assert parser.unfinished is unfinished
     if broken:
         assert parser.feed(b"250 ok\r\n") == []
+
+
+def test_empty_lines_are_counted_from_reply_to_reply() -> None:
+    """A server that ends every answer with one is borne as long as it speaks."""
+    parser = ReplyParser()
+    for _ in range(3 * EMPTY_LINES):
+        assert parser.feed(b"250 ok\r\n") == [b"250 ok"]
+        assert parser.feed(b"\r\n") == []
+        assert (parser.empty, parser.broken, parser.unfinished) == (1, "", False)
 
 
 PIECES = st.lists(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.transports.smtp.outcomes import said, statuses
-from tests.transports.smtp.scripted import hurry
+from tests.transports.smtp.scripted import Line, hurry
 
 from vetmail_core.address import Mailbox
 from vetmail_core.message import Content, Email
@@ -100,6 +100,112 @@ def test_parameters_a_server_announced_and_refuses_are_left_out_from_then_on(
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "parameter", "reply"),
+    [
+        ("RCPT", "ORCPT=", "553 no such syntax in an address"),
+        ("RCPT", "ORCPT=", "550 5.1.3 bad ORCPT of p0@example.com"),
+        ("RCPT", "ORCPT=", "550 5.5.4 what is this"),
+        ("MAIL", "ENVID=", "501 Syntax error"),
+        ("MAIL", "ENVID=", "554 5.7.1 not like this"),
+        ("MAIL", "SIZE=", "555 5.5.4 options are not taken"),
+        ("MAIL", "BODY=", "501 5.5.4 what is this"),
+    ],
+)
+def test_a_refused_parameter_is_left_out_and_remembered(
+    serve: Serve, connect: Connect, email: Make, mode: Pipelining, step: str, parameter: str, reply: str
+) -> None:
+    """Whatever the words are, one try without them tells; and it is not the recipient's fault."""
+
+    class Picky(Line):
+        def obey(self, line: str) -> None:
+            refused = line.startswith(step) and parameter in line
+            if refused:
+                self.server.heard.append(line)
+                self.send(f"{reply}\r\n".encode())
+            else:
+                super().obey(line)
+
+    server = serve(extensions=("PIPELINING", "SIZE 9000000", "8BITMIME", "DSN", "CHUNKING"))
+    server.line = Picky
+    everybody = [email(f"p{number}@example.com", key=f"k{number}", text="gr\u00fcn") for number in range(4)]
+    receipts = list(connect(server, pipelining=mode).deliver(everybody))
+    assert statuses(receipts) == ["accepted"] * 4
+    assert [one.recipients for one in server.received] == [(f"p{number}@example.com",) for number in range(4)]
+    said_with = [line for line in server.heard if line.startswith(step) and parameter in line]
+    assert len(said_with) <= 2  # one more may have been under way
+
+
+def test_a_parameter_of_one_recipient_is_left_out_for_that_one(
+    serve: Serve, connect: Connect, email: Make, mode: Pipelining
+) -> None:
+    """The others have their copy already, and get no second one."""
+    server = serve(extensions=("PIPELINING", "DSN", "CHUNKING"))
+    server.script("RCPT b@example.com", "553 ORCPT address syntax error")
+    (receipt,) = connect(server, pipelining=mode).deliver([email("a@example.com b@example.com")])
+    assert [outcome.status.value for outcome in receipt.outcomes] == ["accepted", "accepted"]
+    assert [one.recipients for one in server.received] == [("a@example.com",), ("b@example.com",)]
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "tries"),
+    [
+        ("RCPT", "550 5.1.1 User unknown", 1),
+        ("RCPT", "550 5.2.1 mailbox disabled", 1),
+        ("RCPT", "554 5.7.1 not ever", 2),
+        ("MAIL", "552 5.3.4 message size exceeds the limit", 1),
+        ("MAIL", "550 5.7.1 sender address rejected", 1),
+    ],
+)
+def test_a_clear_refusal_is_believed_at_once_and_an_unclear_one_the_second_time(
+    serve: Serve, connect: Connect, emails: MakeSome, step: str, reply: str, tries: int
+) -> None:
+    """Parameters that were not the reason are said again to the next one."""
+    server = serve().script(step, *[reply] * tries)
+    first, *_ = connect(server, pipelining=Pipelining.OFF).deliver(emails(2))
+    assert first.outcomes[0].status.value == "refused"
+    assert str(first.reply) == reply
+    assert first.attempts == tries
+    later = [line for line in server.heard if line.startswith("MAIL")][tries:]
+    assert all("SIZE=" in line for line in later)
+
+
+def test_a_try_without_parameters_that_is_put_off_says_nothing(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """Neither a yes nor a no; they stay left out until one of the two comes."""
+    server = serve().script("RCPT", "554 5.7.1 not ever", "450 4.2.0 later")
+    receipts = list(connect(server, pipelining=Pipelining.OFF).deliver(emails(2)))
+    assert statuses(receipts) == ["deferred", "accepted"]
+    assert ["SIZE=" in line for line in server.heard if line.startswith("MAIL")] == [True, False, False]
+
+
+def test_an_explicit_word_about_a_parameter_counts_after_an_unclear_one_too(
+    serve: Serve, connect: Connect, emails: MakeSome
+) -> None:
+    """What the first answer meant says nothing about a later one that names it."""
+    server = serve().script("RCPT", *["554 5.7.1 not ever"] * 2, None, "553 bad ORCPT")
+    receipts = list(connect(server, pipelining=Pipelining.OFF).deliver(emails(3)))
+    assert statuses(receipts) == ["refused", "accepted", "accepted"]
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_empty_lines_between_replies_are_borne(
+    serve: Serve, connect: Connect, emails: MakeSome, mode: Pipelining, where: str
+) -> None:
+    """In every mode, at every step, and without a message in doubt."""
+
+    class Chatty(Line):
+        def send(self, octets: bytes) -> None:
+            super().send(b"\r\n" + octets if where == "before" else octets + b"\r\n\r\n")
+
+    server = serve()
+    server.line = Chatty
+    receipts = list(connect(server, pipelining=mode).deliver(emails(5)))
+    assert statuses(receipts) == ["accepted"] * 5
+    assert [one.recipients[0] for one in server.received] == [f"p{number}@example.com" for number in range(5)]
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["on a used connection", "on a fresh one"])

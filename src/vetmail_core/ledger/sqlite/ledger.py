@@ -20,17 +20,23 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import LedgerError
+from vetmail_core.ledger.bounced import as_seconds, take
 from vetmail_core.ledger.policy import LedgerState
+from vetmail_core.ledger.sqlite.bounced import never_reached
 from vetmail_core.ledger.sqlite.marks import RunMarks
 from vetmail_core.ledger.sqlite.run import SqliteRun
 from vetmail_core.ledger.sqlite.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
+    from vetmail_core.address import Mailbox
     from vetmail_core.ledger.tables import Tables
+    from vetmail_core.notices import Bounce, BounceTaken, NeverReached
     from vetmail_core.receipts import Receipt
 
 __all__ = ["SqliteLedger"]
@@ -53,6 +59,8 @@ class SqliteLedger:
         path: the file, on a disk of this machine; its folder must be there. ``":memory:"``, as SQLite calls
             it, is a ledger for a test: it is gone with this object.
         clock: tells when something was written down.
+
+    Each process opens a ledger of its own: one that was opened before a fork is a LedgerError in the child.
 
     Raises:
         LedgerError: the file cannot be opened, or holds something else.
@@ -132,6 +140,77 @@ class SqliteLedger:
         with self._store.writing():
             if not self._store.resolve(key, LedgerState(state)):  # a command line or a form gives it as text
                 raise LedgerError(f"The email {key!r} is not in doubt, so there is nothing to resolve.")
+
+    def take_bounce(self, bounce: Bounce) -> tuple[BounceTaken, ...]:
+        """Take a report that came back, as `vetmail_core.read_bounce` read it.
+
+        It counts for an email that this ledger holds as accepted or in doubt, for 14 days after it was
+        settled, and for an address that this email went to. The same report a second time counts once. A
+        bounced email stays accepted: the next run does not send it again.
+
+        Returns:
+            What it took, in order; () where the report is about nothing of this ledger's.
+
+        Raises:
+            LedgerError: the file cannot be read or written.
+        """
+        with self._store.lock:
+            for run in self._runs:
+                run.flush()
+            with self._store.writing():
+                return take(self._store.bounced, bounce, self._store.now())
+
+    def suppressed(self, mailbox: Mailbox | str, /) -> str | None:
+        """Why it is no use writing to an address, in a sentence with what to do; None when it is.
+
+        Hand it to ``plan_bulk(..., suppressed=ledger.suppressed)``.
+
+        Raises:
+            AddressError: the text is not an address.
+            LedgerError: the file cannot be read.
+        """
+        address = as_mailbox(mailbox).address_key
+        with self._store.guard("cannot be read"):
+            return self._store.bounced.suppressed(address, self._store.now())
+
+    def lift(self, mailbox: Mailbox | str, /) -> bool:
+        """Write to an address again; what came back before counts no more.
+
+        Returns:
+            False when it was not left out.
+
+        Raises:
+            AddressError: the text is not an address.
+            LedgerError: the file cannot be written.
+        """
+        address = as_mailbox(mailbox).address_key
+        with self._store.writing():
+            if self._store.bounced.suppressed(address, self._store.now()) is None:
+                return False
+            self._store.bounced.lift(address)
+            return True
+
+    def never_reached(self, *, since: datetime) -> Iterator[NeverReached]:
+        """Who never gets our mail: addresses with an email that failed, and none that arrived.
+
+        An email failed when it came back for a reason that is not about us, or when it was refused at once as
+        undeliverable. An email that is only delayed or in doubt says nothing.
+
+        Args:
+            since: from when on, with a time zone.
+
+        Returns:
+            A stream, the latest failure first; its memory does not grow with the ledger.
+
+        Raises:
+            LedgerError: `since` has no time zone, or the file cannot be read.
+            TypeError: `since` is not a datetime.
+        """
+        seconds = as_seconds(since)
+        with self._store.guard("cannot be read"):
+            for run in self._runs:
+                run.flush()
+        return never_reached(self._store.connect_again, seconds)
 
     def in_doubt(self) -> tuple[str, ...]:
         """The keys of all emails in doubt, in the order in which they were first tried.

@@ -24,13 +24,15 @@ import os
 import re
 import secrets
 import stat
-import sys
 import weakref
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from vetmail_core._file_lock import try_lock
 from vetmail_core.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["SLOTS", "DeadRun", "Mark", "RunMarks", "boot_identity", "forget_all", "stray_runs"]
 
@@ -157,8 +159,11 @@ def forget_all() -> None:
         marks.forget()
 
 
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=forget_all)
+def _where_nothing_forks(*, after_in_child: Callable[[], None]) -> None:
+    """Windows."""
+
+
+getattr(os, "register_at_fork", _where_nothing_forks)(after_in_child=forget_all)
 
 
 class DeadRun:

@@ -159,7 +159,8 @@ class SqliteRun:
             raise LedgerError(
                 f"The ledger {self._store.path} was closed in the middle of a run; close it after."
             )
-        self._mark(self._claims[email.key].slot, Mark.BEGUN)
+        with self._store.lock:  # which a child of a fork cannot take
+            self._mark(self._claims[email.key].slot, Mark.BEGUN)
         return True
 
     def _marked(self, slot: int | None) -> Mark:
@@ -251,6 +252,7 @@ class SqliteRun:
                 with self._store.writing():
                     self._write()
                     self._store.end_run(self._marks.run, self._marked)
+                self._written()
             except LedgerError:
                 kept = True
             self._marks.close(keep=kept)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import LedgerError
 from vetmail_core.ledger.policy import LedgerState, doubted, resolved
+from vetmail_core.ledger.sqlite.bounced import SqliteBounced
 from vetmail_core.ledger.sqlite.marks import DeadRun, Mark, stray_runs
 from vetmail_core.ledger.tables import table_statements
 
@@ -62,6 +63,25 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         for statement in table_statements(
             prefix="", identity="INTEGER PRIMARY KEY", real="REAL", octets="BLOB"
         )
+    ),
+    (
+        "CREATE INDEX emails_by_message_id ON emails (message_id)",
+        "CREATE INDEX emails_by_queue_id ON emails (queue_id) WHERE length(queue_id) > 40",
+        """
+        CREATE TABLE notices (
+            email INTEGER NOT NULL,
+            address TEXT NOT NULL,
+            action TEXT NOT NULL,
+            enhanced TEXT NOT NULL,
+            said TEXT NOT NULL,
+            weight TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            lifted INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (email, address, action)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX notices_by_address ON notices (address)",
+        "CREATE TABLE suppressed (address TEXT PRIMARY KEY, why TEXT NOT NULL, until INTEGER) WITHOUT ROWID",
     ),
 )
 _SCHEMA: Final = len(_STEPS)
@@ -208,6 +228,7 @@ class Store:
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            self.bounced: Final = SqliteBounced(self._db)
         except sqlite3.Error as error:
             raise self.error("cannot be opened", error) from error
         try:
@@ -260,6 +281,10 @@ class Store:
                 clock.sleep(_PAUSE_SECONDS)
             else:
                 return
+
+    def connect_again(self) -> sqlite3.Connection:
+        """Open a second connection, for work that takes long and writes nothing here."""
+        return sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
 
     def close(self) -> None:
         """Close the connection."""

@@ -77,7 +77,7 @@ def implicit_tls(case: Case) -> Iterator[Problem]:
 def in_clear(case: Case) -> Iterator[Problem]:
     """Nothing secret may cross a network unprotected; this computer itself is no network."""
     server, provider = case.server, case.provider
-    if server.tls is not TlsMethod.NONE or not server.host or _is_this_computer(server.host):
+    if server.tls is not TlsMethod.NONE or not server.host or _is_this_computer(server.wire_host):
         return
     if case.signs_in:
         yield error(
@@ -101,7 +101,7 @@ def in_clear(case: Case) -> Iterator[Problem]:
 
 
 def _is_this_computer(host: str) -> bool:
-    if host.lower().rstrip(".") == "localhost":
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

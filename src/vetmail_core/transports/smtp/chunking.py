@@ -34,15 +34,11 @@ class ChunkLane:
         capabilities: what the server announced.
         window: messages on the way at once; fewer when they are large.
         proved: this server has taken a message this way before; else the first one goes alone.
-        plain: leave DSN parameters out.
     """
 
-    def __init__(
-        self, capabilities: Capabilities, window: int, *, proved: bool = False, plain: bool = False
-    ) -> None:
+    def __init__(self, capabilities: Capabilities, window: int, *, proved: bool = False) -> None:
         self._capabilities = capabilities
         self._window = window
-        self._plain = plain
         self._replies: list[bytes] = []
         self._given = 0
         self._waiting = 0  # octets of text put in and not given yet
@@ -128,7 +124,7 @@ class ChunkLane:
             commands = b"".join(
                 (
                     b"RSET\r\n",
-                    *transaction.envelope(self._capabilities, plain=self._plain),
+                    *transaction.envelope(self._capabilities),
                     b"BDAT %d LAST\r\n" % len(data),
                 )
             )

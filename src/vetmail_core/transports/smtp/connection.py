@@ -9,6 +9,7 @@ left, so nobody has to guess whether a message may have gone.
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import ssl
@@ -19,7 +20,7 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.auth import scrubbed
 from vetmail_core.transports.smtp.ends import own_literal, peer_of, reason
-from vetmail_core.transports.smtp.handshake import failures_named, shake_hands, too_slow
+from vetmail_core.transports.smtp.handshake import broken_off, failures_named, shake_hands, too_slow
 from vetmail_core.transports.smtp.opening import Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.protocol import ReplyParser, command
 from vetmail_core.transports.smtp.transcript import Transcript
@@ -44,7 +45,11 @@ _monotonic: Final = SystemClock().monotonic  # a wire has real time, whatever cl
 
 
 class Connection:
-    """An open line to a server.
+    """An open line to a server, for the process that opened it.
+
+    A copy in a process that was forked later says and hears nothing: two processes that write to one socket
+    would mix their emails, and each would take the other's answers. The copy is closed without a word, for
+    whatever it said would reach the server as the other's.
 
     Args:
         sock: connected.
@@ -78,8 +83,14 @@ class Connection:
         self._selector.register(sock, self._events)
         self._parser = ReplyParser()
         self._replies: list[bytes] = []
+        self._owed = 0  # answers that are still to come
+        self._blanks = 0  # empty lines that were noticed
+        self._gap = False  # an empty line has come while several answers were owed
+        self._held: list[bytes] = []  # answers behind it
         self._transcript = Transcript()
+        self._process = os.getpid()
         self._opened = self._used = _monotonic()
+        self._unanswered = False  # TLS is on, and the server has not said a word over it
         self._tls_end: float | None = None  # of the time that STARTTLS and the handshake have together
         self.sent = 0
 
@@ -129,7 +140,7 @@ class Connection:
 
         Raises:
             Lost: the line is gone, silent or full of nonsense.
-            Failure: as the flow decides, or TLS did not come about.
+            Failure: as the flow decides, TLS did not come about, or the server ended it at its first word.
         """
         answer: bytes | None = None
         try:
@@ -183,11 +194,34 @@ class Connection:
         while not found:
             if self._parser.broken:
                 raise self._nonsense(phase)
-            found = self._parser.feed(self._receive(phase, deadline, seconds))
+            found = self._fed(self._receive(phase, deadline, seconds))
             if found:
                 self._transcript.theirs(found, secrets)
         self._used = _monotonic()
         return found
+
+    def _fed(self, data: bytes) -> list[bytes]:
+        """Cut octets into replies, and hold back those that may be the answers to other commands.
+
+        An empty line between replies is nothing, but it may have come in place of one; then a yes to the next
+        envelope would be taken for the yes to a message. So of several answers that are owed, those behind an
+        empty line are believed when all of them are here.
+        """
+        found = self._parser.feed(data)
+        sure: list[bytes] = []
+        if self._parser.blanks != self._blanks:
+            self._blanks = self._parser.blanks
+            if not self._gap:
+                sure, found = found[: self._parser.sound], found[self._parser.sound :]
+                self._owed -= len(sure)
+                self._gap = self._owed > 1
+        if self._gap:
+            self._held += found
+            if len(self._held) < self._owed:
+                return sure
+            found, self._held, self._gap = self._held, [], False
+        self._owed -= len(found)
+        return sure + found
 
     def _receive(self, phase: Phase, deadline: float, seconds: float) -> bytes:
         """Wait for some octets."""
@@ -196,19 +230,31 @@ class Connection:
             if data is not None:
                 return data
             if not self._wait(selectors.EVENT_READ, deadline):
+                if self._parser.empty or self._gap:
+                    note = f"the server sent an empty line, and an answer was missing after {seconds:g} s"
+                    raise Lost(note, phase=phase, cause=Cause.PROTOCOL)
                 raise Lost(f"the server did not answer within {seconds:g} s", phase=phase)
 
     def _read(self, phase: Phase) -> bytes | None:
         """What is there now; None when nothing is."""
+        self._refuse_a_copy(phase)
         try:
             data = self._socket.recv(_READ_OCTETS)
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except OSError as error:
-            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+            raise self._broken(error, phase) from error
         if not data:
+            if self._unanswered:
+                raise broken_off(None)
             raise Lost("the server closed the connection", phase=phase, closed=True)
+        self._unanswered = False
         return data
+
+    def _broken(self, error: OSError, phase: Phase) -> Failure | Lost:
+        if self._unanswered:
+            return broken_off(error)
+        return Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True)
 
     def write(
         self,
@@ -234,6 +280,7 @@ class Connection:
         if self._parser.broken:
             raise self._nonsense(phase)
         self._transcript.ours(shown)
+        self._owed = limit - len(self._replies)
         if not isinstance(self._socket, ssl.SSLSocket):
             count = self._send(octets, phase, due)
             self.sent += count
@@ -263,7 +310,12 @@ class Connection:
                 self._listen(phase, limit, due)
         self._used = moved
 
+    def _refuse_a_copy(self, phase: Phase) -> None:
+        if os.getpid() != self._process:
+            raise Lost("another process has opened the connection", phase=phase, closed=True)
+
     def _send(self, octets: bytes | memoryview, phase: Phase, due: Callable[[int], int]) -> int:
+        self._refuse_a_copy(phase)
         try:
             return self._socket.send(octets)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -273,7 +325,7 @@ class Connection:
             with contextlib.suppress(Lost):
                 while self._listen(phase, sys.maxsize, due):
                     pass
-            raise Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True) from error
+            raise self._broken(error, phase) from error
 
     def look(self, phase: Phase, limit: int, due: Callable[[int], int]) -> None:
         """See whether the server has hung up or spoken, before something that cannot be taken back.
@@ -302,7 +354,7 @@ class Connection:
         data = self._read(phase)
         if data is None:
             return False
-        found = self._parser.feed(data)
+        found = self._fed(data)
         self._replies += found
         if found:
             self._transcript.theirs(found)
@@ -334,12 +386,16 @@ class Connection:
 
     def is_stale(self) -> bool:
         """Whether the server has hung up, or said something unasked, while nothing was going on."""
-        if self._replies or self._parser.unfinished or self._parser.broken:
+        if self._replies or self._held or self._parser.unfinished or self._parser.broken:
             return True
         try:
-            return self._read(Phase.MAIL) is not None
+            data = self._read(Phase.MAIL)
         except Lost:
             return True
+        # An empty line is nothing said.
+        return data is not None and bool(
+            self._parser.feed(data) or self._parser.unfinished or self._parser.broken
+        )
 
     def _wait(self, events: int, deadline: float) -> int:
         """Wait until the socket is ready; 0 when the deadline passes first."""
@@ -359,7 +415,8 @@ class Connection:
         Raises:
             Failure: the certificate is not to be trusted, or no TLS came about.
         """
-        if self._replies or self._parser.unfinished or self._parser.broken:
+        # An empty line too: here something is at stake.
+        if self._replies or self._parser.unfinished or self._parser.broken or self._parser.empty:
             raise Failure(
                 "the server's answer to STARTTLS had more behind it, which somebody between may have "
                 "put there",
@@ -378,6 +435,7 @@ class Connection:
             while (events := shake_hands(sock)) != 0:
                 if not self._wait(events, deadline):
                     raise too_slow(self._deadlines.tls)
+        self._unanswered = True
         self._transcript.note(f"TLS established: {self.tls}")
 
     def quit(self) -> None:
@@ -393,6 +451,6 @@ class Connection:
             self.close()  # also when Ctrl-C ends the wait
 
     def close(self) -> None:
-        """Close without a word; a second call does nothing."""
+        """Close without a word, for TLS too; a second call does nothing."""
         self._selector.close()
         self._socket.close()

@@ -6,8 +6,14 @@ for a name server longer than that. Its law: what is given up is closed.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import selectors
 import socket
 import threading
+from collections import deque
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.clock import SystemClock
@@ -26,11 +32,19 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _monotonic: Final = SystemClock().monotonic
+_ATTEMPT_SECONDS: Final = 0.25  # RFC 8305, 5: "Connection Attempt Delay"
+# Connected at once; on its way; on its way as Windows says it.
+_UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 _Place = tuple[int, tuple[str | int | bytes, ...]]
 
 
 def connect(
-    server: MailServer, *, deadlines: Deadlines, context: ssl.SSLContext | None, known: bool = False
+    server: MailServer,
+    *,
+    deadlines: Deadlines,
+    context: ssl.SSLContext | None,
+    known: bool = False,
+    first: str = "",
 ) -> Connection:
     """Open a line; for IMPLICIT with TLS on it.
 
@@ -39,13 +53,14 @@ def connect(
         deadlines: ``connect`` covers the name server and all addresses of the host together.
         context: for TLS; None in the clear.
         known: the host has been reached before, so a name server's silence will pass.
+        first: the internet address that answered before; it is tried before the others.
 
     Raises:
         Failure: nobody there.
     """
     deadline = _monotonic() + deadlines.connect
     try:
-        addresses = _addresses(server.host, server.port, deadlines.connect)
+        addresses = _addresses(server.wire_host, server.port, deadlines.connect)
     except (socket.gaierror, UnicodeError) as error:
         passing = known and getattr(error, "errno", None) == socket.EAI_AGAIN
         raise Failure(
@@ -54,23 +69,30 @@ def connect(
             cause=Cause.CONNECTION,
             tries=MANY if passing else 1,
         ) from error
-    note = f"the name server did not answer within {deadlines.connect:g} s"
-    for number, (family, place) in enumerate(addresses):
-        share = (deadline - _monotonic()) / (len(addresses) - number)
+    if not addresses:
+        raise Failure(
+            f"the name server did not answer within {deadlines.connect:g} s",
+            phase=Phase.CONNECT,
+            cause=Cause.CONNECTION,
+            tries=MANY,
+        )
+    try:
+        sock = _first_to_answer(_in_turn(addresses, first), deadline)
+    except OSError as error:
+        raise Failure(
+            _named(error, f"{server.host} port {server.port}"),
+            phase=Phase.CONNECT,
+            cause=Cause.CONNECTION,
+            tries=MANY,
+        ) from error
+    connection = Connection(sock, host=server.wire_host, deadlines=deadlines, context=context)
+    if server.tls is TlsMethod.IMPLICIT:
         try:
-            sock = _reached(family, place, max(0.001, share))
-        except OSError as error:
-            note = _named(error, f"{server.host} port {server.port}")
-            continue
-        connection = Connection(sock, host=server.host, deadlines=deadlines, context=context)
-        if server.tls is TlsMethod.IMPLICIT:
-            try:
-                connection.start_tls()
-            except BaseException:
-                connection.close()
-                raise
-        return connection
-    raise Failure(note, phase=Phase.CONNECT, cause=Cause.CONNECTION, tries=MANY)
+            connection.start_tls()
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 def _named(error: OSError, there: str) -> str:
@@ -79,15 +101,67 @@ def _named(error: OSError, there: str) -> str:
     return f"{there} did not answer ({reason(error)})"
 
 
-def _reached(family: int, place: tuple[str | int | bytes, ...], seconds: float) -> socket.socket:
-    """Open a line to one address; this computer may not even know its kind, as of IPv6."""
+def _in_turn(addresses: list[_Place], first: str) -> list[_Place]:
+    """Order addresses so that IPv6 and IPv4 alternate (RFC 8305, 4), and one that has answered goes first."""
+    families: dict[int, list[_Place]] = {}
+    for address in addresses:
+        families.setdefault(address[0], []).append(address)
+    mixed = [address for group in zip_longest(*families.values()) for address in group if address is not None]
+    return sorted(mixed, key=lambda address: str(address[1][0]).partition("%")[0] != first)
+
+
+def _first_to_answer(addresses: list[_Place], deadline: float) -> socket.socket:
+    """Try one address after the other, without waiting for the end of a try; the first that answers wins.
+
+    An address that is dead keeps silent, and the next one is tried after a quarter of a second. One that
+    refuses is followed at once.
+
+    Raises:
+        OSError: none answered; the last one's reason.
+    """
+    waiting = deque(addresses)
+    tried: set[socket.socket] = set()
+    fault: OSError | None = None
+    start = now = _monotonic()
+    with selectors.DefaultSelector() as selector:
+        try:
+            while (waiting or tried) and now < deadline:
+                if waiting and now >= start:
+                    start = now + _ATTEMPT_SECONDS
+                    try:
+                        sock = _begun(*waiting.popleft())
+                    except OSError as error:
+                        fault, start = error, now
+                        continue
+                    tried.add(sock)
+                    selector.register(sock, selectors.EVENT_WRITE)
+                until = min(start, deadline) if waiting else deadline
+                for key, _ in selector.select(until - now):
+                    sock = next(one for one in tried if one is key.fileobj)
+                    selector.unregister(sock)
+                    tried.remove(sock)
+                    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if number == 0:
+                        return sock
+                    sock.close()
+                    fault, start = OSError(number, os.strerror(number)), now
+                now = _monotonic()
+        finally:
+            for sock in tried:
+                sock.close()
+    raise TimeoutError(errno.ETIMEDOUT, "it kept silent") if tried or fault is None else fault
+
+
+def _begun(family: int, place: tuple[str | int | bytes, ...]) -> socket.socket:
+    """Begin to connect; this computer may not even know the kind of address, as of IPv6."""
     sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(seconds)
-        sock.connect(place)
-    except BaseException:
-        sock.close()
-        raise
+    with contextlib.ExitStack() as undone:
+        undone.callback(sock.close)
+        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        number = sock.connect_ex(place)
+        if number not in _UNDER_WAY:
+            raise OSError(number, os.strerror(number))
+        undone.pop_all()
     return sock
 
 

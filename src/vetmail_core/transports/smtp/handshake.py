@@ -7,9 +7,10 @@ to wait; whoever calls it has the deadline. Its law: whatever fails here is a ma
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.ends import reason
@@ -18,7 +19,41 @@ from vetmail_core.transports.smtp.opening import MANY, Failure
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["failures_named", "shake_hands", "too_slow"]
+__all__ = ["broken_off", "failures_named", "shake_hands", "too_slow"]
+
+_ENTER_ITS_NAME: Final = 'enter the name that the certificate is for as "Mail server address (SMTP)"'
+_KNOW_THE_AUTHORITY: Final = (
+    "this computer does not know the authority that signed it: install that authority's certificate here, or "
+    "give it to the transport as ssl_context"
+)
+_RENEW: Final = "have the server's administrator renew it, and check the clock of this computer"
+_ISSUE_ANEW: Final = "have the server's administrator get it issued anew, in the form that is asked for today"
+# OpenSSL's numbers (X509_V_ERR_...); all others are about the form of a certificate: weak keys and digests,
+# extensions that are missing or do not fit.
+_CURES: Final[tuple[tuple[frozenset[int], str], ...]] = (
+    (frozenset({62, 63, 64}), _ENTER_ITS_NAME),
+    (frozenset({2, 18, 19, 20, 21, 27, 28}), _KNOW_THE_AUTHORITY),
+    (frozenset({9, 10}), _RENEW),
+)
+# What a server says about certificates is about the client's.
+_ALERTS: Final = (
+    (
+        re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$"),
+        (
+            "the server asks for a client certificate: load the one that it knows into the ssl_context "
+            "(load_cert_chain), or have the server's administrator ask for none"
+        ),
+    ),
+    (
+        re.compile(r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|VERSION_TOO_LOW"),
+        (
+            "the server and this computer have no version of TLS in common: have the server updated to TLS "
+            "1.2 or later"
+        ),
+    ),
+    (re.compile(r"UNRECOGNIZED_NAME"), 'enter a name that the server knows as "Mail server address (SMTP)"'),
+    (re.compile(r"KEY_TOO_SMALL|MD_TOO_WEAK"), f"the server's certificate is too weak: {_ISSUE_ANEW}"),
+)
 
 
 def shake_hands(sock: ssl.SSLSocket) -> int:
@@ -55,16 +90,40 @@ def failures_named() -> Generator[None, None, None]:
         raise _named(error) from error
 
 
+def broken_off(error: OSError | None) -> Failure:
+    """What it means when the line ends after the handshake and before the server's first word over TLS.
+
+    In TLS 1.3 the client is through with the handshake before the server has looked at the client's
+    certificate (RFC 8446, 4.4.2.4), so a refusal comes where the first answer is expected.
+
+    Args:
+        error: what the system or OpenSSL said; None when the server just closed.
+    """
+    if error is None or _is_a_close(error):
+        return _failure(
+            "the server closed the connection right after the TLS handshake, as one may that asks for a "
+            "client certificate",
+            tries=MANY,
+        )
+    return _named(error)
+
+
+def _is_a_close(error: OSError) -> bool:
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError)
+
+
 def _named(error: OSError) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         words = error.verify_message.rstrip(".")
-        return _failure(f"the server's certificate is not to be trusted: {words}")
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
+        cure = next((cure for codes, cure in _CURES if error.verify_code in codes), _ISSUE_ANEW)
+        return _failure(f"the server's certificate is not to be trusted: {words}; {cure}")
+    if _is_a_close(error):
         return _failure("the server closed the connection during the TLS handshake", tries=MANY)
     why = reason(error)
     if why == "WRONG_VERSION_NUMBER":
         why = "the server does not speak TLS at this point"
-    return _failure(f"no TLS came about ({why})")
+    cure = next((f"; {cure}" for pattern, cure in _ALERTS if pattern.search(why)), "")
+    return _failure(f"no TLS came about ({why}){cure}")
 
 
 def _failure(note: str, *, tries: int = 1) -> Failure:

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vetmail_core.receipts import Status
 from vetmail_core.transports.smtp.chunking import ChunkLane
 from vetmail_core.transports.smtp.pipeline import DataLane
 from vetmail_core.transports.smtp.settings import Pipelining
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vetmail_core.receipts import Outcome
     from vetmail_core.transports.smtp.pace import Pace
     from vetmail_core.transports.smtp.pipeline import Lane
     from vetmail_core.transports.smtp.protocol import Capabilities
@@ -37,7 +41,7 @@ class Host:
     Attributes:
         mode: the highest mode that has not failed.
         proved: CHUNKING has worked.
-        plain: DSN parameters were refused.
+        plain: whether parameters of ours are left out, as they were refused; None while nothing is known.
         reached: it has been connected to.
         session: a connection that rests between two runs.
         closed: the transport was closed.
@@ -47,7 +51,7 @@ class Host:
     mode: Pipelining
     pace: Pace
     proved: bool = False
-    plain: bool = False
+    plain: bool | None = None
     reached: bool = False
     session: Session | None = None
     closed: bool = False
@@ -58,13 +62,19 @@ class Host:
         mode = self.mode
         if mode is Pipelining.CHUNKING:
             if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
-                return ChunkLane(capabilities, window, proved=self.proved, plain=self.plain)
+                return ChunkLane(capabilities, window, proved=self.proved)
             mode = Pipelining.AUTO
         if mode is Pipelining.AUTO and not capabilities.ahead:
             mode = Pipelining.ENVELOPE
         if "PIPELINING" not in capabilities:
             mode = Pipelining.OFF
-        return DataLane(capabilities, mode, plain=self.plain)
+        return DataLane(capabilities, mode)
+
+    def tried_plain(self, outcomes: Iterable[Outcome]) -> None:
+        """Remember what a message without our parameters came to, where one with them was refused."""
+        statuses = {outcome.status for outcome in outcomes}
+        if statuses & {Status.ACCEPTED, Status.REFUSED}:
+            self.plain = Status.ACCEPTED in statuses
 
     def step_down(self, lane: Lane) -> None:
         """A group on a fresh connection ended badly: this server wants less at once."""

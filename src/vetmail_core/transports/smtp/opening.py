@@ -83,6 +83,10 @@ MANY: Final = 1_000  # until the time for reconnecting is used up
 # on: the message would be in doubt though it arrived (seen with 2.3.19; `smtp_server_transaction_finished`).
 _NOTHING_BEHIND_A_BODY: Final = re.compile(r"\bDovecot\b")
 
+_MECHANISM_CODES: Final = frozenset({500, 501, 502, 503, 504, 534, 538, 550})
+_PASSWORD_CODES: Final = frozenset({"5.7.8", "5.7.139"})
+_APP_PASSWORD: Final = re.compile(r"app(?:lication)?[- ](?:specific )?password", re.IGNORECASE)
+
 
 @attrs.frozen
 class Ask:
@@ -123,11 +127,12 @@ def _refused(raw: bytes, phase: Phase, note: str, *, hello: str = "") -> Failure
     return Failure(f"{note}: {reply}", phase=phase, cause=meant.cause, reply=reply, tries=tries)
 
 
-def greet(ehlo_name: str) -> Flow[tuple[str, Capabilities]]:
+def greet(ehlo_name: str, *, helo: bool = True) -> Flow[tuple[str, Capabilities]]:
     """Wait for the greeting and say EHLO.
 
     Args:
         ehlo_name: who we are: a domain name or an address literal.
+        helo: plain mail will do, so that HELO may be said where EHLO is refused.
 
     Returns:
         The greeting's words, and what the server can do.
@@ -135,27 +140,31 @@ def greet(ehlo_name: str) -> Flow[tuple[str, Capabilities]]:
     greeting = yield Ask(b"", Phase.GREETING)
     if not greeting.startswith(b"2"):
         raise _refused(greeting, Phase.GREETING, "the server turned the connection away")
-    return read_reply(greeting).text, (yield from _hello(ehlo_name))
+    return read_reply(greeting).text, (yield from _hello(ehlo_name, helo=helo))
 
 
-def _hello(ehlo_name: str) -> Flow[Capabilities]:
+def _hello(ehlo_name: str, *, helo: bool) -> Flow[Capabilities]:
     raw = yield Ask(command(f"EHLO {ehlo_name}"), Phase.GREETING, quick=True)
-    if raw[:3] in {b"500", b"502", b"504"}:
+    if raw.startswith(b"2"):
+        return Capabilities.read(raw)
+    failure = _refused(raw, Phase.GREETING, "the server did not take EHLO", hello=ehlo_name)
+    if raw.startswith(b"5") and helo:
         # A server from before extensions (RFC 5321, 3.2): plain mail goes through all the same.
         raw = yield Ask(command(f"HELO {ehlo_name}"), Phase.GREETING, quick=True)
-    if not raw.startswith(b"2"):
-        raise _refused(raw, Phase.GREETING, "the server did not take EHLO", hello=ehlo_name)
-    return Capabilities.read(raw)
+        if raw.startswith(b"2"):
+            return Capabilities.read(raw)
+    raise failure
 
 
-def start(ehlo_name: str, tls: TlsMethod) -> Flow[tuple[str, Capabilities]]:
+def start(ehlo_name: str, tls: TlsMethod, *, login: bool = False) -> Flow[tuple[str, Capabilities]]:
     """Come as far as a line on which one may log in.
 
     Args:
         ehlo_name: who we are.
         tls: EXPLICIT goes over to TLS, or fails; there is no third way. (IMPLICIT is the driver's.)
+        login: somebody will log in, which HELO does not offer.
     """
-    greeting, capabilities = yield from greet(ehlo_name)
+    greeting, capabilities = yield from greet(ehlo_name, helo=tls is TlsMethod.NONE and not login)
     ahead = _NOTHING_BEHIND_A_BODY.search(greeting) is None
     if tls is not TlsMethod.EXPLICIT:
         return greeting, attrs.evolve(capabilities, ahead=ahead)
@@ -170,7 +179,7 @@ def start(ehlo_name: str, tls: TlsMethod) -> Flow[tuple[str, Capabilities]]:
     if not raw.startswith(b"220"):
         raise _refused(raw, Phase.STARTTLS, "the server refused STARTTLS")
     yield Upgrade()
-    return greeting, attrs.evolve((yield from _hello(ehlo_name)), ahead=ahead)
+    return greeting, attrs.evolve((yield from _hello(ehlo_name, helo=False)), ahead=ahead)
 
 
 def choose_mechanisms(credentials: Credentials, capabilities: Capabilities) -> tuple[str, ...]:
@@ -223,9 +232,24 @@ def authenticate(
         failure = _refused(raw, Phase.AUTH, f"{mechanism} was refused")
         if status:
             failure.note += f" (the token's status: {status})"
-        if not raw.startswith(b"504"):
+        if not _is_about_the_mechanism(failure):
             raise failure
     raise _refused(raw, Phase.AUTH, "every way to log in was refused")
+
+
+def _is_about_the_mechanism(failure: Failure) -> bool:
+    """Whether another mechanism may do where this one was refused (RFC 4954, 4 and 6).
+
+    What is about the password is final: each further try is counted against the account.
+    """
+    reply = failure.reply
+    return (
+        reply is not None
+        and reply.code in _MECHANISM_CODES
+        and reply.enhanced not in _PASSWORD_CODES
+        and failure.cause is not Cause.BASIC_AUTH_RETIRED
+        and _APP_PASSWORD.search(reply.text) is None
+    )
 
 
 def _attempt(credentials: Credentials, mechanism: str) -> Flow[tuple[bytes, str]]:

@@ -120,17 +120,15 @@ class DataLane:
     Args:
         capabilities: what the server announced.
         mode: one of the three.
-        plain: leave DSN parameters out.
 
     Attributes:
         needs_reset: the server still has an envelope open that came to nothing; RSET goes first.
         proved: the highest mode that this connection has borne.
     """
 
-    def __init__(self, capabilities: Capabilities, mode: Pipelining, *, plain: bool = False) -> None:
+    def __init__(self, capabilities: Capabilities, mode: Pipelining) -> None:
         self._capabilities = capabilities
         self._mode = mode
-        self._plain = plain
         self._expected: deque[tuple[Transaction | None, Phase]] = deque()
         self._commands: deque[bytes] = deque()  # of the envelope that comes next
         self._next: Transaction | None = None
@@ -180,7 +178,7 @@ class DataLane:
 
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
-        self._commands = deque(transaction.envelope(self._capabilities, plain=self._plain))
+        self._commands = deque(transaction.envelope(self._capabilities))
         transaction.tries += 1
         self.count += 1
         self._next = transaction

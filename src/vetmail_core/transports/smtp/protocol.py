@@ -34,25 +34,35 @@ LINE_OCTETS: Final = 2_000
 REPLY_LINES: Final = 100
 REPLY_OCTETS: Final = 100_000
 TEXT_CHARACTERS: Final = 500
+EMPTY_LINES: Final = 10
 
 # Nearly every chunk is complete one-line replies; one look by the regex engine tells.
 _PLAIN: Final = re.compile(rb"(?:[2-5][0-9]{2} [^\r\n]{0,1990}\r\n)+")
 _LINE: Final = re.compile(rb"([2-5][0-9]{2})(?:([ -])[^\n]*)?")
+_WELCOME: Final = b"220"
+_REFUSALS: Final = frozenset({b"4", b"5"})
 
 
 class ReplyParser:
     """Cuts what a server sends into replies.
 
+    Strict inside a reply, and patient where nothing is at stake: a few empty lines between two replies are
+    skipped, and a greeting that turns into a refusal after some lines of welcome is that refusal.
+
     Attributes:
+        empty: empty lines that came since the last reply.
+        blanks: empty lines that came at all.
+        sound: replies of the last feed that came before an empty line.
         broken: why what came is no reply any more; "" while all is well. Nothing is read after that.
     """
 
-    __slots__ = ("_lines", "_octets", "_rest", "broken")
+    __slots__ = ("_lines", "_octets", "_rest", "blanks", "broken", "empty", "sound")
 
     def __init__(self) -> None:
         self._rest: bytes = b""
         self._lines: list[bytes] = []
         self._octets = 0
+        self.empty = self.blanks = self.sound = 0
         self.broken = ""
 
     @property
@@ -70,12 +80,14 @@ class ReplyParser:
             The replies that are now complete, raw.
         """
         if not self._rest and not self._lines and not self.broken and _PLAIN.fullmatch(data):
+            self.empty = 0
             return data[:-2].split(b"\r\n")
         return self._feed_slowly(data)
 
     def _feed_slowly(self, data: bytes) -> list[bytes]:
         replies: list[bytes] = []
-        start = 0
+        start = self.sound = 0
+        blanks = self.blanks
         data = self._rest + data
         while not self.broken:
             end = data.find(b"\n", start)
@@ -85,6 +97,8 @@ class ReplyParser:
                 break
             self._take_line(data[start:end].removesuffix(b"\r"), replies)
             start = end + 1
+            if self.blanks == blanks:
+                self.sound = len(replies)
         self._rest = data[start:]
         if not self.broken and len(self._rest) > LINE_OCTETS:
             self.broken = f"a line of more than {LINE_OCTETS} octets"
@@ -94,14 +108,20 @@ class ReplyParser:
         return replies
 
     def _take_line(self, line: bytes, replies: list[bytes]) -> None:
+        lines = self._lines
+        if not line and not lines and self.empty < EMPTY_LINES:
+            self.empty += 1
+            self.blanks += 1
+            return
         found = _LINE.fullmatch(line)
         if found is None:
             self.broken = "a line that does not begin with a reply code"
             return
-        lines = self._lines
         if lines and lines[0][:3] != found[1]:
-            self.broken = "a reply whose lines have different codes"
-            return
+            if lines[0][:3] != _WELCOME or found[1][:1] not in _REFUSALS:
+                self.broken = "a reply whose lines have different codes"
+                return
+            lines.clear()  # a block list or a full server spoke in the middle of a greeting
         lines.append(line)
         self._octets += len(line) + 2
         if len(lines) > REPLY_LINES or self._octets > REPLY_OCTETS:
@@ -110,7 +130,7 @@ class ReplyParser:
         if found[2] != b"-":
             replies.append(b"\n".join(lines))
             lines.clear()
-            self._octets = 0
+            self._octets = self.empty = 0
 
 
 _REPLY: Final = re.compile(

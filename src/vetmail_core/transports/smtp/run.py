@@ -201,6 +201,7 @@ class Run:
             transaction.first = session.messages == 0
             transaction.wait = self._host.pace.wait
             transaction.ours = session.ours
+            transaction.plain = self._host.plain
             lane.put(transaction)
             session.messages += 1
 
@@ -333,7 +334,10 @@ class Run:
             job = transaction.job
             if transaction.left:
                 data, renewable = transaction.data, transaction.renewable
-                back.append(Transaction(job, transaction.left, data, renewable=renewable))
+                left = Transaction(job, transaction.left, data, renewable=renewable)
+                left.undressed = transaction.left_undressed
+                self._host.plain = left.undressed or self._host.plain
+                back.append(left)
                 job.pending += 1
                 job.parts += 1
             progress = progress or transaction.again is None
@@ -343,6 +347,8 @@ class Run:
                 attempts=transaction.tries,
                 note=transaction.note,
             )
+            if transaction.undressed:
+                self._host.tried_plain(transaction.outcomes)
             self._stop = self._stop or transaction.stop
             if transaction.slower:
                 self._slow_down(transaction, lane)
@@ -359,8 +365,9 @@ class Run:
         if again.why is not Why.BYSTANDER:
             reply = read_reply(again.raw) if again.raw else None
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
+        if again.why is Why.PLAIN:
+            self._host.plain = True  # until it turns out that they were not the reason
         if again.why is Why.SESSION:
-            self._host.plain = self._host.plain or again.raw.startswith((b"504", b"555", b"501 5.5.4"))
             self._host.step_down(lane)
         if again.why is Why.CLOSING:
             transaction.strikes += 1

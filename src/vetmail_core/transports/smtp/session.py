@@ -101,6 +101,7 @@ class Opener:
         self._secret = server.password if login is None else login.secret
         self._context = context
         self._renewed = False
+        self._answered = ""  # the internet address of the last session; the first to be tried for the next
         self._check()
 
     def _check(self) -> None:
@@ -174,7 +175,8 @@ class Opener:
         connection = self.dial(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
-            greeting, capabilities = connection.run(start(name, self.server.tls))
+            login = self.server.authentication is not AuthenticationType.NONE
+            greeting, capabilities = connection.run(start(name, self.server.tls, login=login))
             mechanism = self._log_in(connection, capabilities)
             # What came too much would be taken for the answers to the first message.
             connection.look(Phase.AUTH if mechanism else Phase.GREETING, 0, lambda _sent: 0)
@@ -183,6 +185,7 @@ class Opener:
             if isinstance(error, Lost) and self._may_wait_for_tls(error, connection):
                 error.note += "; a server that expects Implicit says nothing before TLS"
             raise
+        self._answered = connection.peer
         return Session(
             connection=connection,
             capabilities=capabilities,
@@ -205,7 +208,9 @@ class Opener:
         Raises:
             Failure: nobody there.
         """
-        return connect(self.server, deadlines=self.deadlines, context=self._tls(), known=known)
+        return connect(
+            self.server, deadlines=self.deadlines, context=self._tls(), known=known, first=self._answered
+        )
 
     def _tls(self) -> ssl.SSLContext | None:
         if self._context is None and self.server.tls is not TlsMethod.NONE:
@@ -252,7 +257,7 @@ class Opener:
 
     def _fetched(self) -> Credentials:
         if self._token is not None and self.renewable:
-            return Bearer(self._username, self._token(), self.server.host, self.server.port)
+            return Bearer(self._username, self._token(), self.server.wire_host, self.server.port)
         assert self._secret is not None  # noqa: S101 - checked when this was made
         return Password(self._username, self._secret.reveal())
 

@@ -8,6 +8,7 @@ octet of a message has left, only the server's answer ends the doubt.
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -35,6 +36,9 @@ __all__ = ["Again", "Job", "Stop", "Transaction", "Why", "at_server"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
+_ENVELOPE: Final = frozenset({Phase.MAIL, Phase.RCPT})
+_OUT_OF_STEP: Final = frozenset({b"500", b"502", b"503"})  # the command itself, not what it carried
+_PARAMETER: Final = re.compile(rb"\bparameters?\b|\borcpt\b|\benvid\b|\bbody=|\bsize=", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +64,7 @@ class Why(enum.Enum):
     CLOSING = "closing"  # 421, or the line was lost before the last octet
     FRESH = "fresh"  # the server wants a new connection (452 4.5.3 on MAIL)
     SESSION = "session"  # out of step: 503 and its kin
+    PLAIN = "plain"  # a parameter of ours may be what was refused
     TOKEN = "token"  # noqa: S105 - the name of a reason: the access token has run out
     BYSTANDER = "bystander"  # another message's trouble; no blame
 
@@ -160,6 +165,10 @@ class Transaction:
         wait: the run's pause between messages when it was sent, seconds.
         session_error: whether it has had its second chance after a 503.
         renewable: whether a new token may help, once.
+        plain: whether the server wants our parameters left out; None while nobody has tried.
+        dressed: whether it carried one of them.
+        undressed: it goes without them because one of them may be what was refused.
+        left_undressed: the same for those who are ``left``.
         ours: what a reply may name of the connection's: the login, the EHLO name, our internet address.
         refreshed: whether it has had its new connection after a word about the server's state.
         goodbye: whether the server has said that it closes this connection.
@@ -179,6 +188,10 @@ class Transaction:
     first: bool = False
     wait: float = 0.0
     session_error: bool = False
+    plain: bool | None = None
+    dressed: bool = False
+    undressed: bool = False
+    left_undressed: bool = False
     ours: Parties = NOBODY
     refreshed: bool = False
     goodbye: bool = False
@@ -196,12 +209,13 @@ class Transaction:
 
     # -- what is said ----------------------------------------------------------------------------------
 
-    def envelope(self, capabilities: Capabilities, *, plain: bool = False) -> list[bytes]:
+    def envelope(self, capabilities: Capabilities) -> list[bytes]:
         """MAIL and RCPT commands, one each.
+
+        Some servers announce parameters and refuse them; ``plain`` leaves them out.
 
         Args:
             capabilities: what the server announced.
-            plain: leave out what bounces could be matched by; some servers announce it and refuse it.
         """
         self.replies = []
         self.again = None
@@ -210,12 +224,15 @@ class Transaction:
         sender = wire_path(email.envelope_sender)
         paths = [wire_path(mailbox) for mailbox in self.mailboxes]
         ascii_data = data.isascii()
-        parameters = f" SIZE={len(data)}" if "SIZE" in capabilities else ""
-        if not ascii_data and "8BITMIME" in capabilities:
+        plain = self.undressed or self.plain is True
+        parameters = f" SIZE={len(data)}" if "SIZE" in capabilities and not plain else ""
+        if not ascii_data and "8BITMIME" in capabilities and not plain:
             parameters += " BODY=8BITMIME"
+        dsn = "DSN" in capabilities and not plain
+        self.dressed = dsn or parameters != ""
         if not (ascii_data and sender.isascii() and "".join(paths).isascii()):
             parameters += " SMTPUTF8"
-        if "DSN" not in capabilities or plain:
+        if not dsn:
             return [mail_command(sender, parameters=parameters), *map(rcpt_command, paths)]
         for identity in (email.key, self.job.message_id):
             written = xtext(identity)
@@ -292,6 +309,7 @@ class Transaction:
             self.reply = read_reply(last)
             self._add(taken, Status.ACCEPTED, reply=self.reply, phase=Phase.DOT)
             self.left = [one for one, raw in zip(self.mailboxes, rcpts, strict=True) if self._asks_again(raw)]
+            self.left_undressed = any(self._blames_parameters(raw, Phase.RCPT) for raw in rcpts)
             goodbyes = [raw for raw in rcpts if raw.startswith(b"421")]
             self.slower = any(self.meaning(raw, Phase.RCPT).slows for raw in goodbyes)
         elif taken:
@@ -309,7 +327,9 @@ class Transaction:
         if raw.startswith(b"421"):
             self.closing(raw, phase)
             return True
-        if meant.retry is Retry.RECONNECT and not self.session_error:
+        if self._blames_parameters(raw, phase):
+            why, self.undressed, self.session_error = Why.PLAIN, True, True
+        elif meant.retry is Retry.RECONNECT and not self.session_error:
             why, self.session_error = Why.SESSION, True
         elif meant.retry is Retry.FRESH and not self.refreshed:
             why, self.refreshed = Why.FRESH, True
@@ -323,6 +343,19 @@ class Transaction:
         self.slower = meant.slows
         self.again = Again(why=why, cause=meant.cause, phase=phase, raw=raw)
         return True
+
+    def _blames_parameters(self, raw: bytes, phase: Phase) -> bool:
+        """Whether a refusal may be about a parameter of ours, so that one try without them tells.
+
+        Whoever says clearly something else, "user unknown" for example, is believed.
+        """
+        if not self.dressed or self.undressed:
+            return False
+        if phase not in _ENVELOPE or not raw.startswith(b"5") or raw[:3] in _OUT_OF_STEP:
+            return False
+        meant = self.meaning(raw, phase)
+        unclear = self.plain is None and meant.cause in {Cause.OTHER, Cause.PROTOCOL} and not meant.ends_run
+        return unclear or _PARAMETER.search(raw) is not None
 
     def closing(self, raw: bytes, phase: Phase) -> None:
         """The server answers 421: it closes the connection, and the message is as good as never sent.
@@ -348,6 +381,8 @@ class Transaction:
         meant = self.meaning(raw, Phase.RCPT)
         if raw.startswith(b"421"):
             return not meant.ends_run
+        if self._blames_parameters(raw, Phase.RCPT):
+            return True
         return meant.splits or (raw.startswith(b"5") and meant.retry is Retry.RECONNECT)
 
     def interrupted(self, lost: Lost | None) -> None:

@@ -7,11 +7,13 @@ to send a message again that may have arrived. Its law: exactly one receipt for 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Self
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
+from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.transports.calls import checked_call
 from vetmail_core.transports.one_thread import OneThread
 from vetmail_core.transports.smtp.check import check_connection
@@ -43,6 +45,8 @@ class SmtpTransport:
     A connection is made when the first email comes, used again for the next ones, and replaced when it is
     worn, old, idle or lost. A context manager; leaving it says goodbye to the server.
 
+    A process that is forked while a connection rests makes one of its own; each goes on with its own emails.
+
     Args:
         server: the **Mail server** tab.
         login: who logs in, a staff member for example; None is the server's own user name and password.
@@ -53,13 +57,15 @@ class SmtpTransport:
             is the computer's own certificate store, TLS 1.2 or later.
         deadlines: how long each answer may take.
         limits: how much one connection, message and run may take.
-        ehlo_name: who we are to the server, a domain name; None is the address of the socket.
+        ehlo_name: the name that this computer gives to the server, instead of the server's own setting: a
+            domain name, an address literal such as "[192.0.2.7]", or "" for the address of the connection.
         allow_cleartext_auth: log in without TLS, beyond this machine too. Whoever can listen has the
             password then.
         clock: asked for every pause and every Date.
 
     Raises:
         PreferencesError: no server, or no login where one is asked for.
+        TransportValueError: ``ehlo_name`` is not one.
         TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing or allows
             TLS before 1.2.
     """
@@ -83,7 +89,7 @@ class SmtpTransport:
                 f"SmtpTransport() needs a MailServer, got {type(server).__name__}. Write "
                 'SmtpTransport(MailServer(host="localhost")).'
             )
-        command(f"EHLO {ehlo_name or ''}")
+        said = _checked_name(server.ehlo_name if ehlo_name is None else ehlo_name)
         if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
                 f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}."
@@ -96,7 +102,7 @@ class SmtpTransport:
             token=token,
             context=ssl_context,
             deadlines=Deadlines() if deadlines is None else deadlines,
-            ehlo_name=ehlo_name or "",
+            ehlo_name=said,
             allow_cleartext_auth=allow_cleartext_auth,
         )
         wait = server.wait_between_emails_ms / 1000
@@ -135,7 +141,8 @@ class SmtpTransport:
             One receipt for each email, in order.
 
         Raises:
-            TransportError: the transport is closed, or is used from two threads at once.
+            TransportError: the transport is closed, or is used from two threads at once; or a process that
+                was forked in the middle of a run goes on with it.
             PreferencesError: the password is not where it should be; before any email was pulled.
         """
         if self._host.closed:
@@ -147,7 +154,15 @@ class SmtpTransport:
             if self._host.session is None:
                 self._opener.reveal()
             run = Run(emails, host=self._host, opener=self._opener, limits=self._limits, clock=self._clock)
-            yield from run.receipts()
+            process = os.getpid()
+            for receipt in run.receipts():
+                yield receipt
+                if os.getpid() != process:
+                    # The process that began it goes on with the same emails; here they would leave twice.
+                    raise TransportError(
+                        "This run was begun by another process, which goes on with it; expected a run of "
+                        "this process's own. Call deliver() with the emails that this process is to send."
+                    )
 
     def check(
         self, recipient: Mailbox | str | None = None, *, sender: Mailbox | str | None = None
@@ -193,3 +208,19 @@ class SmtpTransport:
         """Say goodbye. A second call does nothing; a run in the middle ends with CANCELLED."""
         self._host.closed = True
         self.hang_up()
+
+
+def _checked_name(typed: str) -> str:
+    if not isinstance(typed, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+        raise TypeError(
+            f"ehlo_name must be a str, got {type(typed).__name__}. Give the name of this computer, or None "
+            "for the setting of the mail server."
+        )
+    command(f"EHLO {typed}")
+    said = spoken_name(typed) if typed else ""
+    if said is None:
+        raise TransportValueError(
+            f"ehlo_name needs a domain name, or an address in brackets such as [192.0.2.7]; got {typed!r}. "
+            'Give the name of this computer, or "" for the address of the connection.'
+        )
+    return said
