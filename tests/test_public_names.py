@@ -35,7 +35,7 @@ NAMES = {
     "errors": (
         "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError "
         "MessageError PreferencesError Problem RecipientsError Severity StalePreferencesError "
-        "TransportError VetmailError"
+        "TokenError TransportError VetmailError"
     ),
     "ledger": "Ledger LedgerState SqliteLedger deliver_once",
     "mailer": "Mailer Progress RunInterrupted",
@@ -51,6 +51,10 @@ NAMES = {
     "receipts": "Cause Outcome Phase Receipt Reply Report Status receipt_from_dict",
     "recipients": "Exclusion ExclusionReason Expansion Recipients expand_context",
     "sender": "Sender resolve_sender",
+    "tokens": (
+        "FileTokens GoogleServiceAccount KeyringTokens MicrosoftApp MicrosoftSignIn TokenCache TokenError "
+        "TokenSource"
+    ),
     "transports": (
         "Archived ConnectionCheck Deadlines EmailSource EmlTransport Limits MailtoTransport Pipelining "
         "RedirectAll Retrying SmtpTransport Spaced Spacing Transport mailto_uri transport_for"
@@ -63,6 +67,10 @@ HEAVY = (
     "cattrs",
     "email_validator",
     "sqlite3",
+    "msal",
+    "google",
+    "requests",
+    "cryptography",
     "email",
     "hypothesis",
     "aiosmtpd",

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         RecipientsError,
         Severity,
         StalePreferencesError,
+        TokenError,
         TransportError,
         VetmailError,
     )
@@ -135,6 +136,15 @@ if TYPE_CHECKING:
         Sender,
         resolve_sender,
     )
+    from vetmail_core.tokens import (
+        FileTokens,
+        GoogleServiceAccount,
+        KeyringTokens,
+        MicrosoftApp,
+        MicrosoftSignIn,
+        TokenCache,
+        TokenSource,
+    )
     from vetmail_core.transports import (
         Archived,
         ConnectionCheck,
@@ -187,7 +197,10 @@ __all__ = [
     "Exclusion",
     "ExclusionReason",
     "Expansion",
+    "FileTokens",
+    "GoogleServiceAccount",
     "KeyringSecret",
+    "KeyringTokens",
     "Ledger",
     "LedgerError",
     "LedgerState",
@@ -199,6 +212,8 @@ __all__ = [
     "MailtoTransport",
     "MergeError",
     "MessageError",
+    "MicrosoftApp",
+    "MicrosoftSignIn",
     "NeverReached",
     "Notice",
     "Outcome",
@@ -235,6 +250,9 @@ __all__ = [
     "Status",
     "SystemClock",
     "TlsMethod",
+    "TokenCache",
+    "TokenError",
+    "TokenSource",
     "Transport",
     "TransportError",
     "VetmailError",
@@ -293,7 +311,10 @@ _HOMES: Final = {
     ".errors": (
         "AddressError AddressErrorCode AddressListError DeliveryError LedgerError MergeError "
         "MessageError PreferencesError Problem RecipientsError Severity StalePreferencesError "
-        "TransportError VetmailError"
+        "TokenError TransportError VetmailError"
+    ),
+    ".tokens": (
+        "FileTokens GoogleServiceAccount KeyringTokens MicrosoftApp MicrosoftSignIn TokenCache TokenSource"
     ),
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from vetmail_core.cli import checking, sending
+from vetmail_core.cli import checking, sending, signing_in
 from vetmail_core.cli.arguments import parser
 from vetmail_core.cli.show import Nowhere, one_line, say
 from vetmail_core.errors import VetmailError
@@ -23,6 +23,7 @@ _COMMANDS = {
     "preview": sending.preview,
     "check": checking.check,
     "paths": checking.paths,
+    "sign-in": signing_in.sign_in,
 }
 
 

@@ -13,6 +13,7 @@ secret or a message body. Its law: what a server says about a recipient is a rec
     ├── RecipientsError (ValueError)        nobody to write to
     ├── MessageError (ValueError)           subject, header, body or attachment name
     ├── MergeError (ValueError)             an unknown merge field, or a value its place cannot hold
+    ├── TokenError                          no access token could be had; what an administrator has to do
     ├── TransportError                      misuse, a failed check, a mail program that cannot be opened
     │   └── TransportValueError (ValueError)   a separator, limit or delay that no transport can work with
     ├── LedgerError                         what has been sent cannot be read or written
@@ -22,6 +23,7 @@ secret or a message body. Its law: what a server says about a recipient is a rec
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING, Self
 
 import attrs
@@ -45,6 +47,7 @@ __all__ = [
     "RecipientsError",
     "Severity",
     "StalePreferencesError",
+    "TokenError",
     "TransportError",
     "TransportValueError",
     "VetmailError",
@@ -281,6 +284,44 @@ class MergeError(VetmailError, ValueError):
         super().__init__(message)
         self.field = field
         self.place = place
+
+
+class TokenError(VetmailError):
+    """No access token could be had. ``str()`` is what happened, and then what to do about it.
+
+    Args:
+        message: what happened, as a whole sentence.
+        advice: what an administrator has to do, as another; "" when the message says it.
+        transient: another try may do, as with a server that is down for a moment.
+        retry_after: how many seconds the server asked to be left alone; None when it did not say.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: ``retry_after`` is below 0 or not finite.
+    """
+
+    def __init__(
+        self, message: str, *, advice: str = "", transient: bool = False, retry_after: float | None = None
+    ) -> None:
+        for name, text in (("message", message), ("advice", advice)):
+            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+                raise TypeError(f"TokenError({name}=...) must be a string, got {type(text).__name__}.")
+        if not isinstance(transient, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            raise TypeError(f"TokenError(transient=...) must be True or False, got {transient!r}.")
+        if retry_after is not None:
+            if not isinstance(retry_after, int | float) or isinstance(retry_after, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+                raise TypeError(
+                    f"TokenError(retry_after=...) must be a number of seconds or None, got {retry_after!r}."
+                )
+            if not 0 <= retry_after < math.inf:
+                raise ValueError(
+                    f"TokenError(retry_after=...) must be a finite number of seconds from 0, got {retry_after!r}."
+                )
+        super().__init__(f"{message} {advice}" if advice else message)
+        self.message = message
+        self.advice = advice
+        self.transient = transient
+        self.retry_after = retry_after
 
 
 class TransportError(VetmailError):

@@ -16,6 +16,7 @@ from vetmail_core.credentials import Login
 from vetmail_core.errors import PreferencesError, Problem, Severity
 from vetmail_core.people import Staff
 from vetmail_core.preferences import AuthenticationType, StaffDisplayName
+from vetmail_core.preferences.oauth import mailbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ class Sender:
     Attributes:
         mailbox: the From.
         reply_to: where replies go when not to the From.
-        login: what to log in with; None when the server asks for nothing.
+        login: what to log in with; None when the server asks for nothing, or a token stands in for the password.
 
     Raises:
         AddressError: a text that is no mailbox.
@@ -125,7 +126,12 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
     server = preferences.mail_server
     if server.authentication is AuthenticationType.NONE:
         return None
+    by_token = server.authentication is AuthenticationType.OAUTH2
     if server.use_staff_logins and staff is not None:
+        if staff.login is None and by_token:
+            return (
+                None  # A token stands in for the password, and the staff member's address for the username.
+            )
         if staff.login is None:
             raise _missing(
                 "mail_server.use_staff_logins",
@@ -137,8 +143,7 @@ def resolve_login(preferences: EmailPreferences, staff: Staff | None = None) -> 
         return staff.login
     if server.username and server.password is not None:
         return Login(server.username, server.password)
-    by_token = server.authentication is AuthenticationType.OAUTH2
-    if server.username and by_token:
+    if by_token and (server.username or mailbox_of(server.oauth)):
         return None  # A token stands in for the password, and the transport knows the username.
     needed = "Email login username" if by_token else "Email login username and Email login password"
     why, instead = "the mail server asks for a login, and there is no shared one", ""

@@ -133,11 +133,15 @@ def test_no_settings_to_check_is_status_2(
 def test_paths_names_the_shared_file_and_whether_it_is_there(
     vetmail: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    """So that a help desk can look at the file that counts."""
+    """So that a help desk can look at the file that counts; and where sign-ins of this account are kept."""
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(folder / "etc"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    kept = folder / "state" / "vetmail_core" / "sign-ins.json"
     path = default_preferences_path()
     said = vetmail("paths")
-    assert (said.status, said.out) == (0, f"preferences: {path} (not there)\n")
+    assert (said.status, said.out) == (0, f"preferences: {path} (not there)\nsign-ins: {kept} (not there)\n")
     path.parent.mkdir(parents=True)
     path.write_text('{"schema": 1}', encoding="utf-8")
-    assert vetmail("paths").out == f"preferences: {path} (is there)\n"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}", encoding="utf-8")
+    assert vetmail("paths").out == f"preferences: {path} (is there)\nsign-ins: {kept} (is there)\n"

@@ -44,6 +44,7 @@ def test_the_defaults_are_those_of_the_screen() -> None:
             "password": None,
             "wait_between_emails_ms": 0,
             "ehlo_name": "",
+            "oauth": None,
         },
         "settings": {
             "default_from": None,
@@ -162,7 +163,7 @@ def test_a_long_value_is_cut_in_the_sentence() -> None:
 
 def test_all_problems_of_a_tab_come_at_once() -> None:
     """Nobody repairs one field to hear of the next."""
-    with pytest.raises(PreferencesError, match="9 settings cannot stand") as caught:
+    with pytest.raises(PreferencesError, match="10 settings cannot stand") as caught:
         MailServer(
             host="a b",
             port=0,
@@ -173,8 +174,9 @@ def test_all_problems_of_a_tab_come_at_once() -> None:
             password="x",  # type: ignore[arg-type]
             wait_between_emails_ms=-1,
             ehlo_name="a b",
+            oauth="x",  # type: ignore[arg-type]
         )
-    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[1:10])
+    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[1:11])
     with pytest.raises(PreferencesError) as caught:
         Settings(
             default_from="x y",
@@ -184,7 +186,9 @@ def test_all_problems_of_a_tab_come_at_once() -> None:
             staff_display_name="x",  # type: ignore[arg-type]
             custom_display_name="\n",
         )
-    assert [problem.setting for problem in caught.value.problems] == list(SETTING_NAMES[10:16])
+    assert [problem.setting for problem in caught.value.problems] == [
+        name for name in SETTING_NAMES if name.startswith("settings.")
+    ]
 
 
 def test_a_display_name_of_ones_own_must_be_given() -> None:

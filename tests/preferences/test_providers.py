@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from vetmail_core.credentials import EnvironmentSecret
+from vetmail_core.errors import PreferencesError
 from vetmail_core.preferences import PROVIDERS, AuthenticationType, Provider, TlsMethod, provider_for
 
 EACH = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
@@ -11,8 +13,11 @@ EACH = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 
 def test_the_usual_providers_are_known() -> None:
     """By the keys that hosts use."""
-    keys = ["microsoft365", "gmail", "google_relay", "amazon_ses", "sendgrid", "mailgun"]
-    assert list(PROVIDERS) == keys
+    keys = (
+        "microsoft365 gmail google_relay amazon_ses sendgrid mailgun postmark brevo zoho resend azure_communication "
+        "smtp2go mailjet fastmail telstra microsoft365_direct"
+    )
+    assert list(PROVIDERS) == keys.split()
 
 
 @EACH
@@ -27,8 +32,10 @@ def test_each_figure_has_its_page(provider: Provider) -> None:
 @EACH
 def test_the_best_choice_is_among_the_choices(provider: Provider) -> None:
     """What a screen fills in works: TLS by STARTTLS at the first port, and the first way of signing in."""
-    assert provider.tls is TlsMethod.EXPLICIT
-    assert provider.ports[0] == 587
+    if provider.tls is TlsMethod.EXPLICIT:
+        assert provider.ports[0] in {25, 587}
+    else:
+        assert provider.ports == (465,)
     assert provider.authentication is provider.authentications[0]
 
 
@@ -50,6 +57,19 @@ def test_the_best_choice_is_among_the_choices(provider: Provider) -> None:
         ("smtp.sendgrid.net", "sendgrid"),
         ("smtp.mailgun.org", "mailgun"),
         ("smtp.eu.mailgun.org", "mailgun"),
+        ("smtp-broadcasts.postmarkapp.com", "postmark"),
+        ("smtp-relay.brevo.com", "brevo"),
+        ("smtppro.zoho.in", "zoho"),
+        ("smtp.resend.com", "resend"),
+        ("smtp.azurecomm.net", "azure_communication"),
+        ("mail-au.smtp2go.com", "smtp2go"),
+        ("in-v3.mailjet.com", "mailjet"),
+        ("smtp.fastmail.com", "fastmail"),
+        ("smtp.telstra.com", "telstra"),
+        ("college-example-com.mail.protection.outlook.com", "microsoft365_direct"),
+        ("mail.protection.outlook.com", None),
+        ("a.b.mail.protection.outlook.com", None),
+        ("smtp.resend.com.example.net", None),
         ("", None),
         ("smtp.example.com", None),
         ("smtp.office365.com.example.com", None),
@@ -72,7 +92,11 @@ def test_the_facts_that_checks_rely_on() -> None:
     assert (gmail.recipients_per_message, gmail.message_bytes) == (100, 25 * 1024 * 1024)
     assert PROVIDERS["amazon_ses"].recipients_per_message == 50
     assert PROVIDERS["sendgrid"].fixed_username == "apikey"
-    assert [key for key, provider in PROVIDERS.items() if provider.from_is_login] == ["microsoft365", "gmail"]
+    assert [key for key, provider in PROVIDERS.items() if provider.from_is_login] == [
+        "microsoft365",
+        "gmail",
+        "zoho",
+    ]
 
 
 def test_a_rate_tells_the_wait() -> None:
@@ -100,3 +124,60 @@ def test_ports_and_limits_are_those_of_the_pages(
     assert provider.ports == ports
     assert provider.recipients_per_message == recipients
     assert provider.message_bytes == megabytes * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("licences", "recipients"), [(1, 10_000), (2, 10_312), (25, 14_259), (100, 22_059), (100_000, 1_590_639)]
+)
+def test_a_tenant_of_microsoft_365_has_a_limit_of_its_own(licences: int, recipients: int) -> None:
+    """500 x licences to the power of 0.7, and 9,500: all mailboxes together, outside the organisation."""
+    assert PROVIDERS["microsoft365"].tenant_recipients_per_day(licences) == recipients
+
+
+def test_other_providers_count_by_mailbox_alone() -> None:
+    """Nothing is said where no page says it."""
+    others = [provider for key, provider in PROVIDERS.items() if key != "microsoft365"]
+    assert {provider.tenant_recipients_per_day(50) for provider in others} == {None}
+
+
+def test_a_tenant_without_a_licence_has_no_limit_to_compute() -> None:
+    """A slip is told, whatever the provider."""
+    for provider in (PROVIDERS["microsoft365"], PROVIDERS["gmail"]):
+        with pytest.raises(ValueError, match="licences must be 1 or more, got 0"):
+            provider.tenant_recipients_per_day(0)
+        with pytest.raises(TypeError, match="whole number, got bool"):
+            provider.tenant_recipients_per_day(True)  # noqa: FBT003 - the slip under test
+
+
+@EACH
+def test_a_provider_fills_in_the_mail_server_tab(provider: Provider) -> None:
+    """Port, connection method, way of signing in and wait are its best ones."""
+    host = provider.host.replace("REGION", "ap-southeast-2").replace("TENANT", "college-example-com")
+    secret = EnvironmentSecret("VETMAIL_PASSWORD")
+    tab = provider.mail_server(host=host, username="office", password=secret, use_staff_logins=True)
+    assert (tab.host, tab.port, tab.tls) == (host, provider.ports[0], provider.tls)
+    assert (tab.authentication, tab.username, tab.password) == (provider.authentication, "office", secret)
+    assert tab.use_staff_logins
+    assert tab.wait_between_emails_ms == provider.wait_between_emails_ms
+
+
+def test_a_provider_knows_its_usual_server_and_the_name_all_its_customers_have() -> None:
+    """Nothing needs to be looked up."""
+    assert PROVIDERS["sendgrid"].mail_server().username == "apikey"
+    assert PROVIDERS["resend"].mail_server(username="other").username == "other"
+    assert PROVIDERS["gmail"].mail_server().host == "smtp.gmail.com"
+
+
+@pytest.mark.parametrize(
+    ("key", "host", "words"),
+    [
+        ("amazon_ses", "", "email-smtp.REGION.amazonaws.com.*in the place of REGION"),
+        ("microsoft365_direct", "", "in the place of TENANT"),
+        ("gmail", "smtp.example.com", "smtp.example.com is not a server of Gmail. Use smtp.gmail.com"),
+    ],
+)
+def test_a_server_that_is_not_the_providers_is_refused(key: str, host: str, words: str) -> None:
+    """A region that is missing would be looked up as it stands."""
+    with pytest.raises(PreferencesError, match=words) as caught:
+        PROVIDERS[key].mail_server(host=host)
+    assert [problem.setting for problem in caught.value.problems] == ["mail_server.host"]

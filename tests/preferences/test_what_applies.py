@@ -26,6 +26,7 @@ ALL_NAMES = (
     "mail_server.password",
     "mail_server.wait_between_emails_ms",
     "mail_server.ehlo_name",
+    "mail_server.oauth",
     "settings.default_from",
     "settings.default_reply_to",
     "settings.bulk_copies",
@@ -51,10 +52,10 @@ SHARED = {"mail_server.username", "mail_server.password"}
 @pytest.mark.parametrize(
     ("authentication", "use_staff_logins", "missing"),
     [
-        (AuthenticationType.NONE, False, SHARED),
-        (AuthenticationType.NONE, True, SHARED),
-        (AuthenticationType.PASSWORD, False, set()),
-        (AuthenticationType.PASSWORD, True, SHARED),
+        (AuthenticationType.NONE, False, {*SHARED, "mail_server.oauth"}),
+        (AuthenticationType.NONE, True, {*SHARED, "mail_server.oauth"}),
+        (AuthenticationType.PASSWORD, False, {"mail_server.oauth"}),
+        (AuthenticationType.PASSWORD, True, {*SHARED, "mail_server.oauth"}),
         (AuthenticationType.OAUTH2, False, {"mail_server.password"}),
         (AuthenticationType.OAUTH2, True, SHARED),
     ],

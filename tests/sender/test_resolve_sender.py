@@ -236,7 +236,7 @@ REFUSALS = (
     Refusal(
         promise="staff logins, and the staff member has neither login nor name",
         staff=Staff("", "kim@example.com"),
-        server=MailServer(authentication=AuthenticationType.OAUTH2, use_staff_logins=True),
+        server=MailServer(authentication=AuthenticationType.PASSWORD, use_staff_logins=True),
         setting="mail_server.use_staff_logins",
         words=("kim@example.com",),
     ),

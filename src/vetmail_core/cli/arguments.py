@@ -144,6 +144,24 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_common(check)
 
+    sign_in = commands.add_parser(
+        "sign-in",
+        help="a person signs in to Microsoft 365 with a code",
+        description="Show a page and a code; wait until the person has entered it. The sign-in is kept for the account "
+        "that runs this command.",
+        epilog="Exit status: 0 signed in, 1 not signed in, 2 the preferences have nothing to sign in to.",
+    )
+    sign_in.add_argument(
+        "--preferences",
+        type=_path,
+        metavar="FILE",
+        help="the e-mail preferences (JSON); without it the shared file that `paths` names",
+    )
+    sign_in.add_argument(
+        "--staff", metavar="MAILBOX", help="who signs in; without it the mailbox of the preferences"
+    )
+    sign_in.set_defaults(staff_username=None, staff_password_environment=None)
+
     commands.add_parser(
         "paths", help="where the shared preferences file is", description="Show the files in use."
     )

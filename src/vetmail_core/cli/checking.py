@@ -14,7 +14,9 @@ from vetmail_core.cli.planning import NothingTriedError, staff_of, token_of
 from vetmail_core.cli.show import one_line, plain, say
 from vetmail_core.errors import PreferencesError, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
+from vetmail_core.preferences.oauth import OAUTH
 from vetmail_core.sender import resolve_sender
+from vetmail_core.tokens import default_sign_ins_path
 from vetmail_core.transports import SmtpTransport, transport_for
 
 if TYPE_CHECKING:
@@ -42,7 +44,12 @@ def check(arguments: argparse.Namespace) -> int:
         )
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
-    problems = check_preferences(preferences, staff=staff)
+    token = token_of(arguments)
+    problems = tuple(
+        problem
+        for problem in check_preferences(preferences, staff=staff)
+        if token is None or problem.setting != OAUTH  # it comes from what was typed
+    )
     for problem in problems:
         _say(f"{problem.severity.name:<8}{problem.setting}: {problem.message}")
         _say(f"        -> {problem.advice}")
@@ -54,7 +61,7 @@ def check(arguments: argparse.Namespace) -> int:
     if errors:
         _say("not connected: the errors come first")
         return 1
-    with closing(transport_for(preferences, staff=staff, token=token_of(arguments))) as transport:
+    with closing(transport_for(preferences, staff=staff, token=token)) as transport:
         if not isinstance(transport, SmtpTransport):
             _say("nothing to connect to: the built-in client is off, drafts go to the mail program")
             return 0
@@ -77,7 +84,7 @@ def _sender(preferences: EmailPreferences, staff: Staff | None) -> Mailbox | Non
 
 
 def paths(arguments: argparse.Namespace) -> int:
-    """Print where the shared preferences are looked for.
+    """Print where the shared preferences are looked for, and where sign-ins of this account are kept.
 
     Returns:
         0.
@@ -85,6 +92,8 @@ def paths(arguments: argparse.Namespace) -> int:
     del arguments
     path = default_preferences_path()
     _say(f"preferences: {path} ({'is there' if path.exists() else 'not there'})")
+    kept = default_sign_ins_path()
+    _say(f"sign-ins: {kept} ({'is there' if kept.exists() else 'not there'})")
     return 0
 
 

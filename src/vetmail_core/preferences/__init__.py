@@ -15,7 +15,6 @@ a server, or to show a password. Its law: a value that exists is valid, and each
     form.py       what stands in the screen's controls, and preferences from what was posted
     codec.py      preferences as plain data, and back
     document.py   the text of a file, read strictly
-    lock.py       one writer at a time
     store.py      the shared file
 """
 

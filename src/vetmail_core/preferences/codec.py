@@ -19,7 +19,7 @@ from vetmail_core.address import Mailbox
 from vetmail_core.contexts import RecipientType
 from vetmail_core.credentials import EnvironmentSecret, KeyringSecret, PlainSecret, Secret
 from vetmail_core.errors import PreferencesError, Problem
-from vetmail_core.preferences import rules
+from vetmail_core.preferences import oauth, rules
 from vetmail_core.preferences.model import (
     SETTING_NAMES,
     AuthenticationType,
@@ -30,6 +30,7 @@ from vetmail_core.preferences.model import (
     StaffDisplayName,
     TlsMethod,
 )
+from vetmail_core.tokens.caches import FileTokens, KeyringTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,11 +63,11 @@ def preferences_to_dict(preferences: EmailPreferences, *, include_secrets: bool 
         PreferencesError: there is a plain password and nobody asked for it to be written, or a secret of
             a kind that has no written form.
     """
-    rules.raise_if_any(_unwritable(preferences.mail_server.password, include_secrets=include_secrets))
+    rules.raise_if_any(_unwritable(preferences.mail_server, include_secrets=include_secrets))
     written: dict[str, object] = {
         "schema": SCHEMA,
         "use_built_in_client": preferences.use_built_in_client,
-        "mail_server": _with_unknown(_written(preferences.mail_server), preferences, "mail_server"),
+        "mail_server": _with_unknown(_written_server(preferences), preferences, "mail_server"),
         "settings": _with_unknown(_written(preferences.settings), preferences, "settings"),
         "contexts": {
             context: {role: kind.value for role, kind in roles.items()}
@@ -74,6 +75,15 @@ def preferences_to_dict(preferences: EmailPreferences, *, include_secrets: bool 
         },
     }
     return _with_unknown(written, preferences, "")
+
+
+def _written_server(preferences: EmailPreferences) -> dict[str, object]:
+    written = _written(preferences.mail_server)
+    source = preferences.mail_server.oauth
+    if source is not None:
+        kept = preferences.unknown.get(f"{oauth.OAUTH}.{oauth.kind_of(source)}", {})
+        written["oauth"] = oauth.written_source(source, _write_secret, copy.deepcopy(dict(kept)))
+    return written
 
 
 def _with_unknown(written: dict[str, object], preferences: EmailPreferences, tab: str) -> dict[str, object]:
@@ -125,6 +135,10 @@ def read_preferences(data: object) -> tuple[EmailPreferences | None, tuple[Probl
             built = _read_tab(name, group, tab, problems)
             values |= {} if built is None else {name: built}
             unknown[name] = _left_over(group, _types(tab))
+            if "oauth" in group and name == "mail_server":
+                for kind in oauth.KINDS:
+                    kept = oauth.unknown_fields(group["oauth"], kind)
+                    unknown[f"{oauth.OAUTH}.{kind}"] = copy.deepcopy(dict(kept))
         else:
             problems.append(_not_a_group(name, group))
     values["contexts"] = _read_contexts(data.get("contexts", {}), problems)
@@ -160,7 +174,10 @@ def _read_tab(
 ) -> _Built | None:
     values: dict[str, object] = {}
     for key, kind in _types(tab).items():
-        if key in group:
+        if key == "oauth":
+            # Without a value where it cannot be read: the constructor has nothing more to say of it then.
+            values[key] = oauth.read_source(group.get(key), _secret_or_problem, problems)
+        elif key in group:
             try:
                 values[key] = _CONVERTER.structure(group[key], kind)
             except _UnfitError as unfit:
@@ -242,6 +259,14 @@ def _read_secret(written: object, _kind: object) -> Secret | None:
     raise _UnfitError(message, "Say where the password is kept.")
 
 
+def _secret_or_problem(written: object) -> Secret | None:
+    try:
+        return _read_secret(written, Secret)
+    except _UnfitError as unfit:
+        problem = rules.error(oauth.OAUTH, unfit.message, "Say where the secret is kept.")
+    raise PreferencesError.of((problem,))
+
+
 def _write_secret(secret: object) -> dict[str, object] | None:
     match secret:
         case EnvironmentSecret():
@@ -254,18 +279,36 @@ def _write_secret(secret: object) -> dict[str, object] | None:
             return None
 
 
-def _unwritable(secret: Secret | None, *, include_secrets: bool) -> Iterator[Problem]:
-    if isinstance(secret, PlainSecret) and not include_secrets:
+def _unwritable(server: MailServer, *, include_secrets: bool) -> Iterator[Problem]:
+    secrets = [("mail_server.password", server.password), *oauth.secrets_of(server.oauth)]
+    for setting, secret in secrets:
+        what = "password" if setting == "mail_server.password" else "secret"
+        if isinstance(secret, PlainSecret) and not include_secrets:
+            yield rules.error(
+                setting,
+                f"The {what} is a plain one, and a plain {what} is not written unless asked for.",
+                "Keep it in an environment variable or in the password store, or say include_secrets=True.",
+            )
+        elif secret is not None and _write_secret(secret) is None:
+            yield rules.error(
+                setting,
+                f"A secret of the kind {type(secret).__name__} has no written form.",
+                "Use EnvironmentSecret, KeyringSecret or PlainSecret in preferences that are saved.",
+            )
+    source = server.oauth
+    cache = oauth.fields_of(source).get("cache")
+    if source is not None and not oauth.kind_of(source):
         yield rules.error(
-            "mail_server.password",
-            "The password is a plain one, and a plain password is not written unless asked for.",
-            "Keep it in an environment variable or in the password store, or say include_secrets=True.",
+            oauth.OAUTH,
+            f"A source of access tokens of the kind {type(source).__name__} has no written form.",
+            "Use MicrosoftApp, MicrosoftSignIn or GoogleServiceAccount in preferences that are saved, or give "
+            "yours as token=.",
         )
-    elif secret is not None and _write_secret(secret) is None:
+    elif cache is not None and not isinstance(cache, FileTokens | KeyringTokens):
         yield rules.error(
-            "mail_server.password",
-            f"A secret of the kind {type(secret).__name__} has no written form.",
-            "Use EnvironmentSecret, KeyringSecret or PlainSecret in preferences that are saved.",
+            f"{oauth.OAUTH}.microsoft_sign_in.cache",
+            f"A place for sign-ins of the kind {type(cache).__name__} has no written form.",
+            "Use FileTokens or KeyringTokens in preferences that are saved.",
         )
 
 
@@ -315,7 +358,9 @@ def _make_converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(_is_secret, _write_secret)
     converter.register_unstructure_hook(Mailbox, str)
     # Written where it is set: what the first schema did not have is not in a file that does without.
-    server = make_dict_unstructure_fn(MailServer, converter, ehlo_name=override(omit_if_default=True))
+    server = make_dict_unstructure_fn(
+        MailServer, converter, ehlo_name=override(omit_if_default=True), oauth=override(omit=True)
+    )
     converter.register_unstructure_hook(MailServer, server)
     return converter
 

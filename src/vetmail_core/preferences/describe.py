@@ -24,6 +24,8 @@ from vetmail_core.preferences.model import (
     StaffDisplayName,
     TlsMethod,
 )
+from vetmail_core.preferences.oauth import FIELDS, OAUTH
+from vetmail_core.tokens.microsoft import AUTHORITY
 
 __all__ = ["Choice", "SettingDescription", "SettingKind", "describe_preferences", "rules_shown"]
 
@@ -110,6 +112,60 @@ _BUILT_IN: Final = "The built-in VETtrak email client is on."
 _SERVER: Final = "Mail server"
 _SETTINGS: Final = "Settings"
 _ADVANCED: Final = "advanced"
+
+_SOURCES: Final = {
+    "microsoft_app": "Microsoft 365: mail by the system",
+    "microsoft_sign_in": "Microsoft 365: each person signs in",
+    "google_service_account": "Google Workspace: service account",
+}
+_OWNERS: Final = {
+    "microsoft_app": "Microsoft 365 application",
+    "microsoft_sign_in": "Microsoft 365 sign-in",
+    "google_service_account": "Google Workspace",
+}
+_FIELDS: Final = {
+    "tenant": (
+        "Directory (tenant) ID",
+        "From the Overview page of the app registration in entra.microsoft.com, or a domain name of the organisation.",
+    ),
+    "client_id": ("Application (client) ID", "From the Overview page of the app registration."),
+    "secret": (
+        "Client secret",
+        "The Value of the client secret, not its Secret ID; with a certificate, the passphrase of its key. Never shown "
+        "again once it is entered.",
+    ),
+    "certificate": (
+        "Certificate file",
+        "A .pem or .pfx file with the certificate and its key, where there is no client secret.",
+    ),
+    "mailbox": ("Mailbox", "Leave it empty unless it is another one than the Email login username."),
+    "cache": (
+        "Sign-ins kept in",
+        "The name of a file, or keyring:NAME for the computer's password store; empty is the account's own folder.",
+    ),
+    "authority": ("Sign-in service", "Leave it as it is, but for national clouds."),
+    "key": (
+        "Key of the service account",
+        "The name of the JSON key file, or the text in it on one line. Never shown again once it is entered.",
+    ),
+}
+
+
+def _source_fields() -> Iterator[SettingDescription]:
+    for source, fields in FIELDS.items():
+        for field in fields:
+            label, what = _FIELDS[field]
+            yield SettingDescription(
+                name=f"{OAUTH}.{source}.{field}",
+                tab=_SERVER,
+                label=f"{_OWNERS[source]}: {label}",
+                help=f"{_SOURCES[source]}. {what}",
+                kind=SettingKind.SECRET if field in {"secret", "key"} else SettingKind.TEXT,
+                default=AUTHORITY if field == "authority" else None if field in {"secret", "key"} else "",
+                applies=f"Access tokens come from {_SOURCES[source]}.",
+                group=_ADVANCED,
+            )
+
 
 _DESCRIPTIONS: Final = (
     SettingDescription(
@@ -218,6 +274,18 @@ _DESCRIPTIONS: Final = (
         applies=_BUILT_IN,
         group=_ADVANCED,
     ),
+    SettingDescription(
+        name=OAUTH,
+        tab=_SERVER,
+        label="Access tokens from",
+        help="Where the access token comes from that stands in for a password.",
+        kind=SettingKind.CHOICE,
+        choices=(Choice("", "Nowhere"), *(Choice(kind, label) for kind, label in _SOURCES.items())),
+        default="",
+        applies="The authentication type is OAuth.",
+        group=_ADVANCED,
+    ),
+    *_source_fields(),
     SettingDescription(
         name="settings.default_from",
         tab=_SETTINGS,

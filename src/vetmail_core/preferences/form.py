@@ -16,6 +16,7 @@ import difflib
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar, cast
 
@@ -32,10 +33,13 @@ from vetmail_core.preferences.describe import (
     rules_shown,
 )
 from vetmail_core.preferences.model import EmailPreferences
+from vetmail_core.preferences.oauth import OAUTH, fields_of, kind_of, made
+from vetmail_core.tokens.caches import FileTokens, KeyringTokens
 
 __all__ = ["form_values", "preferences_from_form"]
 
 _Value = TypeVar("_Value")
+_KEYRING: Final = "keyring:"
 _REVISION: Final = "revision"
 _REMOVE: Final = ".remove"
 _OURS: Final = ("mail_server.", "settings.", "contexts.")
@@ -178,9 +182,27 @@ def _shown(description: SettingDescription, preferences: EmailPreferences) -> st
 
 
 def _value(preferences: EmailPreferences, name: str) -> object:
+    if name.startswith(OAUTH):
+        return _source_value(preferences.mail_server.oauth, name)
     tab, _, field = name.partition(".")
     group: object = getattr(preferences, tab)
     return getattr(group, field) if field else group
+
+
+def _source_value(source: object, name: str) -> object:
+    kind, _, field = name.removeprefix(OAUTH).lstrip(".").partition(".")
+    if not kind:
+        return kind_of(source)
+    if kind != kind_of(source):
+        return _SETTINGS[name].default
+    value = fields_of(source)[field]
+    match value:
+        case FileTokens():
+            return value.path
+        case KeyringTokens():
+            return f"{_KEYRING}{value.service}"
+        case _:
+            return value
 
 
 class _Reading:
@@ -229,6 +251,7 @@ class _Reading:
         """The preferences with what changed; None when there are problems."""
         changes: dict[str, object] = {}
         tabs: dict[str, dict[str, object]] = {}
+        self._make_source()
         for name, value in self._settings.items():
             tab, _, field = name.partition(".")
             if field:
@@ -247,6 +270,27 @@ class _Reading:
             changes["contexts"] = stored
         evolve = cast("Callable[..., EmailPreferences]", attrs.evolve)
         return None if self.problems else evolve(self._current, **changes)
+
+    def _make_source(self) -> None:
+        """Put a source of tokens in the place of the texts that make one; those of other kinds do not count."""
+        posted = {name: self._settings.pop(name) for name in tuple(self._settings) if name.startswith(OAUTH)}
+        current = self._current.mail_server.oauth
+        kind = str(posted.pop(OAUTH, kind_of(current)))
+        start = f"{OAUTH}.{kind}."
+        fields = {name.removeprefix(start): value for name, value in posted.items() if name.startswith(start)}
+        if kind == kind_of(current) and not fields:
+            return
+        if not kind:
+            self._settings[OAUTH] = None
+            return
+        kept = fields_of(current) if kind == kind_of(current) else {}
+        given = {field: value for field, value in {**kept, **fields}.items() if value not in {None, ""}}
+        try:
+            if isinstance(given.get("cache"), str):
+                given["cache"] = _cache(str(given["cache"]))
+            self._settings[OAUTH] = made(kind, given)
+        except PreferencesError as error:
+            self._add(error.problems)
 
     def problems_in_order(self) -> list[Problem]:
         """The problems in the order of the screen; those of unknown controls come last."""
@@ -313,11 +357,13 @@ class _Reading:
         )
         return None
 
-    def _read_secret(self, name: str, text: str) -> PlainSecret | None:
+    def _read_secret(self, name: str, text: str) -> PlainSecret | Path | None:
         """Wrap what was typed; None for nothing, which keeps what is stored."""
         if text:
             try:
-                return PlainSecret(text)
+                # A key is a long text in braces; anything else that is typed there is the name of its file.
+                is_file = name.endswith(".key") and not text.lstrip().startswith("{")
+                return Path(text.strip()) if is_file else PlainSecret(text)
             except PreferencesError as error:
                 self._add(attrs.evolve(problem, setting=name) for problem in error.problems)
         return None
@@ -349,6 +395,12 @@ class _Reading:
     def _add(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self.problems.setdefault(problem.setting, problem)
+
+
+def _cache(text: str) -> FileTokens | KeyringTokens:
+    if text.startswith(_KEYRING):
+        return KeyringTokens(text.removeprefix(_KEYRING))
+    return FileTokens(Path(text))
 
 
 def _text_of(value: enum.Enum | str) -> str:

@@ -21,10 +21,11 @@ import attrs
 
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.contexts import EmailContext, RecipientType, find_context
-from vetmail_core.credentials import Secret, shown_secret, unless_bare
+from vetmail_core.credentials import Secret, UnwrappedSecret, shown_secret, unless_bare
 from vetmail_core.errors import AddressError
 from vetmail_core.preferences import rules
 from vetmail_core.preferences.host_names import ascii_host, spoken_name
+from vetmail_core.preferences.oauth import OAuthSource, field_names, kind_of, shown_source, source_rule
 
 __all__ = [
     "PORTS",
@@ -105,6 +106,8 @@ class MailServer:
         wait_between_emails_ms: **Wait time between emails**, milliseconds, 0 to 86,400,000 (a day).
         ehlo_name: the name that this computer gives to the server (RFC 5321 section 4.1.1.1): a domain name
             or an address literal such as "[192.0.2.7]". "" gives the address of the connection.
+        oauth: where access tokens come from when **Authentication type** is OAuth: ``MicrosoftApp``,
+            ``MicrosoftSignIn``, ``GoogleServiceAccount``, or a host's own source, which has no written form.
 
     Raises:
         PreferencesError: with every problem, each named "mail_server...".
@@ -119,6 +122,7 @@ class MailServer:
     password: Secret | None = attrs.field(default=None, repr=shown_secret)
     wait_between_emails_ms: int = 0
     ehlo_name: str = ""
+    oauth: OAuthSource | None = attrs.field(default=None, repr=shown_source)
 
     def __init__(
         self,
@@ -132,10 +136,13 @@ class MailServer:
         password: Secret | None = None,
         wait_between_emails_ms: int = 0,
         ehlo_name: str = "",
+        oauth: OAuthSource | None = None,
     ) -> None:
         # Written out for this one line: a bare text is gone before anything is raised, so that a traceback
         # that prints local variables does not print a password.
         password = cast("Secret | None", unless_bare(password))  # anything else is refused below
+        if oauth is not None and not callable(oauth):
+            oauth = cast("OAuthSource", UnwrappedSecret(type(oauth).__name__))
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - attrs' own
             host=host,
             port=port,
@@ -146,6 +153,7 @@ class MailServer:
             password=password,
             wait_between_emails_ms=wait_between_emails_ms,
             ehlo_name=ehlo_name,
+            oauth=oauth,
         )
 
     def __attrs_post_init__(self) -> None:
@@ -165,6 +173,7 @@ class MailServer:
                     unit=" of milliseconds",
                 ),
                 *rules.ehlo_name("mail_server.ehlo_name", self.ehlo_name),
+                *source_rule(self.oauth),
             )
         )
 
@@ -353,6 +362,11 @@ class EmailPreferences:
                 return authentication is not AuthenticationType.NONE and not server.use_staff_logins
             case "mail_server.password":
                 return authentication is AuthenticationType.PASSWORD and not server.use_staff_logins
+            case "mail_server.oauth":
+                return authentication is AuthenticationType.OAUTH2
+            case _ if name.startswith("mail_server.oauth."):
+                chosen = name.startswith(f"mail_server.oauth.{kind_of(server.oauth)}.")
+                return authentication is AuthenticationType.OAUTH2 and chosen
             case "settings.custom_display_name":
                 return self.settings.staff_display_name is StaffDisplayName.CUSTOM
             case _:
@@ -379,6 +393,7 @@ class EmailPreferences:
 SETTING_NAMES: Final = (
     "use_built_in_client",
     *(f"mail_server.{field.name}" for field in attrs.fields(MailServer)),
+    *field_names(),
     *(f"settings.{field.name}" for field in attrs.fields(Settings)),
     "contexts",
 )

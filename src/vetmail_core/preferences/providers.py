@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.preferences.host_names import ascii_host
-from vetmail_core.preferences.model import AuthenticationType, TlsMethod
+from vetmail_core.errors import PreferencesError
+from vetmail_core.preferences.model import AuthenticationType, MailServer, TlsMethod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from vetmail_core.credentials import Secret
 
 __all__ = ["PROVIDERS", "Provider", "provider_for"]
 
@@ -31,7 +34,7 @@ class Provider:
 
     Attributes:
         name: what people call it.
-        host: the server to enter; "REGION" in it stands for the provider's region.
+        host: the server to enter; "REGION" in it stands for the provider's region, "TENANT" for the customer's word.
         other_hosts: further servers of the same provider, written likewise.
         ports: the ports it answers at, the best first.
         tls: the connection method that fits ``ports[0]``.
@@ -45,6 +48,7 @@ class Provider:
         recipients_per_message: To, CC and BCC together; None when not published.
         message_bytes: size of a message as sent; None when not published.
         connections: at once, for one mailbox; None when not published.
+        tenant_formula: factor, exponent and least number of ``tenant_recipients_per_day``; None when there is none.
         notes: what else to know, one sentence each.
         sources: the pages all this is from.
     """
@@ -64,6 +68,7 @@ class Provider:
     recipients_per_message: int | None = None
     message_bytes: int | None = None
     connections: int | None = None
+    tenant_formula: tuple[int, float, int] | None = None
     notes: tuple[str, ...]
     sources: tuple[str, ...]
 
@@ -72,14 +77,85 @@ class Provider:
         """The shortest pause that keeps one mailbox under the provider's rate, in milliseconds."""
         return 0 if self.messages_per_minute is None else -(-60_000 // self.messages_per_minute)
 
+    def tenant_recipients_per_day(self, licences: int) -> int | None:
+        """How many people outside the organisation all its mailboxes together may write to in 24 hours.
+
+        Args:
+            licences: for Exchange Online, from 1. A trial tenant has 5,000 whatever it has licences for.
+
+        Returns:
+            The number, rounded; None for providers that count by mailbox alone.
+
+        Raises:
+            TypeError: this is not a whole number.
+            ValueError: there is no licence.
+        """
+        if not isinstance(licences, int) or isinstance(licences, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
+            raise TypeError(f"licences must be a whole number, got {type(licences).__name__}.")
+        if licences < 1:
+            raise ValueError(f"licences must be 1 or more, got {licences}.")
+        if self.tenant_formula is None:
+            return None
+        factor, exponent, least = self.tenant_formula
+        return round(factor * licences**exponent + least)
+
+    def mail_server(
+        self,
+        *,
+        host: str = "",
+        username: str = "",
+        password: Secret | None = None,
+        use_staff_logins: bool = False,
+    ) -> MailServer:
+        """Fill in the **Mail server** tab for this provider.
+
+        Args:
+            host: one of its servers, where it has several or the name holds a region; "" is the usual one.
+            username: the login; "" is the one that all its customers have, where there is one.
+            password: where the password lives.
+            use_staff_logins: each sender's own login.
+
+        Returns:
+            The first port with its connection method, the best way to sign in, and the wait of its pace.
+
+        Raises:
+            PreferencesError: the host is needed, or is not one of this provider's.
+        """
+        chosen = host or self.host
+        if not host and _PLACE.search(self.host):
+            raise PreferencesError.about(
+                "mail_server.host",
+                f"{self.name} has a server for each customer or region ({self.host}), and none is named.",
+                f"Name it: mail_server(host=...), with your own word in the place of {_PLACE.findall(self.host)[0]}.",
+            )
+        if not self.serves(chosen):
+            raise PreferencesError.about(
+                "mail_server.host",
+                f"{chosen} is not a server of {self.name}.",
+                f"Use {self.host}.",
+            )
+        return MailServer(
+            host=chosen,
+            port=self.ports[0],
+            tls=self.tls,
+            authentication=self.authentication,
+            use_staff_logins=use_staff_logins,
+            username=username or self.fixed_username,
+            password=password,
+            wait_between_emails_ms=self.wait_between_emails_ms,
+        )
+
     def serves(self, host: str) -> bool:
         """Whether a server, as entered in the preferences, is one of this provider's."""
         name = ascii_host(host) or ""
         return any(_pattern(own).fullmatch(name) for own in (self.host, *self.other_hosts))
 
 
+_PLACE: Final = re.compile("REGION|TENANT")
+
+
 def _pattern(host: str) -> re.Pattern[str]:
-    return re.compile(re.escape(host).replace("REGION", "[a-z0-9-]+"))
+    return re.compile(_PLACE.sub("[a-z0-9-]+", re.escape(host)))
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
@@ -98,6 +174,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             recipients_per_message=500,
             message_bytes=35 * _MB,
             connections=3,
+            tenant_formula=(500, 0.7, 9_500),
             notes=(
                 "Basic authentication (a password) is off by default from the end of December 2026.",
                 "An administrator may turn it on again until a date announced in the second half of 2027.",
@@ -105,6 +182,8 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "SMTP AUTH must be enabled for the tenant and for the mailbox.",
                 "Another From address needs the Send As right on it: 554 5.2.252 SendAsDenied without.",
                 "Administrators may allow up to 1,000 recipients and 150 MB for a message.",
+                "All mailboxes of a tenant together: 10,000 external recipients in 24 hours with 1 licence, 22,059 with "
+                "100; a trial tenant 5,000.",
             ),
             sources=(
                 "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835",
@@ -115,6 +194,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "https://vtcri.kayako.com/article/38-limitations-when-sending-email-to-virginia-tech",
                 "https://learn.microsoft.com/en-us/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits",
                 "https://docs.bookyourpto.com/features/smtp-troubleshoot",
+                "https://techcommunity.microsoft.com/blog/exchange/introducing-exchange-online-tenant-outbound-email-limits/4372797",
             ),
         ),
         "gmail": Provider(
@@ -231,6 +311,164 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "https://kb.umbhost.net/email-smtp/sending-email-via-mailgun-smtp/",
                 "https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages",
                 "https://www.captaindns.com/it/blog/mailgun-transactional-email-technical-guide",
+            ),
+        ),
+        "postmark": Provider(
+            name="Postmark",
+            host="smtp.postmarkapp.com",
+            other_hosts=("smtp-broadcasts.postmarkapp.com",),
+            ports=(587, 2525, 25),
+            tls_required=False,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=(
+                "User name and password are both the server's API token.",
+                "Mail to many at once goes through smtp-broadcasts.postmarkapp.com.",
+                "The From address or its domain must be verified.",
+            ),
+            sources=(
+                "https://postmarkapp.com/support/article/811-how-do-i-send-with-smtp",
+                "https://postmarkapp.com/support/article/common-smtp-connection-errors",
+                "https://github.com/umputun/remark42/discussions/1359",
+            ),
+        ),
+        "brevo": Provider(
+            name="Brevo",
+            host="smtp-relay.brevo.com",
+            ports=(587, 2525, 465),
+            tls_required=False,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=("The password is an SMTP key, not the API key.",),
+            sources=(
+                "https://developers.brevo.com/docs/smtp-integration",
+                "https://smtptester.org/guides/brevo-smtp-test/",
+            ),
+        ),
+        "zoho": Provider(
+            name="Zoho Mail",
+            host="smtppro.zoho.com.au",
+            other_hosts=(
+                "smtp.zoho.com.au",
+                "smtp.zoho.com",
+                "smtppro.zoho.com",
+                "smtp.zoho.eu",
+                "smtppro.zoho.eu",
+                "smtp.zoho.in",
+                "smtppro.zoho.in",
+                "smtp.zoho.jp",
+                "smtppro.zoho.jp",
+            ),
+            ports=(587, 465),
+            tls_required=True,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            from_is_login=True,
+            notes=(
+                "The server is that of the account's region; another region's looks like a wrong password.",
+                "With two-factor sign-in the password is an app password.",
+            ),
+            sources=("https://www.zoho.com/mail/help/zoho-smtp.html", "https://postigo.net/smtp/zoho"),
+        ),
+        "resend": Provider(
+            name="Resend",
+            host="smtp.resend.com",
+            ports=(587, 2587, 25, 465, 2465),
+            tls_required=False,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            fixed_username="resend",
+            notes=(
+                'The user name is the word "resend", the password an API key.',
+                "The domain of the From address must be verified.",
+            ),
+            sources=("https://resend.com/changelog/smtp-service", "https://resend.com/docs/send-with-smtp"),
+        ),
+        "azure_communication": Provider(
+            name="Azure Communication Services",
+            host="smtp.azurecomm.net",
+            ports=(587,),
+            tls_required=True,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            messages_per_minute=30,
+            recipients_per_message=50,
+            message_bytes=10 * _MB,
+            notes=(
+                "The password is a client secret of an app registration that has a role on the resource.",
+                "At first 30 messages a minute and 100 an hour; Microsoft raises it on request.",
+            ),
+            sources=("https://chkja.dk/?p=980",),
+        ),
+        "smtp2go": Provider(
+            name="SMTP2GO",
+            host="mail.smtp2go.com",
+            other_hosts=("mail-au.smtp2go.com",),
+            ports=(587, 2525, 8025, 25, 80, 465, 8465, 443),
+            tls_required=False,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=(
+                "User name and password are those of an SMTP user, not of the account.",
+                "The From address or its domain must be verified.",
+            ),
+            sources=("https://developers.smtp2go.com/docs/smtp-relay",),
+        ),
+        "mailjet": Provider(
+            name="Mailjet",
+            host="in-v3.mailjet.com",
+            ports=(587, 25, 465),
+            tls_required=False,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=(
+                "The user name is the API key, the password the secret key.",
+                "The From address or its domain must be validated.",
+            ),
+            sources=("https://smtptester.org/guides/mailjet-smtp-test/",),
+        ),
+        "fastmail": Provider(
+            name="Fastmail",
+            host="smtp.fastmail.com",
+            ports=(587, 465),
+            tls_required=True,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=(
+                "The password is an app password; the account's own is refused.",
+                "Fastmail itself names port 465 with Implicit; 587 with Explicit works too.",
+            ),
+            sources=(
+                "https://www.fastmail.com/help/technical/servernamesandports.html",
+                "https://xenocept.com/docs/email-setup/fastmail.html",
+            ),
+        ),
+        "telstra": Provider(
+            name="Telstra Mail",
+            host="smtp.telstra.com",
+            ports=(465,),
+            tls=TlsMethod.IMPLICIT,
+            tls_required=True,
+            authentication=_PASSWORD,
+            authentications=(_PASSWORD,),
+            notes=("The user name is the whole address, such as somebody@bigpond.com.",),
+            sources=("https://autoconfig.thunderbird.net/v1.1/bigpond.com",),
+        ),
+        "microsoft365_direct": Provider(
+            name="Microsoft 365 direct send",
+            host="TENANT.mail.protection.outlook.com",
+            ports=(25,),
+            tls_required=False,
+            authentication=_NONE,
+            authentications=(_NONE,),
+            notes=(
+                "No login; it takes mail for the organisation's own mailboxes only, unless a connector knows the "
+                "sending internet address.",
+                "Many internet providers block port 25.",
+            ),
+            sources=(
+                "https://technet.microsoft.com/en-us/library/dn592151(v=exchg.150).aspx",
+                "https://www.kjctech.net/options-to-send-emails-using-microsoft-365/",
             ),
         ),
     }

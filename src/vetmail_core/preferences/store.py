@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import platformdirs
 
+from vetmail_core._file_lock import locked
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, StalePreferencesError
 from vetmail_core.preferences.codec import preferences_to_dict, read_preferences
 from vetmail_core.preferences.document import read_document
-from vetmail_core.preferences.lock import locked
+from vetmail_core.preferences.oauth import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +146,9 @@ def _revision(data: bytes) -> str:
 
 
 def _encode(preferences: EmailPreferences, *, include_secrets: bool) -> _Content:
-    secret = isinstance(preferences.mail_server.password, PlainSecret)
+    server = preferences.mail_server
+    secrets = (server.password, *(secret for _, secret in secrets_of(server.oauth)))
+    secret = any(isinstance(one, PlainSecret) for one in secrets)
     document = preferences_to_dict(preferences, include_secrets=include_secrets)
     fault = ""
     try:

@@ -99,6 +99,11 @@ class Outcome:
         return "" if self.cause is None else self.cause.advice
 
     @property
+    def has_own_advice(self) -> bool:
+        """True if the advice was written for this very outcome, rather than for its cause."""
+        return self._told is not None
+
+    @property
     def is_open(self) -> bool:
         """True if a later run may try this recipient again.
 

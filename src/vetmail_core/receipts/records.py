@@ -66,8 +66,10 @@ def sentence_of(outcome: Outcome, happened: str) -> str:
         happened = f"the server answered {outcome.said}"
     if not happened or own_words:
         return plain(advice)
-    # An advice says in its first half what usually happened, and this is what did.
-    what_to_do = advice.partition(": ")[2] or advice
+    what_to_do = plain(advice)
+    if not outcome.has_own_advice:
+        # A cause's advice says in its first half what usually happened, and this is what did.
+        what_to_do = advice.partition(": ")[2] or advice
     happened = plain(happened).rstrip(" .:;")
     return f"{happened[:1].upper()}{happened[1:]}{': ' if what_to_do else '.'}{what_to_do}"
 

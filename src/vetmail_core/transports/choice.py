@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vetmail_core.errors import PreferencesError
+from vetmail_core.preferences import AuthenticationType
 from vetmail_core.sender import resolve_login
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def transport_for(
     Args:
         preferences: the organisation's.
         staff: who sends; with individual logins it is their login that is used.
-        token: for OAuth 2: returns an access token.
+        token: for OAuth 2: returns an access token, instead of the preferences' own source.
         clock: every wait of the transport goes through it; the machine's when not given.
 
     Returns:
@@ -43,7 +46,7 @@ def transport_for(
 
     Raises:
         PreferencesError: the built-in client is on and there is no server or login.
-        TransportError: OAuth 2 without ``token``.
+        TransportError: OAuth 2 without a source of tokens in the preferences, and without ``token``.
     """
     if not preferences.use_built_in_client:
         from vetmail_core.transports.mailto import MailtoTransport  # noqa: PLC0415 - only one of the two is needed
@@ -59,4 +62,8 @@ def transport_for(
     from vetmail_core.transports.smtp import SmtpTransport  # noqa: PLC0415 - as above
 
     login = resolve_login(preferences, staff)
-    return SmtpTransport(preferences.mail_server, login=login, token=token, clock=clock)
+    server = preferences.mail_server
+    by_token = server.authentication is AuthenticationType.OAUTH2
+    if login is None and by_token and server.use_staff_logins and staff is not None:
+        server = attrs.evolve(server, username=staff.address.addr_spec)  # the token is for their own mailbox
+    return SmtpTransport(server, login=login, token=token, clock=clock)

@@ -154,7 +154,10 @@ def test_a_token_that_ran_out_is_renewed_once_at_login(serve: Serve, connect: Co
 def test_a_token_refused_twice_stops_the_run(serve: Serve, connect: Connect, emails: MakeSome) -> None:
     """The status the server gave is shown."""
     server = serve(mechanisms=("XOAUTH2",), good=TOKENS)
-    transport = connect(server, token=lambda: "old", authentication=OAUTH2, username="anna@example.com")
+    tokens = iter(["old", "older"])
+    transport = connect(
+        server, token=lambda: next(tokens), authentication=OAUTH2, username="anna@example.com"
+    )
     receipts = list(transport.deliver(emails(2)))
     assert {receipt.outcomes[0].cause for receipt in receipts} == {Cause.AUTHENTICATION}
     assert "the token's status: 401" in receipts[0].warnings[0]
@@ -209,8 +212,9 @@ def test_a_token_function_that_fails_stops_the_run_without_its_words(
 
     transport = connect(server, token=token, authentication=OAUTH2, username="anna@example.com")
     receipts = list(transport.deliver(emails(2)))
-    assert receipts[0].warnings == ("the password or token could not be fetched (RuntimeError)",)
-    assert receipts[1].outcomes[0].cause is Cause.AUTHENTICATION
+    assert receipts[0].warnings == ("the access token could not be fetched (RuntimeError)",)
+    assert receipts[1].outcomes[0].cause is Cause.TOKEN
+    assert server.connections == 0
     with pytest.raises(TransportError, match="RuntimeError") as caught:
         transport.check()
     error: BaseException | None = caught.value
@@ -236,7 +240,8 @@ def test_a_login_that_cannot_be_written_stops_the_run(
     receipts = list(connect(server, username="anna@example.com", **options).deliver(emails(2)))
     for receipt in receipts:
         outcome = receipt.outcomes[0]
-        assert (outcome.status.value, outcome.cause) == ("not_attempted", Cause.AUTHENTICATION)
+        cause = Cause.TOKEN if "token" in options else Cause.AUTHENTICATION
+        assert (outcome.status.value, outcome.cause) == ("not_attempted", cause)
         assert outcome.phase is Phase.AUTH
         assert words in receipt.warnings[0]
     assert "AUTH" not in server.verbs

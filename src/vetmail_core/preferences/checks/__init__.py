@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import Problem, Severity
 from vetmail_core.people import Staff
-from vetmail_core.preferences.checks import connection, login, sending
+from vetmail_core.preferences.checks import connection, login, sending, tokens
 from vetmail_core.preferences.checks.case import Case
 from vetmail_core.preferences.providers import provider_for
 
@@ -32,6 +32,11 @@ _BUILT_IN_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (
     login.login_without_use,
     login.staff_logins,
     login.shared_login,
+    tokens.source_is_there,
+    tokens.source_is_whole,
+    tokens.source_fits_server,
+    tokens.source_mailbox,
+    tokens.unused,
     sending.wait,
     sending.from_is_login,
     sending.default_from,

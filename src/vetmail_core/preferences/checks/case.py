@@ -45,6 +45,11 @@ class Case:
         return self.server.authentication is not AuthenticationType.NONE
 
     @property
+    def by_token(self) -> bool:
+        """Whether an access token stands in for the password."""
+        return self.server.authentication is AuthenticationType.OAUTH2
+
+    @property
     def from_is_login(self) -> bool:
         """Whether the provider wants From to be the address of the login."""
         return self.signs_in and self.provider is not None and self.provider.from_is_login

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vetmail_core.preferences.checks.case import hint, warning
 from vetmail_core.preferences.model import AuthenticationType
+from vetmail_core.preferences.oauth import mailbox_of
 from vetmail_core.preferences.rules import error
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def shared_login(case: Case) -> Iterator[Problem]:
     server, provider = case.server, case.provider
     if not case.signs_in or server.use_staff_logins:
         return
-    if not server.username:
+    if not server.username and not (case.by_token and mailbox_of(server.oauth)):
         yield error(
             "mail_server.username",
             "The mail server asks for a login, and no user name is entered.",
@@ -85,7 +86,7 @@ def shared_login(case: Case) -> Iterator[Problem]:
             "The user name begins or ends with a blank, which is nearly always a slip of copy and paste.",
             "Type it again.",
         )
-    elif provider is not None and provider.fixed_username not in {"", server.username}:
+    elif provider is not None and server.username and provider.fixed_username not in {"", server.username}:
         yield error(
             "mail_server.username",
             f'At {provider.name} every customer\'s user name is the word "{provider.fixed_username}".',
@@ -105,7 +106,7 @@ def staff_logins(case: Case) -> Iterator[Problem]:
     if not (server.use_staff_logins and case.signs_in):
         return
     for person in case.staff:
-        if person.login is None:
+        if person.login is None and not case.by_token:
             yield error(
                 "mail_server.use_staff_logins",
                 f"{person.name or person.address.addr_spec} has no e-mail login and cannot send, as "

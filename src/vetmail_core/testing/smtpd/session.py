@@ -38,6 +38,9 @@ class _Facts(Session):
     login_data: object = None  # pyright: ignore[reportIncompatibleMethodOverride] - a plain attribute is the point
 
 
+_LOGIN_LINE: Final = 12_288  # octets
+
+
 class ScriptedSession(SMTP):
     """One connection.
 
@@ -53,6 +56,9 @@ class ScriptedSession(SMTP):
         self._encrypted = encrypted
         self._verdict: Fault | None = None
         self._username = ""
+        text_line = self.line_length_limit
+        # What the stream holds of a line: an access token makes that of AUTH long (RFC 4954, 4).
+        self.line_length_limit = _LOGIN_LINE
         super().__init__(
             _Hooks(),
             data_size_limit=book.size_limit,
@@ -65,6 +71,7 @@ class ScriptedSession(SMTP):
             authenticator=self._judge,
             loop=asyncio.get_running_loop(),
         )
+        self.line_length_limit = text_line
 
     def _create_session(self) -> Session:
         return _Facts(self.loop)
@@ -118,6 +125,7 @@ class ScriptedSession(SMTP):
         session.host_name = hostname
         # SIZE and SMTPUTF8 come on top of the 512 octets of a command (RFC 1870, RFC 6531).
         self.command_size_limits["MAIL"] = self.command_size_limit + 36
+        self.command_size_limits["AUTH"] = _LOGIN_LINE
         lines = [_NAME, *self._extensions()]
         await self.push("\r\n".join([*(f"250-{line}" for line in lines), "250 HELP"]))
 

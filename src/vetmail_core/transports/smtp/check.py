@@ -44,6 +44,8 @@ class ConnectionCheck:
         certificate_name: whom the certificate is for.
         certificate_issuer: who signed it.
         certificate_expires: when it ends; None in the clear.
+        token_host: who gave the access token; "" without one, and for a function of the caller's.
+        token_seconds: how long it will be used; None where its source does not say.
         login: the user name, "" without a login.
         mechanism: how the login was made.
         mechanisms: what the server offers.
@@ -64,6 +66,8 @@ class ConnectionCheck:
     certificate_name: str = ""
     certificate_issuer: str = ""
     certificate_expires: datetime | None = None
+    token_host: str = ""
+    token_seconds: float | None = None
     login: str = ""
     mechanism: str = ""
     mechanisms: tuple[str, ...] = ()
@@ -111,6 +115,9 @@ class ConnectionCheck:
             rows += [
                 ("Certificate", f"for {self.certificate_name}, by {self.certificate_issuer}, until {expires}")
             ]
+        if self.token_host:
+            life = "" if self.token_seconds is None else f", good for {self.token_seconds / 60:.0f} minutes"
+            rows += [("Access token", f"from {self.token_host}{life}")]
         rows += [
             ("Login", f"{self.login} ({self.mechanism}): accepted" if self.mechanism else "none"),
             ("Logins offered", ", ".join(self.mechanisms) or "none"),
@@ -120,6 +127,8 @@ class ConnectionCheck:
         ]
         if self.recipient is not None:
             rows.append((f"To {self.recipient}", _verdict(self.recipient_reply)))
+        if not self.ok:
+            rows.append(("Stopped at", "RCPT" if self.sender_accepted else "MAIL"))
         if self.advice:
             rows.append(("What to do", self.advice))
         width = max(len(name) for name, _ in rows)
@@ -159,7 +168,9 @@ def check_connection(
     try:
         session = opener.open()
     except Failure as failure:
-        raise _explained(opener, failure.note, failure.phase, failure.cause) from failure
+        raise _explained(
+            opener, failure.note, failure.phase, failure.cause, advice=failure.advice
+        ) from failure
     except Lost as lost:
         raise _explained(opener, lost.note, lost.phase, cause_of(lost)) from lost
     connection = session.connection
@@ -219,6 +230,8 @@ def _found(
             if isinstance(expires, str)
             else None
         ),
+        token_host=opener.token_host,
+        token_seconds=opener.token_seconds,
         login=opener.username,
         mechanism=session.mechanism,
         mechanisms=session.capabilities.mechanisms,
@@ -263,10 +276,12 @@ def _login_address(username: str) -> Mailbox | None:
         return None
 
 
-def _explained(opener: Opener, note: str, phase: Phase, cause: Cause) -> TransportError:
+def _explained(
+    opener: Opener, note: str, phase: Phase, cause: Cause, *, advice: str | None = None
+) -> TransportError:
     server = opener.server
     login = "" if server.authentication is AuthenticationType.NONE else f" as {opener.username}"
-    return TransportError(
-        f"{server.host} port {server.port}{login}: the check stopped at {phase.name} ({cause.name}): {note}. "
-        f"{cause.advice}"
-    )
+    where = f"{server.host} port {server.port}{login}: the check stopped at"
+    step = "TOKEN" if cause is Cause.TOKEN else f"{phase.name} ({cause.name})"
+    what_to_do = cause.advice if advice is None else advice
+    return TransportError(f"{where} {step}: {note.removesuffix('.')}. {what_to_do}".rstrip())

@@ -136,8 +136,14 @@ class Link:
                 break
             self._backoff.spent += _monotonic() - begun
             self._host.trouble = fault.note
-            if number >= fault.tries or not self._backoff.pause(number):
-                return Stop(cause=fault.cause, phase=fault.phase, reply=fault.reply, note=fault.note)
+            if number >= fault.tries or not self._backoff.pause(number, at_least=fault.wait):
+                return Stop(
+                    cause=fault.cause,
+                    phase=fault.phase,
+                    reply=fault.reply,
+                    note=fault.note,
+                    advice=fault.advice,
+                )
         session.opened = session.used = self._clock.monotonic()
         self.worn = False
         self._host.reached, self._host.trouble = True, ""

@@ -58,10 +58,20 @@ class Failure(Exception):  # noqa: N818 - as above
         note: what happened, in words.
         reply: the server's words, when it spoke.
         tries: how often to try in all: 1 when another try would get the same answer.
+        wait: the least pause before the next try, in seconds.
+        advice: what to do about it, instead of the cause's advice; None is that one, "" that the note says it.
     """
 
     def __init__(
-        self, note: str, *, phase: Phase, cause: Cause, reply: Reply | None = None, tries: int = 1
+        self,
+        note: str,
+        *,
+        phase: Phase,
+        cause: Cause,
+        reply: Reply | None = None,
+        tries: int = 1,
+        wait: float = 0.0,
+        advice: str | None = None,
     ) -> None:
         super().__init__(note)
         self.phase = phase
@@ -69,6 +79,8 @@ class Failure(Exception):  # noqa: N818 - as above
         self.note = note
         self.reply = reply
         self.tries = tries
+        self.wait = wait
+        self.advice = advice
 
 
 def cause_of(lost: Lost) -> Cause:

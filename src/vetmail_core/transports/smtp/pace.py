@@ -77,18 +77,19 @@ class Backoff:
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self.spent = 0.0
 
-    def pause(self, number: int) -> bool:
+    def pause(self, number: int, *, at_least: float = 0.0) -> bool:
         """Wait before another try.
 
         Args:
             number: of the try that failed, from 1.
+            at_least: seconds that somebody asked for; more than ``retry_seconds`` is fine.
 
         Returns:
             False, without waiting, when the time for reconnecting is used up.
         """
         seconds = min(2.0 ** min(number - 1, 30), self._limits.retry_seconds)
         seconds *= self._random.uniform(0.8, 1.2)
-        seconds = min(seconds, self._limits.retry_seconds)
+        seconds = max(min(seconds, self._limits.retry_seconds), at_least)
         if self.spent + seconds > self._limits.reconnect_seconds:
             return False
         self.spent += seconds

@@ -110,10 +110,7 @@ class Run:
     def _turn_away(self, stop: Stop) -> Iterator[Receipt]:
         """Receipts for everything that comes after a stop."""
         while (email := self._next()) is not None:
-            outcomes = [
-                Outcome(mailbox, Status.NOT_ATTEMPTED, cause=stop.cause, reply=stop.reply, phase=stop.phase)
-                for mailbox in email.recipients.all
-            ]
+            outcomes = [stop.outcome(mailbox, Status.NOT_ATTEMPTED) for mailbox in email.recipients.all]
             yield Receipt(
                 email,
                 outcomes,
@@ -365,6 +362,8 @@ class Run:
         if again.why is not Why.BYSTANDER:
             reply = read_reply(again.raw) if again.raw else None
             self._trouble = Stop(cause=again.cause, phase=again.phase, reply=reply, note=again.note)
+        if again.why is Why.TOKEN:
+            self._opener.token_refused()
         if again.why is Why.PLAIN:
             self._host.plain = True  # until it turns out that they were not the reason
         if again.why is Why.SESSION:

@@ -16,11 +16,12 @@ from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
-from vetmail_core.transports.smtp.auth import Bearer, Credentials, Password
+from vetmail_core.transports.smtp.auth import Credentials, Password
 from vetmail_core.transports.smtp.dialling import connect
 from vetmail_core.transports.smtp.ends import is_loopback
 from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
 from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.token_login import TokenLogin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,8 @@ class Opener:
     Args:
         server: where to.
         login: instead of the server's own user name and password.
-        token: asked for an access token at each connect, and once more when one is refused.
+        token: asked for an access token before each connect, and once more when one is refused; None is the
+            server's own source.
         context: for TLS.
         deadlines: how long each answer may take.
         ehlo_name: who we are; "" is the address literal of the socket.
@@ -77,7 +79,7 @@ class Opener:
 
     Raises:
         PreferencesError: no server, or no login where one is asked for.
-        TransportError: no token callable where one is needed, or a context that verifies nothing or allows
+        TransportError: no source of tokens where one is needed, or a context that verifies nothing or allows
             old TLS.
     """
 
@@ -94,15 +96,22 @@ class Opener:
     ) -> None:
         self.server = server
         self.deadlines = deadlines
-        self._token = token
+        self._token = server.oauth if token is None else token
         self._ehlo_name = ehlo_name
         self._allow_cleartext_auth = allow_cleartext_auth
         self._username = server.username if login is None else login.username
         self._secret = server.password if login is None else login.secret
         self._context = context
         self._renewed = False
+        if self.renewable and not self._username:
+            self._username = str(getattr(self._token, "mailbox", ""))
         self._answered = ""  # the internet address of the last session; the first to be tried for the next
         self._check()
+        self._token_login: TokenLogin | None = None
+        if self.renewable and self._token is not None:
+            self._token_login = TokenLogin(
+                self._token, username=self._username, host=server.wire_host, port=server.port
+            )
 
     def _check(self) -> None:
         server = self.server
@@ -112,8 +121,9 @@ class Opener:
             )
         if server.authentication is AuthenticationType.OAUTH2 and self._token is None:
             raise TransportError(
-                "The authentication type is OAuth 2, which needs an access token for each connection; "
-                "expected token=, a function that returns one."
+                "The authentication type is OAuth 2, which needs an access token for each connection, and there "
+                "is nothing to get one from. Set mail_server.oauth in the preferences, such as MicrosoftApp(...), "
+                "or give token=, a function that returns one."
             )
         if server.authentication is not AuthenticationType.NONE and not self._username:
             raise _missing(
@@ -153,6 +163,24 @@ class Opener:
         """Whether a new token may help where a login is refused."""
         return self.server.authentication is AuthenticationType.OAUTH2
 
+    @property
+    def token_host(self) -> str:
+        """Who gives the access tokens; "" where nobody or nobody known does."""
+        own = None if self._token_login is None else self._token_login.source
+        return str(getattr(own, "endpoint_host", ""))
+
+    @property
+    def token_seconds(self) -> float | None:
+        """How long the source will use the token that was fetched last; None where it does not say."""
+        own = None if self._token_login is None else self._token_login.source
+        seconds = getattr(own, "seconds_left", None)
+        return float(seconds) if isinstance(seconds, int | float) else None
+
+    def token_refused(self) -> None:
+        """In the middle of a session the server has said that the token is over; the source is told."""
+        if self._token_login is not None:
+            self._token_login.refused()
+
     def reveal(self) -> None:
         """Look whether the password is where it should be, before any email is taken on.
 
@@ -172,6 +200,8 @@ class Opener:
             Failure: none came about.
             Lost: the line was lost on the way there.
         """
+        if self._token_login is not None:
+            self._token_login.fetch()  # before anybody is dialled: no connection waits for a token endpoint
         connection = self.dial(known=known)
         try:
             name = self._ehlo_name or connection.own_literal
@@ -231,35 +261,38 @@ class Opener:
                 cause=Cause.TLS,
             )
         self._renewed = False
-        return connection.run(authenticate(self._credentials(), capabilities, self._renew))
+        try:
+            return connection.run(authenticate(self._credentials(), capabilities, self._renew))
+        except Failure as failure:
+            if self._token_login is not None and failure.cause is not Cause.TOKEN:
+                self._token_login.explain(failure)
+            raise
 
     def _renew(self) -> Credentials | None:
         """Fresh credentials after a refused token, once a connect."""
-        if not self.renewable or self._renewed:
+        login = self._token_login
+        if login is None or self._renewed:
             return None
         self._renewed = True
-        return self._credentials()
+        return login.credentials if login.renewed() else None
 
     def _credentials(self) -> Credentials:
+        if self._token_login is not None:
+            return self._token_login.credentials
         try:
-            credentials = self._fetched()
+            assert self._secret is not None  # noqa: S101 - checked when this was made
+            credentials = Password(self._username, self._secret.reveal())
             credentials.words(credentials.mechanisms[0])  # for what no login can carry has no answer later
-        except Exception as error:  # noqa: BLE001 - whatever a host's own function raises
+        except Exception as error:  # noqa: BLE001 - whatever a host's own secret raises
             detail = str(error) if isinstance(error, VetmailError) else type(error).__name__
         else:
             return credentials
         # Out here, so that no traceback leads to it: its text may hold the secret, and only its kind is told.
         raise Failure(
-            f"the password or token could not be fetched ({detail})",
+            f"the password could not be fetched ({detail})",
             phase=Phase.AUTH,
             cause=Cause.AUTHENTICATION,
         )
-
-    def _fetched(self) -> Credentials:
-        if self._token is not None and self.renewable:
-            return Bearer(self._username, self._token(), self.server.wire_host, self.server.port)
-        assert self._secret is not None  # noqa: S101 - checked when this was made
-        return Password(self._username, self._secret.reveal())
 
 
 def _missing(setting: str, message: str, label: str) -> PreferencesError:

@@ -50,12 +50,20 @@ class Stop:
         phase: where the run stopped.
         reply: the server's words, when it spoke.
         note: what happened, in words; "" when the reply says it.
+        advice: what to do about it, instead of the cause's advice; None is that one.
     """
 
     cause: Cause
     phase: Phase
     reply: Reply | None = None
     note: str = ""
+    advice: str | None = None
+
+    def outcome(self, mailbox: Mailbox, status: Status) -> Outcome:
+        """How it ends for somebody to whom nothing more is sent."""
+        return Outcome(
+            mailbox, status, cause=self.cause, reply=self.reply, phase=self.phase, told=self.advice
+        )
 
 
 class Why(enum.Enum):
@@ -138,8 +146,11 @@ class Job:
 
 
 def at_server(note: str, server: str) -> str:
-    """What happened, with the server's host and port where the note does not name them."""
-    return note if not note or server in note else f"{note} ({server})"
+    """What happened, with the server's host and port where the note does not name them.
+
+    A whole sentence is left as it is: it is of somebody else, such as a source of access tokens.
+    """
+    return note if not note or server in note or note.endswith(".") else f"{note} ({server})"
 
 
 class Transaction:
@@ -423,8 +434,7 @@ class Transaction:
 
     def give_up(self, status: Status, stop: Stop) -> None:
         """Nothing more is tried for it."""
-        self.outcomes = []
-        self._add(self.mailboxes, status, cause=stop.cause, reply=stop.reply, phase=stop.phase)
+        self.outcomes = [stop.outcome(mailbox, status) for mailbox in self.mailboxes]
         self.reply = stop.reply
         self.note = stop.note
 

@@ -50,8 +50,8 @@ class SmtpTransport:
     Args:
         server: the **Mail server** tab.
         login: who logs in, a staff member for example; None is the server's own user name and password.
-        token: for OAuth 2: returns an access token. Asked at each connect, and once more when the token is
-            refused. Its text is never shown.
+        token: for OAuth 2: a source of access tokens, or a function that returns one; None is the server's own
+            ``oauth``. Asked before each connect, and once more when the token is refused. Never shown.
         pipelining: how much is sent before the server has answered.
         ssl_context: for a certificate authority of your own; it must verify certificates and names. None
             is the computer's own certificate store, TLS 1.2 or later.
@@ -66,7 +66,7 @@ class SmtpTransport:
     Raises:
         PreferencesError: no server, or no login where one is asked for.
         TransportValueError: ``ehlo_name`` is not one.
-        TransportError: OAuth 2 without ``token``, or an ``ssl_context`` that verifies nothing or allows
+        TransportError: OAuth 2 without a source of tokens, or an ``ssl_context`` that verifies nothing or allows
             TLS before 1.2.
     """
 
