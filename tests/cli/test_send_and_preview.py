@@ -111,7 +111,7 @@ def test_a_preview_says_that_the_ledger_will_pass_people_over(
     reminder: Callable[..., Said], folder: Path
 ) -> None:
     """The preview shows the whole plan; whoever reads it must not wait for mail that will not go."""
-    one = "key,address,class,starts,room\nC1,ada@example.com,Cookery,Monday,1\n"
+    one = "key,name,address,class,starts,room\nC1,Ada Lovell,ada@example.com,Cookery,Monday,1\n"
     (folder / "one.csv").write_text(one, encoding="utf-8")
     words = ("--people", "one.csv", "--batch", "reminder-1", "--ledger", "sent.ledger")
     sentence = "send will pass over whoever sent.ledger has as sent already"

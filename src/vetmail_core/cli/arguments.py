@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vetmail_core import __version__
+from vetmail_core.cli.administering import add_ledger, add_settings
 
 __all__ = ["parser"]
 
@@ -134,6 +135,9 @@ def parser() -> argparse.ArgumentParser:
     )
     way.add_argument("--live", action="store_true", help="as if it were really sent")
     _add_common(preview)
+
+    add_settings(commands, _path)
+    add_ledger(commands, _path)
 
     check = commands.add_parser(
         "check", help="the settings, with advice", description="Check the preferences."
