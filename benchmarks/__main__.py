@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
     from benchmarks.harness import Chart, Section, Table
 
-SECTIONS: Final = ("importing", "addresses", "planning", "messages", "ledger", "smtp", "testkit")
+SECTIONS: Final = (
+    "importing",
+    "addresses",
+    "people_files",
+    "planning",
+    "messages",
+    "ledger",
+    "smtp",
+    "testkit",
+)
 DOCS: Final = Path(__file__).parent.parent / "docs"
 CHARTS: Final = "_static/benchmarks"
 PEERS: Final = (

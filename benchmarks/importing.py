@@ -9,7 +9,17 @@ from functools import partial
 
 from benchmarks.harness import Section, Table, seconds_each
 
-_HEAVY = ("smtplib", "socket", "ssl", "cattrs", "email_validator", "sqlite3", "email.message")
+_HEAVY = (
+    "smtplib",
+    "socket",
+    "ssl",
+    "cattrs",
+    "email_validator",
+    "sqlite3",
+    "email.message",
+    "csv",
+    "openpyxl",
+)
 
 
 def _start(code: str) -> None:

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.cli.arguments import parser
-from vetmail_core.cli.show import Nowhere, one_line, say
+from vetmail_core.cli.show import Nowhere, one_line, plain, say
 from vetmail_core.cli.signals import ended_politely
 from vetmail_core.errors import PreferencesError, VetmailError
 
@@ -63,7 +63,12 @@ def main(words: Sequence[str] | None = None) -> int:
         reasons = [error] if len(error.problems) < 2 else error.problems  # noqa: PLR2004 - several
         lines = [one_line(reason) for reason in reasons]
     except VetmailError as error:
-        lines = [one_line(error)]
+        # Of a people file, too; its module is not loaded here for a class alone.
+        lines = (
+            [plain(line) for line in str(error).splitlines()]
+            if hasattr(error, "problems")
+            else [one_line(error)]
+        )
     except KeyboardInterrupt:
         lines = ["interrupted before anything was sent"]
     for line in lines:

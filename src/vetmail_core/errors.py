@@ -146,6 +146,8 @@ class AddressError(VetmailError, ValueError):
         end: the offset behind its last code point.
         entry: 1-based index of the entry in a list; None outside a list.
         hint: what to write instead, "" when there is nothing better to say.
+        suggestion: the whole text as the hint says to write it, which is read without this error; None
+            where the hint is for a person to decide.
     """
 
     def __init__(
@@ -158,6 +160,7 @@ class AddressError(VetmailError, ValueError):
         end: int = 0,
         entry: int | None = None,
         hint: str = "",
+        suggestion: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -166,6 +169,7 @@ class AddressError(VetmailError, ValueError):
         self.end = end
         self.entry = entry
         self.hint = hint
+        self.suggestion = suggestion
 
 
 class AddressListError(AddressError):
@@ -190,6 +194,7 @@ class AddressListError(AddressError):
             end=first.end,
             entry=first.entry,
             hint=first.hint,
+            suggestion=first.suggestion,
         )
 
 

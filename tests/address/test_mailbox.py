@@ -302,7 +302,7 @@ HEADERS = [
     ("A\tB", "a@example.com", '"A\tB" <a@example.com>'),
     ('A "B" \\ C', "a@example.com", r'"A \"B\" \\ C" <a@example.com>'),
     ("a@b", "a@example.com", '"a@b" <a@example.com>'),
-    ("=?utf-8?q?x?=", "a@example.com", '"=?utf-8?q?x?=" <a@example.com>'),
+    ("=?utf-8?q?x?=", "a@example.com", "=?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3F=3D?= <a@example.com>"),
     ("Zoë", "a@example.com", "=?utf-8?q?Zo=C3=AB?= <a@example.com>"),
     ("Zoë A. Berg", "a@example.com", "=?utf-8?b?Wm/DqyBBLiBCZXJn?= <a@example.com>"),
     ("Zoë Anna Berg", "a@example.com", "=?utf-8?q?Zo=C3=AB_Anna_Berg?= <a@example.com>"),

@@ -313,7 +313,7 @@ def test_a_merge_that_fails_in_the_middle_does_not_put_the_emails_before_it_in_d
 ) -> None:
     """They are sent and counted; the error names the person."""
     people = [Person(f"p{n}@example.com", key=f"k{n}", fields={"room": "4"}) for n in range(3)]
-    people[2] = Person("p2@example.com", key="k2", name="Ann")
+    people[2] = Person("p2@example.com", key="k2", name="Ann", fields={"room": "4\nx"})
     with Mailer(smtpd.server_preferences()) as mailer:
         with pytest.raises(MergeError):
             mailer.send_bulk(mailer.plan_bulk(Content("Room ${room}", "Text"), people))

@@ -16,6 +16,8 @@ invisible. Its law: ``parse_mailbox(str(mailbox)) == mailbox``, alone and in a l
     addr_spec.py      local-part@domain, checked and brought to one written form
     domain.py         what stands behind its @
     names.py          the display name, checked, and what looks odd about it
+    slips.py          what is allowed in an address but is often a slip
+    advice.py         hints that are tested before they are given
     mailbox.py        both together: the value
     header.py         name <address> in a message header
     encoded_words.py  UTF-8 in the seven bits of any header

@@ -15,7 +15,7 @@ import unicodedata
 from typing import Final
 
 from vetmail_core.address.domain import ask_email_validator, checked_domain, of_size, refuse_bad_dots
-from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.faults import Edit, Fault, shown_character, shown_text
 from vetmail_core.address.names import INVISIBLE, refuse_controls
 from vetmail_core.errors import AddressErrorCode as Code
 
@@ -51,6 +51,16 @@ _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _DOT_ATOM: Final = re.compile(rf"[{ASCII_ATOM}\u0080-\U0010ffff]++(?:\.[{ASCII_ATOM}\u0080-\U0010ffff]++)*+")
 _NOT_ATOM: Final = re.compile(rf"[^{ASCII_ATOM}.\u0080-\U0010ffff]")
 _WIDE_AT: Final = re.compile("[\uff20\ufe6b]")
+
+_SIGN: Final = re.compile(rf"[{ASCII_ATOM}]")
+_MEANT: Final = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\uff07", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\ufe58\ufe63\uff0d", "-"),
+    **dict.fromkeys("\u2024\u3002\uff61", "."),
+    "\u2017": "_",
+    "\u203f": "_",
+}
+"""Signs that word processors put in the place of ASCII's -> what was meant."""
 
 _LOCAL_OCTETS: Final = 64  # RFC 5321 section 4.5.3.1.1
 _ADDRESS_OCTETS: Final = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets
@@ -90,6 +100,7 @@ def checked_address(address: str) -> tuple[str, str]:
             found.end(),
             f"{shown_character(found[0])} cannot be seen and may not stand in an address",
             "delete it",
+            edits=tuple(Edit(*one.span()) for one in INVISIBLE.finditer(address)),
         )
     raw_local, at, raw_domain = _split(address)
     local = _checked_local(raw_local)
@@ -131,11 +142,15 @@ def _split(address: str) -> tuple[str, int, str]:
                 0,
                 1,
                 "the quotation mark here is never closed",
-                'add the closing " or delete this one',
+                "delete it",
+                edits=(Edit(0, 1),),
+                otherwise="check the quotation marks",
             )
         at = quoted.end()
         if at == len(address) and "@" in quoted[1]:
-            raise Fault(Code.NO_ADDRESS, 0, at, "the address stands in quotation marks", "delete them")
+            edits = (Edit(0, 1), Edit(at - 1, at))
+            what = "the address stands in quotation marks"
+            raise Fault(Code.NO_ADDRESS, 0, at, what, "delete them", edits=edits)
         if address[at : at + 1] != "@":
             code = Code.NO_ADDRESS if at == len(address) else Code.LOCAL_PART
             raise Fault(
@@ -143,7 +158,7 @@ def _split(address: str) -> tuple[str, int, str]:
                 at,
                 min(at + 1, len(address)),
                 "an @ has to follow the closing quotation mark",
-                'write the whole part before the @ in quotes, "anna berg"@example.com',
+                "check the part before the @",
             )
         return quoted[0], at, address[at + 1 :]
     at = address.find("@")
@@ -157,7 +172,8 @@ def without_at(text: str, hint: str = "write one like anna@example.com") -> Faul
     wide = _WIDE_AT.search(text)
     if wide is not None:
         what = f"the wide {shown_character(wide[0])}, U+{ord(wide[0]):04X}, is not the @ of an address"
-        return Fault(Code.NO_ADDRESS, wide.start(), wide.end(), what, "write @")
+        edits = (Edit(wide.start(), wide.end(), "@"),)
+        return Fault(Code.NO_ADDRESS, wide.start(), wide.end(), what, "write @", edits=edits)
     what = f'"{shown_text(text)}" is not an address: it has no @'
     return Fault(Code.NO_ADDRESS, 0, len(text), what, hint)
 
@@ -193,7 +209,10 @@ def _checked_local(raw: str) -> str:
                 bad.end(),
                 f"{shown_character(bad[0])} may not stand before the @ without quotes",
                 "delete it" if bad[0].isspace() else "check the address",
+                edits=(Edit(bad.start(), bad.end()),) if bad[0].isspace() else (),
             )
+    if not text.isascii():
+        _refuse_signs(raw)
     written = text if _DOT_ATOM.fullmatch(text) else in_quotes(text)
     octets = len(written.encode())
     if octets > _LOCAL_OCTETS:
@@ -206,6 +225,41 @@ def _checked_local(raw: str) -> str:
     if quoted or not text.isascii():
         ask_email_validator(f"{written}@example.com", raw, Code.LOCAL_PART, "before the @")
     return written
+
+
+def _refuse_signs(local: str) -> None:
+    """Refuse what is no letter, mark, digit or symbol of any script; most are signs of ASCII typed wrongly.
+
+    Raises:
+        Fault: at the first, within ``local``.
+    """
+    faults = [fault for n, character in enumerate(local) if (fault := _sign(n, character)) is not None]
+    if faults:
+        first = faults[0]
+        edits = tuple(edit for fault in faults for edit in fault.edits) if first.edits else ()
+        raise Fault(first.code, first.start, first.end, first.what, first.hint, edits=edits)
+
+
+def _sign(offset: int, character: str) -> Fault | None:
+    """The fault of one character beyond ASCII before the @, None when it may stand there."""
+    if character.isascii() or unicodedata.normalize("NFC", character) != character:
+        return None
+    kind = unicodedata.category(character)
+    plain = unicodedata.normalize("NFKC", character)
+    if kind[0] not in "PZ" and plain == character and character != "\ufffd":
+        return None
+    if kind[0] == "Z":
+        what = f"{shown_character(character)} may not stand before the @ without quotes"
+        return Fault.deleting(Code.LOCAL_PART, offset, offset + 1, what)
+    hint = "check the address"
+    edits: tuple[Edit, ...] = ()
+    meant = _MEANT.get(character) or plain
+    if character in "\uff0c\uff1b":
+        hint = "two addresses may stand here; write each alone"
+    elif len(meant) == 1 and (meant in ".@" or _SIGN.fullmatch(meant)):
+        hint, edits = f"write {meant}", (Edit(offset, offset + 1, meant),)
+    what = f"{shown_character(character)}, U+{ord(character):04X}, may not stand before the @"
+    return Fault(Code.LOCAL_PART, offset, offset + 1, what, hint, edits=edits)
 
 
 def unescaped(inside: str) -> str:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Final
 
-from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.faults import Edit, Fault, shown_character, shown_text
 from vetmail_core.errors import AddressErrorCode as Code
 
 __all__ = ["ask_email_validator", "checked_domain", "of_size", "refuse_bad_dots"]
@@ -47,11 +47,13 @@ def refuse_bad_dots(text: str, where: str, code: Code) -> None:
     """
     double = text.find("..")
     if double >= 0:
-        raise Fault(code, double, double + 2, f"two dots in a row {where}", "delete one of them")
+        edits = (Edit(double, double + 1),)
+        what = f"two dots in a row {where}"
+        raise Fault(code, double, double + 2, what, "delete one of them", edits=edits)
     if text.startswith("."):
-        raise Fault(code, 0, 1, f"a dot at the start of the part {where}", "delete it")
+        raise Fault.deleting(code, 0, 1, f"a dot at the start of the part {where}")
     if text.endswith("."):
-        raise Fault(code, len(text) - 1, len(text), f"a dot at the end of the part {where}", "delete it")
+        raise Fault.deleting(code, len(text) - 1, len(text), f"a dot at the end of the part {where}")
 
 
 def checked_domain(raw: str) -> tuple[str, str, str]:
@@ -77,13 +79,14 @@ def checked_domain(raw: str) -> tuple[str, str, str]:
     if bad is not None:
         what = f"{shown_character(bad[0])} may not stand behind the @"
         hint = "a domain has letters, digits, hyphens and dots"
+        edits: tuple[Edit, ...] = ()
         if bad[0] == "@":
             what, hint = "a second @ stands behind the first", "an address has only one"
         elif bad[0] in _QUOTATION_MARKS and bad.end() == len(dotted):
-            hint = "write the address without quotation marks"
+            hint = "check the quotation marks"
         elif bad[0] == ">":
-            hint = "delete it"
-        raise Fault(Code.DOMAIN, bad.start(), bad.end(), what, hint)
+            hint, edits = "delete it", (Edit(bad.start(), bad.end()),)
+        raise Fault(Code.DOMAIN, bad.start(), bad.end(), what, hint, edits=edits)
     refuse_bad_dots(dotted, "behind the @", Code.DOMAIN)
     plain = dotted.isascii() and "xn--" not in dotted.lower()
     domain = ascii_domain = dotted
@@ -96,10 +99,14 @@ def checked_domain(raw: str) -> tuple[str, str, str]:
     if len(ascii_domain) > _DOMAIN_OCTETS:
         raise _domain_too_long(raw, len(ascii_domain))
     if ascii_domain.rpartition(".")[2].isdigit():
-        hint = f"write [{ascii_domain}] for an IP address" if _is_ipv4(ascii_domain) else "check the ending"
-        raise Fault(
-            Code.DOMAIN, 0, len(raw), f'"{shown_text(raw)}" ends in a number, which no domain does', hint
-        )
+        what = f'"{shown_text(raw)}" ends in a number, which no domain does'
+        if _is_ipv4(ascii_domain):
+            hint, edits = (
+                f"write [{ascii_domain}] for an IP address",
+                (Edit(0, len(raw), f"[{ascii_domain}]"),),
+            )
+            raise Fault(Code.DOMAIN, 0, len(raw), what, hint, edits=edits)
+        raise Fault(Code.DOMAIN, 0, len(raw), what, "check the ending")
     return domain, ascii_domain, ascii_domain.lower()
 
 
@@ -121,9 +128,9 @@ def _refuse_bad_labels(ascii_domain: str, typed: str) -> None:
         if len(label) > _LABEL_OCTETS:
             raise _label_too_long(start, end, len(label), typed_label)
         if label.startswith("-"):
-            raise Fault(Code.DOMAIN, start, start + 1, "a hyphen at the start of a domain part", "delete it")
+            raise Fault.deleting(Code.DOMAIN, start, start + 1, "a hyphen at the start of a domain part")
         if label.endswith("-"):
-            raise Fault(Code.DOMAIN, end - 1, end, "a hyphen at the end of a domain part", "delete it")
+            raise Fault.deleting(Code.DOMAIN, end - 1, end, "a hyphen at the end of a domain part")
         if _RESERVED_LABEL.match(label):
             raise Fault(
                 Code.DOMAIN,
@@ -174,10 +181,10 @@ def _suspect(raw: str, code: Code, where: str) -> Fault:
         category = unicodedata.category(character)
         odd = category[0] in ("CZSP" if where == "behind the @" else "CZ") and character not in " .-"
         if odd or (offset == 0 and category[0] == "M"):
-            hint = "delete it" if category[0] in "CMZ" else "check the address"
-            return Fault(
-                code, offset, offset + 1, f"{shown_character(character)} may not stand {where}", hint
-            )
+            what = f"{shown_character(character)} may not stand {where}"
+            if category[0] in "CMZ":
+                return Fault.deleting(code, offset, offset + 1, what)
+            return Fault(code, offset, offset + 1, what, "check the address")
     if code is Code.DOMAIN:
         start = 0
         for label in raw.translate(_DOTS).split("."):
@@ -195,8 +202,8 @@ def _checked_literal(raw: str) -> str:
     if not raw.endswith("]"):
         close = raw.find("]")
         if close < 0:
-            raise Fault(Code.UNCLOSED_LITERAL, 0, 1, 'the "[" here is never closed', 'add the closing "]"')
-        raise Fault(Code.TEXT_AFTER_ADDRESS, close + 1, len(raw), 'text follows the closing "]"', "delete it")
+            raise Fault(Code.UNCLOSED_LITERAL, 0, 1, 'the "[" here is never closed', "check the brackets")
+        raise Fault.deleting(Code.TEXT_AFTER_ADDRESS, close + 1, len(raw), 'text follows the closing "]"')
     inside = raw[1:-1]
     try:
         if _IPV4_SHAPE.fullmatch(inside):

@@ -21,19 +21,20 @@ _UNSAFE: Final = re.compile(rb"[^!*+\-/0-9A-Za-z]")
 """What Q spells in hex inside a name, and so everywhere (section 5, rule 3)."""
 
 
-def encoded_words(text: str, *, first_room: int) -> str:
+def encoded_words(text: str, *, first_room: int, readable: bool = False) -> str:
     """Write a text as encoded words.
 
     Args:
         text: at least one character, no lone surrogates.
         first_room: characters that the first word may take, as it shares its line with what stands before it.
+        readable: Q, of which people can read the letters, also where B is shorter.
 
     Returns:
         ASCII; the words joined by a line end and a blank.
     """
     data = text.encode()
     quoted = len(data) + 2 * len(_UNSAFE.findall(data.replace(b" ", b"")))
-    in_base64 = (len(data) + 2) // 3 * 4 < quoted
+    in_base64 = not readable and (len(data) + 2) // 3 * 4 < quoted
     words: list[str] = []
     room = min(first_room, _LIMIT)
     start = 0

@@ -12,10 +12,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.address.addr_spec import checked_address, unescaped
-from vetmail_core.address.faults import Fault
+from vetmail_core.address.faults import Edit, Fault
 from vetmail_core.address.mailbox import mailbox_of_checked
 from vetmail_core.address.mistakes import Mistakes
-from vetmail_core.address.names import CONTROL, checked_name, refuse_controls
+from vetmail_core.address.names import CONTROL, INVISIBLE, checked_name, refuse_controls
 from vetmail_core.address.nesting import outside_quotes
 from vetmail_core.errors import AddressErrorCode as Code
 
@@ -32,6 +32,7 @@ _BARE: Final = re.compile(r'[^ \t"(\[]++')
 _ANGLE: Final = re.compile(r'[^ \t"(\[<>]++')
 """The same between angle brackets."""
 _COMMA: Final = re.compile("[,;\uff0c\uff1b]")
+_SEPARATORS: Final = frozenset(",;\uff0c\uff1b")
 
 
 def read_entry(nesting: Nesting, start: int, end: int, rules: Rules) -> Mailbox:
@@ -89,6 +90,7 @@ class _Reader:
         comments: list[tuple[int, str]] = []  # each with the number of pieces before it
         trouble: int | None = None
         gap = False
+        lost = frozenset[str]()  # what may not separate any more: an @ stands before, in quotes or a comment
         while self.position < end:
             at = self.position
             character = text[at]
@@ -102,6 +104,8 @@ class _Reader:
                 gap = True
                 self.position = self._closing(at)
                 comments.append((len(pieces), text[at : self.position]))
+                if "@" in text[at : self.position]:
+                    lost = _SEPARATORS
                 continue
             if gap and pieces:
                 pieces.append(" ")
@@ -109,9 +113,14 @@ class _Reader:
             if character == '"':
                 self.position = self._closing(at)
                 pieces.append(unescaped(text[at + 1 : self.position - 1]))
+                if "@" in pieces[-1]:
+                    lost |= _SEPARATORS - {self.rules.separator}
                 continue
             word = self.rules.word.match(text, at, end)
             if word is not None:
+                comma = next((n for n, c in enumerate(word[0]) if c in lost), None) if lost else None
+                if comma is not None and self._has_angle(word.end()):
+                    raise self.mistakes.swallowed(at + comma)
                 self.position = word.end()
                 pieces.append(word[0])
                 continue
@@ -124,6 +133,10 @@ class _Reader:
                 pieces.insert(number, f" {comment} ")
             self.beside = _BLANKS.sub(" ", "".join(pieces)).strip(" ")
         return name, trouble
+
+    def _has_angle(self, position: int) -> bool:
+        """Whether what is read is a name: its address follows in angle brackets."""
+        return self.text.find("<", position, self.end) >= 0
 
     def _own_address_as_name(self, trouble: int, angle: int, key: str) -> str:
         name = self.text[self.start : angle].strip(" \t")
@@ -148,7 +161,13 @@ class _Reader:
             else:  # one character, which stands in the text as it stands in the name
                 start = self.text.index(name[fault.start], start, end)
                 end = start + 1
-            raise Fault(fault.code, start, end, fault.what, fault.hint) from None
+            edits: tuple[Edit, ...] = (Edit(start, end),) if fault.edits else ()
+            if fault.code is Code.INVISIBLE_CHARACTER:
+                unseen = INVISIBLE.finditer(self.text, self.start, self.end)
+                edits = tuple(Edit(*one.span()) for one in unseen)
+            raise Fault(
+                fault.code, start, end, fault.what, fault.hint, edits=edits, otherwise=fault.otherwise
+            ) from None
 
     # The address
 
@@ -168,6 +187,9 @@ class _Reader:
         first = self.position
         if self.text.startswith("@", first, self.end):
             raise self.mistakes.route(first)
+        close = -1 if self.text.startswith('"', first) else self.text.find(">", first, self.end)
+        if close >= 0 and "@" not in self.text[first:close] and self.text[first:close].strip(" \t"):
+            raise self.mistakes.inside_angles(first, close)
         last = self._address_end(first, _ANGLE)
         commented = self.text.startswith("(", last, self.end)
         self.position = last

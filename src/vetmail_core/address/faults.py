@@ -9,27 +9,39 @@ whole. Its law: a position in a sentence counts code points of the whole input f
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 from vetmail_core.errors import AddressError, AddressErrorCode
 
-__all__ = ["Fault", "as_text", "shown_character", "shown_text"]
+__all__ = ["LINE_ENDS", "Edit", "Fault", "as_text", "shown_character", "shown_text"]
 
 _WINDOW: Final = 48
 """How many characters of an input a sentence shows at most."""
 
+LINE_ENDS: Final = "\n\r\v\f\x85\u2028\u2029"
+"""Whatever ends a line; people see no difference."""
+
 _CONTROL_NAMES: Final = {
     "\x00": "NULL",
     "\t": "TAB",
-    "\n": "LINE FEED",
-    "\x0b": "LINE TABULATION",
-    "\x0c": "FORM FEED",
-    "\r": "CARRIAGE RETURN",
     "\x1b": "ESCAPE",
     "\x7f": "DELETE",
-    "\x85": "NEXT LINE",
 }
 """The controls people meet; Unicode gives controls no names of their own."""
+
+
+class Edit(NamedTuple):
+    """A piece of text to be replaced, as a hint says.
+
+    Attributes:
+        start: its first code point.
+        end: the offset behind its last.
+        text: what goes in its place.
+    """
+
+    start: int
+    end: int
+    text: str = ""
 
 
 class Fault(Exception):  # noqa: N818 - a part of the package, raised as the AddressError it becomes
@@ -41,38 +53,85 @@ class Fault(Exception):  # noqa: N818 - a part of the package, raised as the Add
         end: the offset behind its last code point.
         what: the sentence without its place, "two dots in a row before the @".
         hint: what to do instead, "" when there is nothing better to say.
+        edits: what the hint would change, counted in the piece; none where it is for a person to decide.
+        otherwise: the hint where the changed text would be wrong too.
     """
 
-    def __init__(self, code: AddressErrorCode, start: int, end: int, what: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        code: AddressErrorCode,
+        start: int,
+        end: int,
+        what: str,
+        hint: str = "",
+        *,
+        edits: tuple[Edit, ...] = (),
+        otherwise: str = "check the address",
+    ) -> None:
         super().__init__(what)
         self.code = code
         self.start = start
         self.end = end
         self.what = what
         self.hint = hint
+        self.edits = edits
+        self.otherwise = otherwise
+
+    @classmethod
+    def deleting(
+        cls, code: AddressErrorCode, start: int, end: int, what: str, hint: str = "delete it"
+    ) -> Fault:
+        """The fault of a piece that is to be deleted."""
+        return cls(code, start, end, what, hint, edits=(Edit(start, end),))
 
     def moved(self, distance: int) -> Fault:
         """The same fault, counted from a start that lies ``distance`` code points earlier."""
-        return Fault(self.code, self.start + distance, self.end + distance, self.what, self.hint)
+        edits = tuple(Edit(one.start + distance, one.end + distance, one.text) for one in self.edits)
+        return Fault(
+            self.code,
+            self.start + distance,
+            self.end + distance,
+            self.what,
+            self.hint,
+            edits=edits,
+            otherwise=self.otherwise,
+        )
 
-    def as_error(self, text: str, *, entry: int | None = None, part: str = "") -> AddressError:
+    def as_error(
+        self,
+        text: str,
+        *,
+        entry: int | None = None,
+        part: str = "",
+        advice: tuple[str, str | None] | None = None,
+    ) -> AddressError:
         """Make the error people see.
 
         Args:
             text: the whole input, in which this fault's offsets count.
             entry: 1-based index of the entry when the input is a list.
             part: what the input is when it is not the whole mailbox, "display name".
+            advice: the hint and the text with it applied, where they were tested; else the hint is not to
+                speak of a repair.
         """
+        hint, suggestion = (self.otherwise if self.edits else self.hint, None) if advice is None else advice
         place = f"character {self.start + 1}"
         if part:
             place = f"{part}, {place}"
         if entry is not None:
             place = f"entry {entry}, {place}"
         message = f"{place}: {self.what}"
-        if self.hint:
-            message = f"{message}; {self.hint}"
+        if hint:
+            message = f"{message}; {hint}"
         return AddressError(
-            message, code=self.code, text=text, start=self.start, end=self.end, entry=entry, hint=self.hint
+            message,
+            code=self.code,
+            text=text,
+            start=self.start,
+            end=self.end,
+            entry=entry,
+            hint=hint,
+            suggestion=suggestion,
         )
 
 

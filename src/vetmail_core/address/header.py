@@ -33,8 +33,9 @@ def name_in_header(name: str, address: str, *, utf8: bool) -> str:
     Returns:
         ASCII unless ``utf8`` or the address is not; lines joined by CRLF and a blank.
     """
-    if name.isascii() or utf8:
-        plain = "=?" not in name and _PLAIN_NAME.fullmatch(name) is not None
+    # A name that looks like an encoded word is written as one: most readers decode within quotes as well.
+    if "=?" not in name and (name.isascii() or utf8):
+        plain = _PLAIN_NAME.fullmatch(name) is not None
         written = name if plain else in_quotes(name)
         whole = f"{written} <{address}>"
         if len(whole) <= _LINE - _FIELD_ROOM and whole.isascii():
@@ -45,7 +46,7 @@ def name_in_header(name: str, address: str, *, utf8: bool) -> str:
     limit = _LINE
     if folded is None:
         limit = WORD_LINE
-        folded = encoded_words(name, first_room=limit - _FIELD_ROOM)
+        folded = encoded_words(name, first_room=limit - _FIELD_ROOM, readable=name.isascii() and "=?" in name)
     last_line = folded.rpartition("\n")[2]
     used = len(last_line.encode()) + (0 if "\n" in folded else _FIELD_ROOM)
     between = " " if used + len(f" <{address}>,".encode()) <= limit else "\r\n "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from vetmail_core.address.addr_spec import checked_address
-from vetmail_core.address.faults import Fault
+from vetmail_core.address.faults import LINE_ENDS, Fault
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting, outside_quotes, trimmed
 from vetmail_core.errors import AddressErrorCode
@@ -23,15 +23,25 @@ if TYPE_CHECKING:
 __all__ = ["lenient_entries", "repaired"]
 
 _ENDS: Final = (
-    " \t\r\n\u00a0\u200b\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    f" \t{LINE_ENDS}\u00a0"
+    "\u200b\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 """What may surround a pasted entry unseen: blanks, line ends, no-break and zero-width blanks, bidi marks."""
 
-_STOP: Final = re.compile('["(\\[\\\\@,;\n\t\uff0c\uff1b\u201c\u201e]')
+_SPLITS: Final = ",;\t\uff0c\uff1b" + LINE_ENDS
+_STOP: Final = re.compile(f'["(\\[\\\\@{_SPLITS}\u201c\u201e]')
 _SEEN: Final = re.compile(f"[^{_ENDS}]")
-_SEEN_OR_SPLITS: Final = re.compile(f"[^{_ENDS}]|[\n\t]")
+_SEEN_OR_SPLITS: Final = re.compile(f"[^{_ENDS}]|[\t{LINE_ENDS}]")
 _MORE_THAN_ADDRESS: Final = re.compile(r"[ \t<>(),;:]")
-_OTHER_SEPARATORS: Final = frozenset(",;\n\t\uff0c\uff1b")
+_OTHER_SEPARATORS: Final = frozenset(_SPLITS)
+_IN_FRONT: Final = re.compile(
+    r"(?:(?:to|cc|bcc|from|reply-to|smtp):"
+    r"|[\u2022\u2023\u25aa\u25cf\u25e6\u00b7*\-\u2010-\u2015](?=\s)"
+    r"|[0-9]{1,5}[.)](?=\s))[ \t\u00a0]*+",
+    re.IGNORECASE,
+)
+"""What stands in front of an entry in a list or a header, and is no part of it."""
+_LINK_AND_NOTE: Final = re.compile(r"mailto:[^\s()?]++(?=[ \t]*+\()", re.IGNORECASE)
 _CURLY_OPEN: Final = "\u201c\u201d\u201e\u201f\u00ab"
 _CURLY_CLOSE: Final = "\u201d\u201c\u201f\u00bb"
 _CURLY_PAIRS: Final = {
@@ -80,6 +90,8 @@ def lenient_entries(text: str, *, separator: str) -> Iterator[tuple[int, int]]:
             if closing is not None:
                 has_at = has_at or (character == '"' and _is_whole_entry(text, start, at, closing))
                 position = closing
+        elif _SEEN.search(text, start, at) is None:
+            start = position  # an empty entry
         elif has_at or character == separator == ";":
             yield from _entry(text, start, at)
             start, has_at = position, False
@@ -118,6 +130,7 @@ def repaired(entry: str) -> str:
     """
     characters = list(entry)
     _unwrap(characters)
+    _take_off_front(characters)
     _unwrap(characters)  # quotes within typographic quotes, as word processors make them
     _straighten_name(characters)
     _unlink(characters)
@@ -130,21 +143,34 @@ def _span(characters: list[str]) -> tuple[int, int]:
     return trimmed(characters, 0, len(characters), _ENDS)
 
 
+def _take_off_front(characters: list[str]) -> None:
+    """Take off a bullet, a number or a header's name, and a bullet behind such a name."""
+    for _ in range(2):
+        start, _end = _span(characters)
+        found = _IN_FRONT.match("".join(characters), start)
+        if found is None:
+            return
+        characters[start : found.end()] = " " * (found.end() - start)
+
+
 def _unwrap(characters: list[str]) -> None:
     """Take quotation marks off an entry that stands in them whole."""
     start, end = _span(characters)
     if start < end and characters[end - 1] in _WHOLE.get(characters[start], ""):
         inside = characters[start + 1 : end - 1]
-        if "@" in inside and characters[start] not in inside and characters[end - 1] not in inside:
+        apostrophes = characters[start] == characters[end - 1] == "'"
+        if "@" in inside and (
+            apostrophes or (characters[start] not in inside and characters[end - 1] not in inside)
+        ):
             characters[start] = characters[end - 1] = " "
 
 
 def _straighten_name(characters: list[str]) -> None:
     """Make typographic quotation marks around a name plain ones."""
     start, _ = _span(characters)
-    if start == len(characters) or characters[start] not in _CURLY_PAIRS:
+    if start == len(characters) or characters[start] not in {"'", *_CURLY_PAIRS}:
         return
-    closing = _CURLY_PAIRS[characters[start]]
+    closing = _CURLY_PAIRS.get(characters[start], "'")
     angle = "".join(characters).find("<")
     last = angle - 1
     while last > start and characters[last] in _ENDS:
@@ -154,7 +180,7 @@ def _straighten_name(characters: list[str]) -> None:
         and characters[last] in closing
         and not _OTHER_QUOTES.intersection(characters[start + 1 : last])
     ):
-        characters[start] = characters[last] = '"'
+        characters[start] = characters[last] = '"' if characters[start] != "'" else " "
 
 
 def _unlink(characters: list[str]) -> None:
@@ -168,6 +194,9 @@ def _unlink(characters: list[str]) -> None:
         if before:
             characters[start:opening] = " " * (opening - start)
         start, end = opening + 1, end - 1
+    with_note = _LINK_AND_NOTE.match(text, start)
+    if with_note is not None:
+        end = with_note.end()
     link = text[start:end]
     within = link[:7].lower() == "mailto:"
     if not (before or within):
@@ -200,7 +229,8 @@ def _unlink(characters: list[str]) -> None:
     try:
         checked_address(address)
     except Fault as fault:  # its place in the decoded text is no place in the input
-        raise Fault(fault.code, start, end, fault.what, fault.hint) from None
+        hint = fault.otherwise if fault.edits else fault.hint
+        raise Fault(fault.code, start, end, fault.what, hint) from None
     characters[start:end] = address.ljust(end - start)
 
 

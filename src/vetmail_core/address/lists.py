@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.address.addr_spec import ASCII_ATOM, PLAIN_ADDRESS, plain_key
+from vetmail_core.address.advice import advised
 from vetmail_core.address.entry import read_entry
 from vetmail_core.address.faults import Fault, as_text
 from vetmail_core.address.lenient import lenient_entries, repaired
@@ -24,7 +25,7 @@ from vetmail_core.address.rules import ONE, in_list, pasted
 from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vetmail_core.address.rules import Rules
 
@@ -82,17 +83,46 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
     found = _FAST_ONE.fullmatch(text)
     if found is not None:
         made = _made_fast(found)
-        if made is not None:
+        if made is not None and (not lenient or _is_plain(made, text[0])):
             return made
     try:
-        _refuse_long(text)
-        if lenient:
-            start, end = next(lenient_entries(text, separator=""), (0, 0))
-            return _read_lenient(text, start, end, pasted(""))
-        start, end = trimmed(text, 0, len(text), _BLANKS)
-        return read_entry(Nesting(text), start, end, ONE)
+        return _read_one(text, lenient=lenient)
     except Fault as fault:
-        raise fault.as_error(text) from None
+        advice = advised(
+            fault,
+            text,
+            0,
+            len(text),
+            read=_reader_of_one(lenient=lenient),
+            repair=None if lenient else _repair_one,
+        )
+        raise fault.as_error(text, advice=advice) from None
+
+
+def _reader_of_one(*, lenient: bool) -> Callable[[str], tuple[Mailbox, ...] | None]:
+    def read(text: str) -> tuple[Mailbox, ...] | None:
+        try:
+            return (_read_one(text, lenient=lenient),)
+        except Fault:
+            return None
+
+    return read
+
+
+def _repair_one(text: str) -> str | None:
+    try:
+        return str(_read_one(text, lenient=True))
+    except Fault:
+        return None
+
+
+def _read_one(text: str, *, lenient: bool) -> Mailbox:
+    _refuse_long(text)
+    if lenient:
+        start, end = next(lenient_entries(text, separator=""), (0, 0))
+        return _read_lenient(text, start, end, pasted(""))
+    start, end = trimmed(text, 0, len(text), _BLANKS)
+    return read_entry(Nesting(text), start, end, ONE)
 
 
 def as_mailbox(given: Mailbox | str) -> Mailbox:
@@ -162,9 +192,33 @@ def collect_mailbox_list(text: str, *, separator: str = ";", lenient: bool = Fal
     for number, outcome in enumerate(read, start=1):
         if isinstance(outcome, Mailbox):
             mailboxes.append(outcome)
-        else:
-            errors.append(outcome.as_error(text, entry=number))
+            continue
+        found, start, end = outcome
+        advice = advised(
+            found,
+            text,
+            start,
+            end,
+            read=_reader_of_entries(separator, lenient=lenient),
+            repair=None if lenient else lambda piece: _repair_entries(piece, separator),
+        )
+        errors.append(found.as_error(text, entry=number, advice=advice))
     return CollectedMailboxes(mailboxes, errors)
+
+
+def _reader_of_entries(separator: str, *, lenient: bool) -> Callable[[str], tuple[Mailbox, ...] | None]:
+    def read(text: str) -> tuple[Mailbox, ...] | None:
+        outcomes = tuple(_lenient_list(text, separator) if lenient else _strict_list(text, separator))
+        good = tuple(one for one in outcomes if isinstance(one, Mailbox))
+        return good if len(good) == len(outcomes) else None
+
+    return read
+
+
+def _repair_entries(piece: str, separator: str) -> str | None:
+    outcomes = tuple(_lenient_list(piece, separator))
+    good = [one for one in outcomes if isinstance(one, Mailbox)]
+    return f"{separator} ".join(map(str, good)) if len(good) == len(outcomes) else None
 
 
 def _sentence_of(errors: tuple[AddressError, ...]) -> str:
@@ -174,7 +228,7 @@ def _sentence_of(errors: tuple[AddressError, ...]) -> str:
     return sentence if more <= 0 else f"{sentence}; and {more:,} more"
 
 
-def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
+def _strict_list(text: str, separator: str) -> Iterator[Mailbox | tuple[Fault, int, int]]:
     fast = _FAST_IN_LIST[separator]
     rules = in_list(separator)
     nesting = Nesting(text)
@@ -192,32 +246,38 @@ def _strict_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
             continue
         end = nesting.entry_end(start, separator)
         position = end + 1
+        end = trimmed(text, start, end, _LIST_BLANKS)[1]
         try:
-            yield read_entry(nesting, start, trimmed(text, start, end, _LIST_BLANKS)[1], rules)
+            yield read_entry(nesting, start, end, rules)
         except Fault as fault:
-            yield fault
+            yield fault, start, end
 
 
-def _lenient_list(text: str, separator: str) -> Iterator[Mailbox | Fault]:
+def _lenient_list(text: str, separator: str) -> Iterator[Mailbox | tuple[Fault, int, int]]:
     rules = pasted(separator)
     for start, end in lenient_entries(text, separator=separator):
         try:
             yield _read_lenient(text, start, end, rules)
         except Fault as fault:
-            yield fault
+            yield fault, start, end
 
 
 def _read_lenient(text: str, start: int, end: int, rules: Rules) -> Mailbox:
     found = _FAST_ONE.fullmatch(text, start, end)
     made = None if found is None else _made_fast(found)
-    if made is not None:  # nothing to repair
-        return made
+    if made is not None and _is_plain(made, text[start]):
+        return made  # nothing to repair
     piece = repaired(text[start:end])
     try:
         first, last = trimmed(piece, 0, len(piece), _BLANKS)
         return read_entry(Nesting(piece), first, last, rules)
     except Fault as fault:
         raise fault.moved(start) from None
+
+
+def _is_plain(made: Mailbox, first: str) -> bool:
+    """Whether no bullet, number or apostrophe stands where the name begins."""
+    return not made.display_name or made.display_name[0].isalpha() or first == '"'
 
 
 def _made_fast(found: re.Match[str]) -> Mailbox | None:

@@ -12,9 +12,11 @@ from typing import Final
 import attrs
 
 from vetmail_core.address.addr_spec import checked_address, in_quotes
+from vetmail_core.address.advice import advised, tested
 from vetmail_core.address.faults import Fault, as_text, shown_text
 from vetmail_core.address.header import name_in_header
 from vetmail_core.address.names import checked_name, dropped_comment, name_warnings
+from vetmail_core.address.slips import address_warnings
 from vetmail_core.errors import AddressError, AddressErrorCode
 
 __all__ = ["Mailbox", "mailbox_of_checked"]
@@ -62,7 +64,7 @@ class Mailbox:
         try:
             address, key = checked_address(addr_spec)
         except Fault as fault:
-            error = fault.as_error(addr_spec)
+            error = fault.as_error(addr_spec, advice=_advice(fault, addr_spec))
             if addr_spec.rstrip().endswith(">"):
                 error.args = (f"{error}; a name and an address in one text are read by parse_mailbox(text)",)
             raise error from None
@@ -70,7 +72,8 @@ class Mailbox:
             try:
                 display_name = checked_name(display_name)
             except Fault as fault:
-                raise fault.as_error(display_name, part="display name") from None
+                advice = tested(fault, display_name, checked_name)
+                raise fault.as_error(display_name, part="display name", advice=advice) from None
         _set(self, "addr_spec", address)
         _set(self, "display_name", display_name)
         _set(self, "address_key", key)
@@ -99,13 +102,14 @@ class Mailbox:
 
     @property
     def note(self) -> str:
-        """The comment that gave the name when it was read: ``a@example.com (Ann)``; else ""."""
+        """The comment that gave the name when it was read, as in ``a@example.com (Ann)``, else ""."""
         return self._comments if self._comments == self.display_name else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but is often a slip or a deception, in plain sentences."""
         said = name_warnings(self.display_name, self.addr_spec) if self.display_name else ()
+        said += tuple(address_warnings(self.addr_spec))
         if self._comments and self._comments != self.display_name:
             said += (dropped_comment(self._comments, self.addr_spec),)
         return said
@@ -148,6 +152,16 @@ class Mailbox:
             f'"{shown_text(local)}" before the @ is not plain ASCII, and this message goes out as ASCII',
             "ask for an address in plain letters, or send through a server that offers SMTPUTF8",
         ).as_error(self.addr_spec)
+
+
+def _advice(fault: Fault, addr_spec: str) -> tuple[str, str | None]:
+    def read(text: str) -> tuple[Mailbox, ...] | None:
+        try:
+            return (mailbox_of_checked(*checked_address(text), ""),)
+        except Fault:
+            return None
+
+    return advised(fault, addr_spec, 0, len(addr_spec), read=read)
 
 
 def mailbox_of_checked(address: str, key: str, name: str, comments: str = "") -> Mailbox:

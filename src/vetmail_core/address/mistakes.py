@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from vetmail_core.address.addr_spec import checked_address, without_at
-from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.faults import LINE_ENDS, Edit, Fault, shown_character, shown_text
 from vetmail_core.address.nesting import outside_quotes
 from vetmail_core.errors import AddressErrorCode as Code
 
@@ -22,16 +22,23 @@ _NAME_FIRST: Final = "Anna Berg <anna@example.com>"
 _PLAIN_NAME: Final = re.compile(r'[^"()<>@:\\\[\],;]*+')
 """A name that needs no quotes, wherever it stands."""
 _REST_OF_DOMAIN: Final = re.compile(r"[A-Za-z0-9\-]*+\.[A-Za-z0-9.\-]*+")
+_EACH_ALONE: Final = "write each address alone"
 _WRITTEN_OUT: Final = 40
 """The longest name that a hint writes out."""
 _UNCLOSED: Final = {
     '"': (
         Code.UNCLOSED_QUOTE,
         "the quotation mark here is never closed",
-        'add the closing " or delete this one',
+        "delete it",
+        "check the quotation marks",
     ),
-    "(": (Code.UNCLOSED_COMMENT, 'the "(" here is never closed', 'add the ")" or put the name in quotes'),
-    "[": (Code.UNCLOSED_LITERAL, 'the "[" here is never closed', 'add the "]"'),
+    "(": (
+        Code.UNCLOSED_COMMENT,
+        'the "(" here is never closed',
+        'add the ")" at the end',
+        "check the brackets",
+    ),
+    "[": (Code.UNCLOSED_LITERAL, 'the "[" here is never closed', 'add the "]"', "check the brackets"),
 }
 
 
@@ -69,23 +76,44 @@ class Mistakes:
                     self.start,
                     self.start + len(name),
                     f'"{shown_text(name)}" has an @ but stands where the name should',
-                    f"if it is the name, {quoted}",
+                    "check which address is meant",
                 )
             case ":":
-                return _group(at, f"list the addresses alone, or if it is part of the name, {quoted}")
+                return _group(at)
             case character:
+                first = self.text.index(name, self.start)
+                edits = (Edit(first, first, '"'), Edit(first + len(name), first + len(name), '"'))
                 return Fault(
                     Code.NAME_CHARACTER,
                     at,
                     at + 1,
                     f"{shown_character(character)} is not allowed in a name without quotes",
                     quoted,
+                    edits=edits,
+                    otherwise="write the name in plain letters",
                 )
+
+    def swallowed(self, at: int) -> Fault:
+        """A separator in a name, behind quotes or a comment that hold an address, which would be lost."""
+        what = f'"{self.text[at]}" does not separate addresses here, and the one before it would be lost'
+        edits = (Edit(at, at + 1, self.separator),) if self.separator else ()
+        hint = f'write "{self.separator}" between addresses' if self.separator else "write only one address"
+        return Fault(
+            Code.OTHER_SEPARATOR,
+            at,
+            at + 1,
+            what,
+            hint,
+            edits=edits,
+            otherwise=f"write each like {_NAME_FIRST}",
+        )
 
     def address_twice(self, angle: int) -> Fault:
         """The mailbox's own address stands in front of it as its name."""
         end = self.start + len(self.text[self.start : angle].rstrip(" \t"))
-        return Fault(Code.ADDRESS_IN_NAME, self.start, end, "the address stands here twice", "write it once")
+        what = "the address stands here twice"
+        edits = (Edit(self.start, end),)
+        return Fault(Code.ADDRESS_IN_NAME, self.start, end, what, "write it once", edits=edits)
 
     def name_instead(self, first: int, behind: int, *, commented: bool) -> Fault:
         """Several words without ``<`` and ``>``, the first of them no address."""
@@ -101,18 +129,26 @@ class Mistakes:
             return self.text_behind(first, behind, behind, commented=True)
         blanks = len(whole[:at]) - len(whole[:at].rstrip(" \t"))
         if blanks:
-            return Fault(
-                Code.LOCAL_PART, first + at - blanks, first + at, "a blank stands before the @", "delete it"
-            )
+            what = "a blank stands before the @"
+            return Fault.deleting(Code.LOCAL_PART, first + at - blanks, first + at, what)
         name, _, address = whole.replace("\t", " ").rpartition(" ")
         name, address = name.strip(" ,;"), address.rstrip(">")
-        written = f"like {_NAME_FIRST}"
-        if name.isprintable() and len(whole) <= 2 * _WRITTEN_OUT and "@" not in name and _is_address(address):
-            shown = name if _PLAIN_NAME.fullmatch(name) or '"' in name else f'"{name}"'
-            written = f"{shown} <{address}>"
-        hint = f"put the address in angle brackets, {written}"
         what = "a name stands before the address without < >"
-        return Fault(Code.NAME_CHARACTER, first, self.end, what, hint)
+        otherwise = f"write one like {_NAME_FIRST}"
+        if not name.isprintable() or "@" in name or not _is_address(address):
+            return Fault(Code.NAME_CHARACTER, first, self.end, what, otherwise)
+        shown = name if _PLAIN_NAME.fullmatch(name) or '"' in name else f'"{name}"'
+        written = f"{shown} <{address}>"
+        hint = written if len(whole) <= 2 * _WRITTEN_OUT else f"like {_NAME_FIRST}"
+        return Fault(
+            Code.NAME_CHARACTER,
+            first,
+            self.end,
+            what,
+            f"put the address in angle brackets, {hint}",
+            edits=(Edit(first, self.end, written),),
+            otherwise=otherwise,
+        )
 
     # In the address
 
@@ -121,19 +157,17 @@ class Mistakes:
         text = self.text[first : self.end]
         if "@" in text:
             what = f'"{shown_text(text)}" is not an address: its @ stands in quotes or brackets'
-            return Fault(
-                Code.NO_ADDRESS, first, self.end, what, f"write it without them, or like {_NAME_FIRST}"
-            )
+            return Fault(Code.NO_ADDRESS, first, self.end, what, f"write one like {_NAME_FIRST}")
         hint = _ONE_LIKE
         if self.separator == ",":
-            hint = f'{_ONE_LIKE}, or put a name that holds a comma in quotes, "Berg, Anna" <...>'
+            hint = f'{_ONE_LIKE}, and a name with a comma like "Berg, Anna" <...>'
         return without_at(text, hint).moved(first)
 
     def colon(self, first: int, at: int) -> Fault:
         """A colon in front of the address, or instead of it."""
         if self.text[first:at].lower() == "mailto":
-            what, hint = "a link stands where the address should", 'delete "mailto:"'
-            return Fault(Code.GROUP, first, at + 1, what, hint)
+            what = "a link stands where the address should"
+            return Fault.deleting(Code.GROUP, first, at + 1, what, 'delete "mailto:"')
         if self.text.startswith("://", at, self.end):
             what = "a web address stands where the e-mail address should"
             return Fault(Code.GROUP, first, at + 3, what, _ONE_LIKE)
@@ -145,12 +179,25 @@ class Mistakes:
         hint = "write the address alone, <anna@example.com>"
         if colon < 0:
             return Fault(Code.LOCAL_PART_EMPTY, first, self.end, "nothing stands before the @", hint)
-        return Fault(Code.ROUTE, first, colon + 1, "a route stands before the address", hint)
+        what = "a route stands before the address"
+        return Fault.deleting(Code.ROUTE, first, colon + 1, what, "write the address alone")
+
+    def inside_angles(self, first: int, close: int) -> Fault:
+        """Something else than an address between ``<`` and ``>``."""
+        inside = self.text[first:close]
+        if inside.lower().startswith("/o="):
+            what = f'"{shown_text(inside)}" is an address of Exchange, which no other mail system knows'
+            return Fault(
+                Code.NO_ADDRESS, first, close, what, "ask for the Internet address, the one with an @"
+            )
+        return without_at(inside).moved(first)
 
     def unclosed(self, at: int) -> Fault:
         """A quotation mark, parenthesis or bracket without its partner."""
-        code, what, hint = _UNCLOSED[self.text[at]]
-        return Fault(code, at, at + 1, what, hint)
+        code, what, hint, otherwise = _UNCLOSED[self.text[at]]
+        closing = {"(": ")", "[": "]"}.get(self.text[at])
+        edits = (Edit(at, at + 1),) if closing is None else (Edit(self.end, self.end, closing),)
+        return Fault(code, at, at + 1, what, hint, edits=edits, otherwise=otherwise)
 
     def unclosed_angle(self, angle: int, behind: int) -> Fault:
         """A ``<`` without its ``>``: the entry ends, or the next ``<`` follows."""
@@ -161,8 +208,10 @@ class Mistakes:
                 angle + 1,
                 'the "<" here is never closed',
                 'add the ">" behind the address',
+                edits=(Edit(self.end, self.end, ">"),),
+                otherwise=f"write one like {_NAME_FIRST}",
             )
-        return Fault(Code.UNCLOSED_ANGLE, behind, behind + 1, 'a second "<" follows the first', "delete it")
+        return Fault.deleting(Code.UNCLOSED_ANGLE, behind, behind + 1, 'a second "<" follows the first')
 
     # Behind the address
 
@@ -175,10 +224,11 @@ class Mistakes:
                 self.end,
                 "text goes on behind a comment within the address",
                 "delete the comment, with its parentheses",
+                edits=(Edit(last, behind),),
             )
         if self.text[last - 1 : last] == "@" and first < last:
             what = "a blank stands where the domain should begin"
-            return Fault(Code.DOMAIN_EMPTY, last, behind, what, "delete it")
+            return Fault.deleting(Code.DOMAIN_EMPTY, last, behind, what)
         return self.text_after(behind)
 
     def text_after(self, at: int) -> Fault:
@@ -188,34 +238,44 @@ class Mistakes:
         rest = self.text[at : self.end]
         if "@" in rest:
             what = "a second address follows without anything between them"
-            return Fault(Code.SEVERAL_ADDRESSES, at, self.end, what, self._how_to_separate())
-        hint = f"delete it, or write the name first, {_NAME_FIRST}"
-        if rest.startswith(">"):
-            hint = "delete it"
-        elif _REST_OF_DOMAIN.fullmatch(rest):
-            hint = "delete the blank before it if it belongs to the address"
+            edits = (Edit(at, at, f"{self.separator} "),) if self.separator else ()
+            hint = self._how_to_separate()
+            return Fault(Code.SEVERAL_ADDRESSES, at, self.end, what, hint, edits=edits, otherwise=_EACH_ALONE)
         what = f'"{shown_text(rest)}" follows a complete address'
-        return Fault(Code.TEXT_AFTER_ADDRESS, at, self.end, what, hint)
+        if _REST_OF_DOMAIN.fullmatch(rest):
+            return Fault(Code.TEXT_AFTER_ADDRESS, at, self.end, what, "check the address")
+        return Fault.deleting(Code.TEXT_AFTER_ADDRESS, at, self.end, what)
 
     def other_separator(self, at: int) -> Fault:
         """A comma or semicolon behind an address, and it is not what separates here."""
         character, rest = self.text[at], self.text[at + 1 : self.end]
+        otherwise = "check the domain" if rest[:1].isalnum() and "@" not in rest else _EACH_ALONE
         if self.separator:
             what = f'"{character}" does not separate addresses here'
+            edits = (Edit(at, at + 1, self.separator),)
             hint = self._how_to_separate()
-        else:
-            what = f'"{character}" follows a complete address, and one mailbox alone is expected'
-            hint = "delete it and what follows" if rest else "delete it"
-        if rest[:1].isalnum() and "@" not in rest:
-            hint = f'{hint}, or write "." if a dot was meant'
-        return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, hint)
+            return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, hint, edits=edits, otherwise=otherwise)
+        what = f'"{character}" follows a complete address, and one mailbox alone is expected'
+        if "@" in rest:
+            return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, "write only one address")
+        if rest[:1].isalnum():
+            return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, otherwise)
+        hint = "delete it and what follows" if rest else "delete it"
+        edits = (Edit(at, self.end),)
+        return Fault(Code.OTHER_SEPARATOR, at, at + 1, what, hint, edits=edits, otherwise=otherwise)
 
     def line_break(self, fault: Fault) -> Fault:
         """The fault of a control character, with the advice that a line end in a list calls for."""
-        if not self.separator or self.text[fault.start] not in "\r\n":
+        if self.text[fault.start] not in LINE_ENDS or not (
+            "@" in self.text[self.start : fault.start] and "@" in self.text[fault.end : self.end]
+        ):
             return fault
-        hint = f'if it separates two addresses, write "{self.separator}" instead, else delete it'
-        return Fault(fault.code, fault.start, fault.end, fault.what, hint)
+        what = "a line end stands here, and two addresses stand on either side of it"
+        if not self.separator:
+            return Fault(fault.code, fault.start, fault.end, what, "write only one address")
+        edits = (Edit(fault.start, fault.end, f"{self.separator} "),)
+        hint = f'write "{self.separator}" between addresses'
+        return Fault(fault.code, fault.start, fault.end, what, hint, edits=edits, otherwise=_EACH_ALONE)
 
     def _how_to_separate(self) -> str:
         return f'write "{self.separator}" between addresses' if self.separator else "write only one address"

@@ -11,7 +11,8 @@ import re
 import unicodedata
 from typing import Final
 
-from vetmail_core.address.faults import Fault, shown_character, shown_text
+from vetmail_core.address.faults import LINE_ENDS, Edit, Fault, shown_character, shown_text
+from vetmail_core.address.slips import scripts_of
 from vetmail_core.errors import AddressErrorCode
 
 __all__ = [
@@ -46,8 +47,11 @@ _FULL_WIDTH: Final = re.compile(
     "[\uff02\uff08\uff09\uff0c\uff1a-\uff1c\uff1e\uff20\uff3b-\uff3d\ufe6b\uff1b]"
 )
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
-_SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
-"""The scripts whose letters are mistaken for one another."""
+_QUOTES_ROUND: Final = re.compile(
+    "'.*'|[\u201c\u201d\u201e\u201f].*[\u201c\u201d\u201f]|[\u2018\u2019\u201a\u201b].*[\u2018\u2019\u201b]|\u00ab.*\u00bb",
+    re.DOTALL,
+)
+_ENCODED_WORD: Final = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
 
 
 def refuse_controls(text: str) -> None:
@@ -57,13 +61,22 @@ def refuse_controls(text: str) -> None:
         Fault: naming the character.
     """
     found = CONTROL.search(text)
-    if found is not None:
+    if found is not None and found[0] in LINE_ENDS:
         raise Fault(
             AddressErrorCode.CONTROL_CHARACTER,
             found.start(),
             found.end(),
+            "a line end stands here, and an address or a name is one line",
+            "put a space in its place",
+            edits=(Edit(found.start(), found.end(), " "),),
+            otherwise="check what stands on either side of it",
+        )
+    if found is not None:
+        raise Fault.deleting(
+            AddressErrorCode.CONTROL_CHARACTER,
+            found.start(),
+            found.end(),
             f"{shown_character(found[0])} is a control character, which an address or a name may not hold",
-            "delete it",
         )
 
 
@@ -94,6 +107,8 @@ def checked_name(name: str) -> str:
             found.end(),
             f"{shown_character(found[0])} cannot be seen and may not stand in a name",
             "delete it",
+            edits=tuple(Edit(*one.span()) for one in INVISIBLE.finditer(name)),
+            otherwise="check the name",
         )
     composed = unicodedata.normalize("NFC", name)
     if unicodedata.category(composed[0]).startswith("M"):
@@ -102,7 +117,9 @@ def checked_name(name: str) -> str:
             0,
             1,
             f"the name begins with {shown_character(name[0])}, which needs a letter before it",
-            "put the letter before it, or delete it",
+            "delete it",
+            edits=(Edit(0, 1),),
+            otherwise="check the name",
         )
     return composed
 
@@ -148,6 +165,12 @@ def name_warnings(name: str, address: str) -> tuple[str, ...]:
         address: the mailbox's own address.
     """
     warnings: list[str] = []
+    if len(name) > 1 and _QUOTES_ROUND.fullmatch(name):
+        warnings.append(f"the quotation marks {name[0]}{name[-1]} are part of the name")
+    if "=?" in name and _ENCODED_WORD.search(name):
+        warnings.append("the name is an encoded word, which was meant to be read as another text")
+    elif not any(map(str.isalpha, name)):
+        warnings.append(f'the name "{shown_text(name)}" has no letter')
     own = address.casefold()
     for found in _ADDRESS_WITHIN.findall(name):
         if found.rstrip(".").casefold() != own:
@@ -155,7 +178,7 @@ def name_warnings(name: str, address: str) -> tuple[str, ...]:
             break
     if not name.isascii():
         for word in _WORD.findall(name):
-            scripts = _scripts_of(word)
+            scripts = scripts_of(word)
             if len(scripts) > 1:
                 mixed = " and ".join(script.capitalize() for script in scripts)
                 warnings.append(f'the name\'s word "{word}" mixes {mixed} letters')
@@ -180,8 +203,3 @@ def dropped_comment(whole: str, address: str) -> str:
     quoted = whole.replace("\\", "\\\\").replace('"', '\\"')
     how = f'write "{quoted}" <{address}>' if quoted == shown_text(quoted) else "put the whole name in quotes"
     return f'the comment "{shown_text(comment)}" {other} and was dropped; {how} if it belongs to the name'
-
-
-def _scripts_of(word: str) -> tuple[str, ...]:
-    names = {unicodedata.name(letter, "").partition(" ")[0] for letter in word}
-    return tuple(script for script in _SCRIPTS if script in names)

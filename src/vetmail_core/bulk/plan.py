@@ -112,6 +112,7 @@ class BulkPlan:
         known_roles: what the related people of a person may hold; None without a context, where related
             people get nothing.
         private: whether its context is private, so that it is not to be kept longer than sending takes.
+        most: how many emails a walk gives, the first ones; None for all.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -127,6 +128,7 @@ class BulkPlan:
     headers: PlanHeaders = attrs.field(factory=PlanHeaders)
     known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
     private: bool = False
+    most: int | None = attrs.field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -144,8 +146,24 @@ class BulkPlan:
         """
         return self._walk(None)
 
-    def summary(self) -> PlanSummary:
+    def first(self, emails: int) -> BulkPlan:
+        """The same plan up to its first emails; whoever comes after them is not walked.
+
+        Args:
+            emails: how many, 1 or more.
+
+        Raises:
+            RecipientsError: it is less than 1.
+        """
+        if emails < 1:
+            raise RecipientsError(f"BulkPlan.first() needs a number from 1, got {emails}.")
+        return attrs.evolve(self, most=emails)
+
+    def summary(self, *, seen: Callable[[Email], None] | None = None) -> PlanSummary:
         """Count what a run would do, by walking the plan as a run would.
+
+        Args:
+            seen: called with each email as it is counted.
 
         Raises:
             MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made, and a
@@ -155,7 +173,10 @@ class BulkPlan:
         tally = Tally(self.shared.exclusions)
         for step in self._walk(tally.add_related, tally.add_letter):
             tally.add(step)
-        tally.refuse_ungiven()
+            if seen is not None and isinstance(step, Email):
+                seen(step)
+        if self.most is None:  # of some people only, a field may be empty for all
+            tally.refuse_ungiven()
         tally.add_mailboxes(self.sender.mailbox, self.typed)
         # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
@@ -188,6 +209,16 @@ class BulkPlan:
         """
         return email.key.removeprefix(self._prefix())
 
+    @property
+    def can_be_walked_again(self) -> bool:
+        """True unless the people came from an iterator."""
+        return not isinstance(self.people, _ReadOnce)
+
+    @property
+    def key_prefix(self) -> str:
+        """What the key of each email begins with; the person's key follows."""
+        return self._prefix()
+
     def _prefix(self) -> str:
         # The batch is escaped, so that no batch and key can come to the email key of another pair.
         return self.batch.replace("%", "%25").replace("/", "%2F") + "/"
@@ -199,14 +230,14 @@ class BulkPlan:
     ) -> Iterator[Email | Exclusion]:
         sender, reply_to = self.sender.mailbox, self.sender.reply_to
         marketing = self.marketing
-        again = not isinstance(self.people, _ReadOnce)
+        again = self.can_be_walked_again
         if again and isinstance(self.content, Content):
             refuse_ungiven(self.content, self.people, marketing=marketing)
         letters = Letters(self.content, looked_over=again)
         headers_for = self.headers.for_everybody()
         prefix = self._prefix()
         first, every = self._copies()
-        copies, seen = first, SeenKeys()
+        copies, seen, left = first, SeenKeys(), self.most
         for person in self.people:
             if not isinstance(person, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
                 raise no_person(person)
@@ -238,6 +269,10 @@ class BulkPlan:
                 headers=headers_for(person),
             )
             copies = every
+            if left is not None:
+                left -= 1
+                if not left:
+                    return
 
     def _copies(self) -> tuple[Recipients, Recipients]:
         """What goes with the first email made, and what with every later one."""

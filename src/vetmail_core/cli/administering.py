@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["add_ledger", "add_settings"]
+__all__ = ["add_ledger", "add_settings", "add_trial"]
 
 _STATUS: Final = "Exit status: 0 done, 2 nothing was done (the reason on one line for each mistake)."
 _WORDS: Final = (
@@ -115,3 +115,43 @@ def add_ledger(
     retry.add_argument("keys", nargs="*", metavar="KEY", help="as `ledger list` prints it")
     retry.add_argument("--all", action="store_true", help="everything that is in doubt")
     lift.add_argument("addresses", nargs="+", metavar="ADDRESS", help="addresses that are left out")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def add_trial(command: argparse.ArgumentParser, path: Callable[[str], Path]) -> None:
+    """Add the options that try a mailing out, say what is in its headers and keep what came of it."""
+    command.add_argument(
+        "--first",
+        type=_count,
+        metavar="N",
+        help="only the first N e-mails; the others are neither tried nor remembered",
+    )
+    command.add_argument(
+        "--redirect",
+        metavar="ADDRESS",
+        help="every e-mail goes to this address, marked with whom it is meant for; not with --ledger",
+    )
+    command.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar='"NAME: VALUE"',
+        help="a further header of each e-mail, with merge fields; may be repeated",
+    )
+    command.add_argument(
+        "--unsubscribe",
+        default="",
+        metavar="URI",
+        help="https or mailto link by which a person leaves the mailing, with merge fields",
+    )
+    command.add_argument(
+        "--marketing", action="store_true", help="leave out people who do not want marketing"
+    )
+    command.add_argument(
+        "--report", type=path, metavar="FILE", help="write the report: .json, .csv or .txt by its ending"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vetmail_core import __version__
-from vetmail_core.cli.administering import add_ledger, add_settings
+from vetmail_core.cli.administering import add_ledger, add_settings, add_trial
 
 __all__ = ["parser"]
 
@@ -60,8 +60,20 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _add_plan(command: argparse.ArgumentParser) -> None:
     content = command.add_argument_group("the e-mail")
     content.add_argument(
-        "--people", type=_path, required=True, metavar="FILE", help="CSV: key, name, address, merge fields"
+        "--people",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="CSV or .xlsx: key, name, address, merge fields",
     )
+    content.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar='FIELD="TITLE"',
+        help="the column of address, key, name, first_name, last_name or of a merge field; may be repeated",
+    )
+    content.add_argument("--encoding", metavar="NAME", help="the charset of a CSV file, such as cp1252")
     content.add_argument("--subject", required=True, help="may hold merge fields: ${first_name}")
     content.add_argument(
         "--text", type=_path, required=True, metavar="FILE", help="the text, UTF-8, with merge fields"
@@ -85,6 +97,26 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
         metavar="ROLE=MAILBOXES",
         help="people of a role that all share, such as class_staff; needs --context; may be repeated",
     )
+    command.add_argument(
+        "--person",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="with --html-preview or --to-myself: whose e-mail; may be repeated",
+    )
+    command.add_argument(
+        "--left-out",
+        type=_path,
+        metavar="FILE",
+        help="write those who are left out as CSV, to be mended and given back as --people",
+    )
+    command.add_argument(
+        "--new-keys",
+        action="store_true",
+        help="people who come back under other keys than this batch has them are new people",
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="list what is else counted")
+    add_trial(command, _path)
     command.add_argument(
         "--batch",
         default="",
@@ -114,6 +146,11 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(send)
+    send.add_argument(
+        "--to-myself",
+        metavar="MAILBOX",
+        help="send only the e-mail of the first person, or of each --person, to this address alone",
+    )
     way = send.add_mutually_exclusive_group()
     way.add_argument(
         "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help="folder for .eml files (outbox)"
@@ -128,6 +165,12 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     _add_plan(preview)
+    preview.add_argument(
+        "--html-preview",
+        type=_path,
+        metavar="FILE",
+        help="write a page with the e-mails as they are read; of the first 20 people, or of each --person",
+    )
     # Nothing is written, but which way it would go decides who it is from, and how many may go at once.
     way = preview.add_mutually_exclusive_group()
     way.add_argument(

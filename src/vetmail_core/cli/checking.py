@@ -6,15 +6,18 @@ change anything. Its law: status 1 means that mail would not leave as the settin
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vetmail_core.cli.findings import say_findings
 from vetmail_core.cli.layout import tell
 from vetmail_core.cli.planning import NothingTriedError, staff_of, token_of
 from vetmail_core.cli.show import one_line
-from vetmail_core.errors import PreferencesError, TransportError
+from vetmail_core.credentials import PlainSecret
+from vetmail_core.errors import PreferencesError, Problem, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
 from vetmail_core.preferences.oauth import OAUTH
 from vetmail_core.sender import resolve_sender
@@ -23,12 +26,16 @@ from vetmail_core.transports import SmtpTransport, transport_for
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from vetmail_core.address import Mailbox
     from vetmail_core.people import Staff
     from vetmail_core.preferences import EmailPreferences
 
 __all__ = ["check", "paths"]
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -47,10 +54,13 @@ def check(arguments: argparse.Namespace) -> int:
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
     token = token_of(arguments)
-    problems = tuple(
-        problem
-        for problem in check_preferences(preferences, staff=staff)
-        if token is None or problem.setting != OAUTH  # it comes from what was typed
+    problems = (
+        *(
+            problem
+            for problem in check_preferences(preferences, staff=staff)
+            if token is None or problem.setting != OAUTH  # it comes from what was typed
+        ),
+        *_readable_by_others(preferences, arguments.preferences or default_preferences_path()),
     )
     errors = say_findings(problems)
     if not arguments.connect:
@@ -70,6 +80,19 @@ def check(arguments: argparse.Namespace) -> int:
     for line in str(found).splitlines():
         _say(line)
     return 0 if found.ok else 1
+
+
+def _readable_by_others(preferences: EmailPreferences, path: Path) -> Iterator[Problem]:
+    """A file with a secret in clear text is for its owner alone; Windows keeps such rights elsewhere."""
+    if not isinstance(preferences.mail_server.password, PlainSecret) or os.name == "nt":
+        return
+    if path.stat().st_mode & _OTHERS:
+        yield Problem(
+            severity=Severity.WARNING,
+            setting="mail_server.password",
+            message="The file holds the password in clear text, and others on this machine can read it.",
+            advice=f"Take their right away: chmod 600 {path}",
+        )
 
 
 def _sender(preferences: EmailPreferences, staff: Staff | None) -> Mailbox | None:

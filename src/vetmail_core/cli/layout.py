@@ -2,8 +2,8 @@
 
 A table knows its widest cells before its first row. Where the columns together are wider than the terminal,
 the widest ones get less room. A cell that is wider than its column takes the room it needs, and what no
-longer fits on the line goes on below, indented by two. An address, a number or an outcome is never cut; where
-an address alone is wider than the terminal, the terminal breaks it.
+longer fits on the line goes on below, indented by two. Nothing is cut, and an address stands on one line; where
+it alone is wider than the terminal, the terminal breaks it.
 """
 
 from __future__ import annotations
@@ -51,54 +51,55 @@ def _cells_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _cut(word: str, room: int) -> str:
-    """A word without an address in it, cut to the room that there is."""
-    if "@" in word or cells(word) <= room:
-        return word
-    taken = size = 0
+def _pieces(word: str, room: int) -> Iterator[str]:
+    """A word in pieces that fit a line; what has an address in it stays whole."""
+    if "@" in word:
+        yield word
+        return
+    piece, size = "", 0
     for character in word:
-        size += _cells_of(character)
-        if size > room - 1:
-            break
-        taken += 1
-    return word[:taken] + "…"
+        width = _cells_of(character)
+        if piece and size + width > room:
+            yield piece
+            piece, size = "", 0
+        piece += character
+        size += width
+    yield piece
 
 
-def wrapped(text: str, room: int | None, *, indent: str = _INDENT, used: int = 0) -> Iterator[str]:
-    """Break a text at its blanks into lines that fit.
+def wrapped(text: str, room: int | None, *, first: str = "", indent: str = _INDENT) -> Iterator[str]:
+    """Break a text at its spaces into lines that fit.
 
     Args:
-        text: one line.
+        text: what is to be broken.
         room: cells of a line; None does not break it.
-        indent: of every line but the first.
-        used: cells that the first line has lost already.
+        first: spaces before the first line.
+        indent: spaces before the others. An address that fits a line without them does without.
     """
-    if room is None or used + cells(text) <= room:
-        yield text
+    if room is None or len(first) + cells(text) <= room:
+        yield first + text
         return
-    line = ""
-    size = used
+    line, size, fresh = first, len(first), True  # the line so far, its cells, and whether no word is on it
     for word in text.split(" "):
-        fresh = _cut(word, room - len(indent))
-        width = cells(fresh)
-        if line and size + 1 + width > room:
-            yield line
-            line, size = indent + fresh, len(indent) + width
-        else:
-            # At the beginning of a line the blanks of its own indent stand before the first word.
-            line, size = (
-                (f"{line} {fresh}", size + 1 + width) if line or size != used else (fresh, size + width)
-            )
+        for number, piece in enumerate(_pieces(word, room - max(len(first), len(indent)))):
+            width = cells(piece)
+            gap = 0 if fresh or number else 1
+            if size + gap + width <= room:
+                line, size, fresh = line + " " * gap + piece, size + gap + width, False
+                continue
+            if not fresh:
+                yield line
+            start = indent if len(indent) + width <= room else ""
+            line, size, fresh = start + piece, len(start) + width, False
     yield line
 
 
 def tell(text: str, *, out: TextIO, indent: str = _INDENT) -> None:
     """Print a line, broken where it does not fit; what cannot be printed is named."""
-    lead = text[: len(text) - len(text.lstrip(" "))]
-    for number, line in enumerate(
-        wrapped(plain(text[len(lead) :]), room_of(out), indent=lead + indent, used=len(lead))
-    ):
-        say(line if number else lead + line, out=out)
+    words = text.lstrip(" ")
+    lead = text[: len(text) - len(words)]
+    for line in wrapped(plain(words), room_of(out), first=lead, indent=lead + indent):
+        say(line, out=out)
 
 
 class Table:
@@ -172,9 +173,7 @@ class Table:
                 continue
             if line:
                 yield line
-            *full, line = wrapped(text, self._room, indent=_INDENT, used=len(_INDENT))
-            full = [_INDENT + full[0], *full[1:]] if full else full
-            line = line if full else _INDENT + line
+            *full, line = wrapped(text, self._room, first=_INDENT)
             yield from full
             used = cells(line)
         if line:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vetmail_core.address import parse_mailbox, parse_mailbox_list
-from vetmail_core.cli.people_file import PeopleFile
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, RecipientType
 from vetmail_core.credentials import EnvironmentSecret, Login
 from vetmail_core.errors import AddressError, VetmailError
 from vetmail_core.message import Attachment, Content
 from vetmail_core.people import Person, Staff
-from vetmail_core.transports import EmlTransport, transport_for
+from vetmail_core.people_file import read_people
+from vetmail_core.transports import EmlTransport, RedirectAll, transport_for
 
 if TYPE_CHECKING:
     import argparse
@@ -27,10 +27,20 @@ if TYPE_CHECKING:
     from vetmail_core.bulk import BulkPlan, PlanSummary
     from vetmail_core.clock import Clock
     from vetmail_core.mailer import Mailer
+    from vetmail_core.people_file import PeopleFile
     from vetmail_core.preferences import EmailPreferences
     from vetmail_core.transports import Transport
 
-__all__ = ["NothingTriedError", "nobody", "plan_of", "staff_of", "token_of", "transport_of"]
+__all__ = [
+    "NothingTriedError",
+    "nobody",
+    "people_of",
+    "plan_of",
+    "redirected",
+    "staff_of",
+    "token_of",
+    "transport_of",
+]
 
 
 class NothingTriedError(VetmailError):
@@ -89,8 +99,30 @@ def transport_of(
     return EmlTransport(arguments.outbox)
 
 
-def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
-    """Read the files and make the plan.
+def people_of(arguments: argparse.Namespace) -> PeopleFile:
+    """Look the people file over.
+
+    Raises:
+        VetmailError: it cannot be used, or nobody is in it.
+    """
+    columns: dict[str, str] = {}
+    for entry in arguments.column:
+        field, equals, title = entry.partition("=")
+        if not (field.strip() and equals and title.strip()):
+            raise NothingTriedError(
+                f'--column {entry}: expected FIELD="Title in the file", such as address="E-mail Address"'
+            )
+        columns[field.strip()] = title
+    people = read_people(arguments.people, columns=columns, encoding=arguments.encoding)
+    if people.size == 0:
+        raise NothingTriedError(
+            f"{arguments.people}: expected at least one person under the column titles, found none"
+        )
+    return people
+
+
+def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -> BulkPlan:
+    """Read the other files and make the plan.
 
     Raises:
         VetmailError: something that was typed, or a file, cannot be used.
@@ -101,21 +133,51 @@ def plan_of(arguments: argparse.Namespace, mailer: Mailer) -> BulkPlan:
             f"--ledger {arguments.ledger}: expected --batch ID beside it;"
             " a ledger knows an e-mail again by the name of its mailing and the person's key"
         )
-    people = PeopleFile(arguments.people)
-    if people.checked() == 0:
-        raise NothingTriedError(
-            f"{arguments.people}: expected at least one person under the column titles, found none"
-        )
     _check_context(arguments.context, preferences)
     return mailer.plan_bulk(
         _content(arguments),
-        people,
+        people.people,
         cc=_typed("--cc", arguments.cc, preferences),
         bcc=_typed("--bcc", arguments.bcc, preferences),
         context=arguments.context,
         shared=_shared(arguments, preferences),
+        marketing=arguments.marketing,
         batch=arguments.batch,
+        headers=_headers(arguments.header),
+        unsubscribe=arguments.unsubscribe,
     )
+
+
+def redirected(arguments: argparse.Namespace, transport: Transport) -> Transport:
+    """The transport, or one that sends everything to the address of ``--redirect``.
+
+    Raises:
+        NothingTriedError: there is a ledger beside it, or it is not an address.
+    """
+    if arguments.redirect is None:
+        return transport
+    if arguments.ledger is not None:
+        raise NothingTriedError(
+            "--redirect sends everybody's e-mail to one address, which no ledger should take for the "
+            "mailing; leave --ledger out"
+        )
+    try:
+        return RedirectAll(transport, arguments.redirect)
+    except AddressError as error:
+        raise NothingTriedError(f"--redirect {arguments.redirect}: {error}") from error
+
+
+def _headers(entries: Iterable[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for entry in entries:
+        name, colon, value = entry.partition(":")
+        name = name.strip()
+        if not (name and colon):
+            raise NothingTriedError(f'--header {entry}: expected "NAME: VALUE", such as "Precedence: bulk"')
+        if name.casefold() in map(str.casefold, headers):
+            raise NothingTriedError(f"--header {entry}: {name} is given twice; write one of them")
+        headers[name] = value.strip()
+    return headers
 
 
 def nobody(summary: PlanSummary) -> NothingTriedError:

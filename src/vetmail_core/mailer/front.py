@@ -18,6 +18,7 @@ from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.contexts import ROLE_LABELS, RecipientType
 from vetmail_core.errors import DeliveryError, PreferencesError, Problem, RecipientsError, Severity
 from vetmail_core.ledger import AlreadySent, Delivery
+from vetmail_core.mailer.new_keys import refuse_new_keys
 from vetmail_core.mailer.progress import Progress
 from vetmail_core.mailer.waiting import StoppableClock, Stopped
 from vetmail_core.mailer.walk import Walk
@@ -249,6 +250,7 @@ class Mailer:
         progress: Callable[[Receipt], None] | None = None,
         cancel: Callable[[], bool] | None = None,
         retry_unknown: bool = False,
+        new_keys: bool = False,
     ) -> Report:
         """Send a plan, or any emails.
 
@@ -260,11 +262,13 @@ class Mailer:
                 True no more are sent, the connection is ended with QUIT, and whoever is left in a plan or
                 a list is reported as not attempted.
             retry_unknown: send again to those in doubt from an earlier run.
+            new_keys: people whose address this batch has under a key that no longer comes are new people.
 
         Returns:
             What became of everyone.
 
         Raises:
+            RecipientsError: such people came without `new_keys`; nothing was sent.
             LedgerError: the ledger cannot be opened, or an email has no key.
             TypeError: progress or cancel is not a function, or the plan is one email.
             MessageError: something else than emails came; those before it are sent.
@@ -273,6 +277,8 @@ class Mailer:
         """
         _check_function("progress", progress)
         _check_function("cancel", cancel)
+        if ledger is not None and not new_keys and isinstance(plan, BulkPlan):
+            refuse_new_keys(plan, ledger)
         tally = Tally()
         emails = Walk(plan, tally)
         transport = self._opened()

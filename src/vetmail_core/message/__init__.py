@@ -8,6 +8,8 @@ law: reading ``Email.as_bytes()`` back gives what ``Email.to_message()`` holds, 
 ::
 
     merge.py       ${name} fields, compiled once for a whole run
+    links.py       how a value is written where it stands in a link
+    marks.py       what a reader would take for a merge field that is none
     attachment.py  a file, encoded once and shared by every email that carries it
     content.py     what is read: subject, text, HTML, attachments -> a MIME entity
     bodies.py      one text as a MIME part: 7bit, quoted-printable or base64

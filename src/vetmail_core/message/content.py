@@ -181,7 +181,7 @@ class Content:
 
     @property
     def plain(self) -> bool:
-        """True if a merge gives it back as it is, whatever the fields: there is no field, and no mark of one.
+        """True if a merge gives it back as it is, as there is no field in it and no mark of one.
 
         Raises:
             MergeError: a ``${`` is never closed.

@@ -28,6 +28,7 @@ _MARKS: Final = (
 _WELL_FORMED: Final = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
+_LABELS: Final = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
 _NO_TEXT: Final = (
     "holds null bytes, so it is not a text file, or one in UTF-16 without its mark; save the list as "
     '"CSV UTF-8" or as .xlsx'
@@ -60,38 +61,59 @@ def charset_of(path: Path, *, given: str | None) -> Charset:
     """
     with path.open("rb") as file:
         head = file.read(4)
-        marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
-        if given is not None:
-            try:
-                name = codecs.lookup(given).name
-            except LookupError:
-                raise MistakesError(
-                    f'"{given}" is not the name of a charset; write utf-8 or cp1252'
-                ) from None
-            return Charset("utf-8-sig" if name == "utf-8" else name)
-        if marked == "utf-16":
-            return Charset(marked)
-        file.seek(0)
-        first = broken = 0
-        broken_byte = 0
-        well_formed = False
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    if given is not None:
+        try:
+            name = codecs.lookup(given).name
+        except LookupError:
+            raise MistakesError(f'"{given}" is not the name of a charset; write utf-8 or cp1252') from None
+        name = "utf-8-sig" if name == "utf-8" else name
+        _look_over(path, name)
+        return Charset(name)
+    if marked == "utf-16":
+        return Charset(marked)
+    try:
+        _look_over(path, "utf-8-sig")
+    except BrokenTextError:
+        first = _first_line_beyond_ascii(path)
+        if first is None:  # there are characters in UTF-8 as well
+            raise
+        _look_over(path, "cp1252")
+        return Charset("cp1252", first)
+    return Charset("utf-8-sig")
+
+
+def _look_over(path: Path, name: str) -> None:
+    """Decode a file line by line, where its lines can be told by their octets.
+
+    Raises:
+        MistakesError: it holds null bytes, so it is no text.
+        BrokenTextError: an octet is no character.
+    """
+    if name.startswith(("utf-16", "utf-32")):
+        return
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if b"\0" in line:
                 raise MistakesError(_NO_TEXT)
-            if line.isascii():
-                continue
-            well_formed = well_formed or _WELL_FORMED.search(line) is not None
-            first = first or number
-            if not broken:
+            if not line.isascii():
                 try:
-                    line.decode()
+                    line.decode(name)
                 except UnicodeDecodeError as error:
-                    broken, broken_byte = number, line[error.start]
-    if not broken:
-        return Charset("utf-8-sig")
-    if well_formed:
-        raise BrokenTextError(broken, broken_byte, "UTF-8")
-    return Charset("cp1252", first)
+                    label = _LABELS.get(name, name)
+                    raise BrokenTextError(number, error.object[error.start], label) from None
+
+
+def _first_line_beyond_ascii(path: Path) -> int | None:
+    """The first line that is not ASCII; None where any has a well-formed character of UTF-8."""
+    first = None
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.isascii():
+                if _WELL_FORMED.search(line) is not None:
+                    return None
+                first = first or number
+    return first
 
 
 class BrokenTextError(Exception):
@@ -99,7 +121,7 @@ class BrokenTextError(Exception):
 
     Attributes:
         line: counted from 1.
-        byte: the octet, -1 where it is not known.
+        byte: the octet.
         charset: for people.
     """
 

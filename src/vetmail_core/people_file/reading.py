@@ -33,7 +33,6 @@ __all__ = ["PeopleFile", "read_people"]
 _ZIP: Final = b"PK"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 _NO_COLUMNS: Final[Mapping[str, str]] = {}
-_MOST_PROBLEMS: Final = 10_000
 
 
 @attrs.frozen
@@ -62,9 +61,9 @@ class PeopleFile:
     titles: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
-    _table: Table = attrs.field(repr=False)
-    _title_row: int = attrs.field(repr=False)
-    _columns: Columns = attrs.field(repr=False)
+    _table: Table = attrs.field(repr=False, alias="table")
+    _title_row: int = attrs.field(repr=False, alias="title_row")
+    _columns: Columns = attrs.field(repr=False, alias="columns")
 
     @property
     def people(self) -> Iterable[Person]:
@@ -181,8 +180,8 @@ def _broken(path: Path, error: BrokenTextError) -> str:
         path, error.line, max(",;\t", key=path.read_bytes()[:10_000].decode("latin-1").count)
     )
     return (
-        f"{record.place}: the byte 0x{error.byte:02x} is not a character in {error.charset}; save the list as "
-        '"CSV UTF-8", or say which charset it is: --encoding cp1252'
+        f"{record.place}: the byte 0x{error.byte:02x} is not a character in {error.charset}; save the list "
+        'as "CSV UTF-8", or say which charset it is: --encoding cp1252'
     )
 
 
@@ -220,7 +219,7 @@ class _Look:
                     continue
                 self.people += 1
                 if len(cells) > width and any(map(str.strip, cells[width:])):
-                    self._add(_too_many(record, width, table.separator))
+                    self._problems.append(_too_many(record, width, table.separator))
                     continue
                 for column in candidates:
                     if column not in self.with_at and column < len(cells) and cells[column].strip():
@@ -229,28 +228,28 @@ class _Look:
                             self.with_at.add(column)
                 for column in [n for n in untitled if n < len(cells) and cells[n].strip()]:
                     untitled.discard(column)
-                    self._add(
-                        f"{record.place}: column {column_letter(column)} has no title, and here it holds a value; "
-                        "give it a title, or empty it"
+                    self._problems.append(
+                        f"{record.place}: column {column_letter(column)} has no title, and here it holds a "
+                        "value; give it a title, or empty it"
                     )
                 if not any(n < len(cells) and cells[n].strip() for n in known):
-                    self._add(
-                        f"{record.place}: there is neither key nor name nor address; fill the row in or delete it"
+                    self._problems.append(
+                        f"{record.place}: there is neither key nor name nor address; fill the row in or "
+                        "delete it"
                     )
         except MistakesError as error:
             self._problems += error.problems
         if self._problems:
             raise MistakesError(*self._problems)
 
-    def _add(self, problem: str) -> None:
-        if len(self._problems) < _MOST_PROBLEMS:
-            self._problems.append(problem)
-
 
 def _too_many(record: Record, width: int, separator: str) -> str:
     count = len(record.cells)
     sign = {"\t": "a tab"}.get(separator, f'"{separator}"')
-    return f"{record.place}: {count} values for {width} titles; where a value holds {sign}, put it in double quotes"
+    return (
+        f"{record.place}: {count} values for {width} titles; where a value holds {sign}, put it in double "
+        "quotes"
+    )
 
 
 def _columns(titles: Titles, looked: _Look) -> tuple[Columns, list[str]]:
@@ -261,7 +260,8 @@ def _columns(titles: Titles, looked: _Look) -> tuple[Columns, list[str]]:
     """
     address = _address_column(titles, looked)
     taken = {ours: titles.column(ours) for ours in OURS} | {"address": address}
-    fields = {name: n for n, name in enumerate(titles.names) if name and name not in LEFT_OUT_TITLES}
+    width = len(titles.names) - (len(LEFT_OUT_TITLES) if titles.is_left_out_file else 0)
+    fields = {name: n for n, name in enumerate(titles.names[:width]) if name}
     for ours in OURS:
         # Under its own title each is read already; a street that is called address stays a field.
         if ours != "key" and taken[ours] is not None and fields.get(ours) == taken[ours]:

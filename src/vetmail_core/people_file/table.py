@@ -6,6 +6,7 @@ respected, and the one under which the titles have the most columns is the file'
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
@@ -115,10 +116,8 @@ class CsvTable:
     def head(self) -> list[Record]:
         """The first rows; of a file that breaks among them, those before."""
         found: list[Record] = []
-        try:
+        with contextlib.suppress(MistakesError):  # the walk over the whole file says so
             found.extend(islice(self.records(), _LOOKED_AT))
-        except MistakesError:
-            pass  # the walk over the whole file says so
         return found
 
 
@@ -154,11 +153,9 @@ def row_of_line(path: Path, line: int, separator: str) -> Record:
     """Find the row in which a line of a CSV file is, whatever its characters."""
     table = CsvTable(path=path, charset=Charset("latin-1"), separator=separator)
     found = Record((), line, line)
-    try:
+    with contextlib.suppress(MistakesError):  # then the line is as near as can be said
         for record in table.records():
             if record.line > line:
                 break
             found = record
-    except MistakesError:
-        pass  # then the line is as near as can be said
     return found

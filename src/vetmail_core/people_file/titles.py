@@ -7,7 +7,6 @@ not. The tables below are the known titles of student systems, learning platform
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ import attrs
 from vetmail_core.people_file.faults import MistakesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vetmail_core.people_file.table import Record
 
@@ -199,7 +198,8 @@ def _without_titles(head: Sequence[Record], wanted: Mapping[str, str]) -> str:
         return "is empty; a list has a row of titles, such as key,name,address, and a row for each person"
     names = [clean(cell) for cell in first.cells]
     if "address" in wanted:
-        return f'{first.place}: there is no column "{wanted["address"]}" for address; {_nearest(wanted["address"], names)}'
+        title = wanted["address"]
+        return f'{first.place}: there is no column "{title}" for address; {_nearest(title, names)}'
     if any("@" in name for name in names):
         return (
             f"{first.place} holds an address, and no titles are above it; put a row of titles there: "

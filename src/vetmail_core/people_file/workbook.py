@@ -121,9 +121,8 @@ def _table(sheet: Any, formulas: Any) -> WorkbookTable:  # noqa: ANN401 - openpy
     errors: list[str] = []
     unstored: list[str] = []
     hidden = 0
-    for number, row in enumerate(sheet.iter_rows(), start=sheet.min_row or 1):
-        before = sheet.min_column - 1
-        cells = [""] * before
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        cells: list[str] = []
         for cell in row:
             if cell.data_type == "e":
                 errors.append(f"{cell.coordinate} {cell.value}")

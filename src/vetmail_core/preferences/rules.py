@@ -105,8 +105,12 @@ def whole_number(
 ) -> Iterator[Problem]:
     """A whole number within its bounds; true is none, although Python counts with it."""
     least, most = bounds
-    advice = "Write the number alone, without quotes."
-    if isinstance(value, int) and not isinstance(value, bool):
+    advice = "Write a whole number."
+    if isinstance(value, str):
+        advice = "Write the number alone, without quotes."
+    elif isinstance(value, float) and value.is_integer():
+        advice = f"Write {value:.0f}."
+    elif isinstance(value, int) and not isinstance(value, bool):
         if least <= value <= most:
             return
         advice = "Enter a number in this range."

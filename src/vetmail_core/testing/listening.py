@@ -88,10 +88,16 @@ class ListeningMailer(Mailer):
         progress: Callable[[Receipt], None] | None = None,
         cancel: Callable[[], bool] | None = None,
         retry_unknown: bool = False,
+        new_keys: bool = False,
     ) -> Report:
         """Send, and tell the outbox who was left out; see `Mailer.send_bulk`."""
         report = super().send_bulk(
-            plan, ledger=ledger, progress=progress, cancel=cancel, retry_unknown=retry_unknown
+            plan,
+            ledger=ledger,
+            progress=progress,
+            cancel=cancel,
+            retry_unknown=retry_unknown,
+            new_keys=new_keys,
         )
         self._outbox.heard(report.exclusions)
         return report

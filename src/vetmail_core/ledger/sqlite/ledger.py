@@ -220,6 +220,19 @@ class SqliteLedger:
         """
         return self._store.in_doubt()
 
+    def first_recipients(self, prefix: str, /) -> tuple[tuple[str, str], ...]:
+        """The email keys that begin with a prefix, each with the address key of its first recipient.
+
+        Emails of which no address is known, as a file of an earlier version has them, are left out.
+
+        Args:
+            prefix: such as "2026-03-02 class/", which the keys of a plan's emails begin with.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return self._store.first_recipients(prefix)
+
     def counts(self) -> dict[LedgerState, int]:
         """How many emails are in each state.
 

@@ -390,6 +390,20 @@ class Store:
             found = self._db.execute("SELECT state, count(*) FROM emails GROUP BY state")
             return {LedgerState(state): count for state, count in found}
 
+    def first_recipients(self, prefix: str) -> tuple[tuple[str, str], ...]:
+        """The email keys that begin with a prefix, each with its first recipient's address key, if known.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self.guard("cannot be read"):
+            found = self._db.execute(
+                "SELECT key, substr(recipients, 1, instr(recipients || char(10), char(10)) - 1) FROM emails"
+                " WHERE key >= ? AND substr(key, 1, length(?)) = ? AND recipients IS NOT NULL ORDER BY id",
+                (prefix, prefix, prefix),
+            )
+            return tuple(found)
+
     # What follows changes rows and is called within `writing`.
 
     def put_down(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from vetmail_core.errors import Problem, Severity
 from vetmail_core.people import Staff
-from vetmail_core.preferences.checks import connection, login, sending, tokens
+from vetmail_core.preferences.checks import connection, login, sending, tokens, typed
 from vetmail_core.preferences.checks.case import Case
 from vetmail_core.preferences.providers import provider_for
 
@@ -24,12 +24,14 @@ __all__ = ["check_preferences"]
 
 _BUILT_IN_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (
     connection.host,
+    typed.host_slip,
     connection.port,
     connection.tls_fits_port,
     connection.implicit_tls,
     connection.in_clear,
     login.way_of_signing_in,
     login.login_without_use,
+    typed.plain_secret,
     login.staff_logins,
     login.shared_login,
     tokens.source_is_there,
@@ -40,12 +42,16 @@ _BUILT_IN_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (
     sending.wait,
     sending.from_is_login,
     sending.default_from,
-    sending.misleading_name,
+    typed.mailboxes,
     sending.reply_to,
     sending.bulk_copies,
     sending.context_rules,
+    typed.unknown_settings,
 )
-_MAIL_PROGRAM_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (sending.separator,)
+_MAIL_PROGRAM_RULES: Final[tuple[Callable[[Case], Iterator[Problem]], ...]] = (
+    sending.separator,
+    typed.unknown_settings,
+)
 _GRAVITY: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.HINT: 2}
 
 

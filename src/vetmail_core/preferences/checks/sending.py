@@ -24,7 +24,6 @@ __all__ = [
     "context_rules",
     "default_from",
     "from_is_login",
-    "misleading_name",
     "reply_to",
     "separator",
     "wait",
@@ -97,17 +96,6 @@ def default_from(case: Case) -> Iterator[Problem]:
             "settings.default_from",
             "Mail that no staff member sends, such as portal notifications, has no address to come from.",
             "Enter a default from address.",
-        )
-
-
-def misleading_name(case: Case) -> Iterator[Problem]:
-    """A name that pretends to be something else, on purpose or not."""
-    default = case.settings.default_from
-    for matter in () if default is None else default.warnings:
-        yield warning(
-            "settings.default_from",
-            f"In the default from address {matter}. Spam filters take that for a forgery.",
-            "Write the organisation's name alone before the address.",
         )
 
 
