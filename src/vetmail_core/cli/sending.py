@@ -16,7 +16,15 @@ import attrs
 from vetmail_core.cli.chosen import chosen_emails, myself, to_myself
 from vetmail_core.cli.left_out import write_left_out
 from vetmail_core.cli.page import preview_page, write_page
-from vetmail_core.cli.planning import NothingTriedError, nobody, people_of, plan_of, staff_of, transport_of
+from vetmail_core.cli.planning import (
+    NothingTriedError,
+    check_written,
+    nobody,
+    people_of,
+    plan_of,
+    staff_of,
+    transport_of,
+)
 from vetmail_core.cli.show import ProgressLine, Rows, plain, say
 from vetmail_core.cli.warnings import say_warnings, shared_addresses, warnings_of
 from vetmail_core.clock import SystemClock
@@ -57,6 +65,12 @@ def preview(arguments: argparse.Namespace) -> int:
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
+    check_written(arguments, "--html-preview", arguments.html_preview)
+    check_written(arguments, "--left-out", arguments.left_out)
+    if arguments.person and arguments.html_preview is None:
+        raise NothingTriedError(
+            "--person chooses whose email is on the page; expected --html-preview beside it"
+        )
     people = people_of(arguments)
     with closing(transport_of(arguments, preferences, staff)) as transport:
         plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport), people)
@@ -118,6 +132,9 @@ def send(arguments: argparse.Namespace) -> int:
         raise NothingTriedError(
             "--to-myself sends test copies, which no ledger should take for the mailing; leave --ledger out"
         )
+    check_written(arguments, "--left-out", arguments.left_out)
+    if arguments.person and arguments.to_myself is None:
+        raise NothingTriedError("--person chooses whose email is a test copy; expected --to-myself beside it")
     people = people_of(arguments)
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=transport)
