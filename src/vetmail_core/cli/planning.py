@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NothingTriedError",
+    "check_written",
     "nobody",
     "people_of",
     "plan_of",
@@ -119,6 +120,22 @@ def people_of(arguments: argparse.Namespace) -> PeopleFile:
             f"{arguments.people}: expected at least one person under the column titles, found none"
         )
     return people
+
+
+def check_written(arguments: argparse.Namespace, option: str, path: Path | None) -> None:
+    """Refuse to write over a file that is read.
+
+    Args:
+        arguments: as typed.
+        option: which names the file to write.
+        path: that file; None when there is none.
+
+    Raises:
+        NothingTriedError: it is read too.
+    """
+    read = (arguments.people, arguments.text, arguments.html, arguments.preferences, *arguments.attach)
+    if path is not None and path.resolve() in {one.resolve() for one in read if one is not None}:
+        raise NothingTriedError(f"{option} {path}: is read as well; give it a name of its own")
 
 
 def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -> BulkPlan:

@@ -20,6 +20,7 @@ from vetmail_core.cli.left_out import write_left_out
 from vetmail_core.cli.page import preview_page, write_page
 from vetmail_core.cli.planning import (
     NothingTriedError,
+    check_written,
     nobody,
     people_of,
     plan_of,
@@ -67,6 +68,13 @@ def preview(arguments: argparse.Namespace) -> int:
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
+    check_written(arguments, "--html-preview", arguments.html_preview)
+    check_written(arguments, "--left-out", arguments.left_out)
+    check_written(arguments, "--report", arguments.report)
+    if arguments.person and arguments.html_preview is None:
+        raise NothingTriedError(
+            "--person chooses whose email is on the page; expected --html-preview beside it"
+        )
     people = people_of(arguments)
     with closing(transport_of(arguments, preferences, staff)) as transport, ReportFile(arguments.report):
         way = redirected(arguments, transport)
@@ -134,6 +142,10 @@ def send(arguments: argparse.Namespace) -> int:
         raise NothingTriedError(
             "--to-myself sends test copies, which no ledger should take for the mailing; leave --ledger out"
         )
+    check_written(arguments, "--left-out", arguments.left_out)
+    check_written(arguments, "--report", arguments.report)
+    if arguments.person and arguments.to_myself is None:
+        raise NothingTriedError("--person chooses whose email is a test copy; expected --to-myself beside it")
     people = people_of(arguments)
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=redirected(arguments, transport))
