@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import shutil
+import sys
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
@@ -180,16 +183,14 @@ def test_a_report_that_can_no_longer_be_written_is_told(
 ) -> None:
     """The folder has gone while the emails left."""
     (folder / "reports").mkdir()
-    real = SqliteLedger.open_run
 
-    def remove_first(ledger: SqliteLedger) -> object:
-        for path in (folder / "reports").iterdir():
-            path.unlink()
-        (folder / "reports").rmdir()
-        return real(ledger)
+    class Terminal(io.StringIO):
+        def write(self, text: str, /) -> int:
+            shutil.rmtree(folder / "reports", ignore_errors=True)
+            return super().write(text)
 
-    monkeypatch.setattr(SqliteLedger, "open_run", remove_first)
-    said = reminder("send", "--report", "reports/r.csv", "--ledger", "L", "--batch", "b")
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    said = reminder("send", "--report", "reports/r.csv")
     assert "--report reports/r.csv: cannot be written" in said.err
     assert said.status == 1
     assert len(said.files) == 10

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, Self
 
+from vetmail_core.cli.layout import tell
 from vetmail_core.cli.planning import NothingTriedError
 
 if TYPE_CHECKING:
@@ -49,20 +51,22 @@ class ReportFile:
             raise _unwritable(path, error) from error
         self._fresh = fresh
 
-    def write(self, report: Report) -> None:
-        """Put the report in its place.
+    def write(self, report: Report) -> bool:
+        """Put the report in its place; when the disk is full or the folder has gone, say so on stderr.
 
-        Raises:
-            NothingTriedError: the disk is full, or the folder has gone.
+        Returns:
+            False when it is not there. The emails have left by now, so that is no error.
         """
         if self._path is None or self._fresh is None:
-            return
+            return True
         text = _FORMS[self._path.suffix.lower()](report)
         try:
             self._fresh.write_text(text, encoding="utf-8", newline="")
             self._fresh.replace(self._path)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            tell(str(_unwritable(self._path, error)), out=sys.stderr)
+            return False
+        return True
 
     def __enter__(self) -> Self:
         return self

@@ -181,7 +181,7 @@ def send(arguments: argparse.Namespace) -> int:
             if mailer.last_report is None:
                 raise
             report = mailer.last_report
-        kept.write(report)
+        written = kept.write(report)
     if report.failures and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
     try:
@@ -189,7 +189,7 @@ def send(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("interrupted after the run; what stands above is not all of its report", out=sys.stderr)
     left_out = any(exclusion.reason is not ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
-    return 0 if report.ok and not left_out else 1
+    return 0 if report.ok and not left_out and written else 1
 
 
 def _walked(arguments: argparse.Namespace, whole: BulkPlan) -> tuple[BulkPlan, TableOfEmails, int]:
@@ -214,11 +214,11 @@ def _send_to_myself(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPla
         to_myself(email, me) for email in chosen_emails(plan, arguments.person, most=arguments.first or 1)
     ]
     report = mailer.send_bulk(copies)
-    kept.write(report)
+    written = kept.write(report)
     _say_report(report)
     tell(f"test copies to {me.addr_spec} alone; nobody else was written to", out=sys.stdout)
     complain(report, everything=arguments.verbose)
-    return 0 if report.ok else 1
+    return 0 if report.ok and written else 1
 
 
 def _run(
@@ -255,7 +255,7 @@ def _say_what_became(
         tell(f"all of it went to {arguments.redirect} alone", out=sys.stdout)
     if report.handed_over and not arguments.live:
         tell(f"the .eml files are in {arguments.outbox}", out=sys.stdout)
-    if arguments.report is not None:
+    if arguments.report is not None and arguments.report.exists():
         tell(f"the report is in {arguments.report}", out=sys.stdout)
     complain(report, everything=arguments.verbose)
 
