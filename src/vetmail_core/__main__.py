@@ -28,6 +28,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "show": ("settings", "show"),
     "check": ("checking", "check"),
     "paths": ("checking", "paths"),
+    "test": ("trying", "send_test"),
     "ledger": ("ledger", "ledger"),
     "sign-in": ("signing_in", "sign_in"),
 }

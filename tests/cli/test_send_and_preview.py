@@ -9,7 +9,6 @@ import os
 import runpy
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -21,11 +20,11 @@ import pytest
 from tests.transports.smtp.scripted import Act, Server
 
 import vetmail_core
-from vetmail_core import Cause, Login, PlainSecret, SystemClock, TlsMethod
+from vetmail_core import Cause, SystemClock
 from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from email.message import EmailMessage
 
@@ -262,21 +261,6 @@ def test_a_text_that_is_not_utf_8_is_named(
     said = reminder("send")
     assert said.status == 2
     assert "class-reminder.txt: expected text in UTF-8" in said.err
-
-
-@pytest.fixture
-def live_server(
-    change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> Iterator[LocalSmtpServer]:
-    """A server with STARTTLS and AUTH that the preferences name and whose certificate is trusted."""
-    login = Login("office@example.com", PlainSecret("quiet-otter"))
-    with LocalSmtpServer(tls=TlsMethod.EXPLICIT, login=login) as server:
-        trusted = map(ssl.DER_cert_to_PEM_cert, server.client_context.get_ca_certs(binary_form=True))
-        (folder / "authority.pem").write_text("".join(trusted), encoding="ascii")
-        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
-        monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
-        change_preferences(mail_server={"host": server.host, "port": server.port})
-        yield server
 
 
 def test_live_goes_over_the_wire_with_starttls_and_auth(

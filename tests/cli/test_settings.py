@@ -246,10 +246,9 @@ def test_the_secret_of_a_source_of_tokens_has_the_same_words(
     assert written["mail_server"]["oauth"]["microsoft_app"]["secret"] == {"environment": "APP_SECRET"}
 
 
-def test_show_prints_every_setting_or_the_values_that_are_named(
-    vetmail: Callable[..., Said], preferences: Path
-) -> None:
-    """For people a table; for a script a line each, without a word more; for a program the file's own form."""
+@pytest.mark.usefixtures("preferences")
+def test_show_prints_every_setting_or_the_values_that_are_named(vetmail: Callable[..., Said]) -> None:
+    """For people a table; for a script a line each and no word more; for a program the file's own form."""
     said = vetmail("show", "--preferences", "P.json", "mail_server.port", "mail_server.username")
     assert (said.status, said.out) == (0, "25\n\n")
     table = vetmail("show", "--preferences", "P.json").out
@@ -286,7 +285,7 @@ def _on_a_terminal(words: Sequence[str], answers: Sequence[str], folder: Path) -
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
-        os.execv(sys.executable, [sys.executable, "-m", "vetmail_core", *words])
+        os.execv(sys.executable, [sys.executable, "-m", "vetmail_core", *words])  # noqa: S606 - a terminal of its own
     seen = b""
     waiting = list(answers)
     with contextlib.suppress(OSError):  # how a terminal says on Linux that nobody is left

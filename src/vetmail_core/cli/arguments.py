@@ -180,6 +180,14 @@ def parser() -> argparse.ArgumentParser:
     _add_common(preview)
 
     add_settings(commands, _path)
+    test = commands.add_parser(
+        "test",
+        help="one real e-mail, to see that the preferences work",
+        description="Send one e-mail the way the preferences say, and print the server's words.",
+        epilog="Exit status: 0 accepted or handed over, 1 refused, put off or in doubt, 2 nothing tried.",
+    )
+    test.add_argument("--to", required=True, metavar="ADDRESS", help="who gets it")
+    _add_common(test)
     add_ledger(commands, _path)
 
     check = commands.add_parser(
@@ -194,8 +202,8 @@ def parser() -> argparse.ArgumentParser:
     sign_in = commands.add_parser(
         "sign-in",
         help="a person signs in to Microsoft 365 with a code",
-        description="Show a page and a code; wait until the person has entered it. The sign-in is kept for the account "
-        "that runs this command.",
+        description="Show a page and a code; wait until the person has entered it. The sign-in is kept for "
+        "the account that runs this command.",
         epilog="Exit status: 0 signed in, 1 not signed in, 2 the preferences have nothing to sign in to.",
     )
     sign_in.add_argument(

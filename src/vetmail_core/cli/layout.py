@@ -2,8 +2,8 @@
 
 A table knows its widest cells before its first row. Where the columns together are wider than the terminal,
 the widest ones get less room. A cell that is wider than its column takes the room it needs, and what no
-longer fits on the line goes on below, indented by two. Nothing is cut, and an address stands on one line; where
-it alone is wider than the terminal, the terminal breaks it.
+longer fits on the line goes on below, indented by two. Nothing is cut, and an address stands on one line;
+where it alone is wider than the terminal, the terminal breaks it.
 """
 
 from __future__ import annotations
