@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["add_ledger", "add_settings", "add_trial"]
+
+_Parser = TypeVar("_Parser", bound=argparse.ArgumentParser)
 
 _STATUS: Final = "Exit status: 0 done, 2 nothing was done (the reason on one line for each mistake)."
 _WORDS: Final = (
@@ -21,9 +23,7 @@ _WORDS: Final = (
 )
 
 
-def add_settings(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], path: Callable[[str], Path]
-) -> None:
+def add_settings(commands: argparse._SubParsersAction[_Parser], path: Callable[[str], Path]) -> None:
     """Add the commands that make, change and show the preferences."""
     init = commands.add_parser(
         "init",
@@ -60,9 +60,7 @@ def add_settings(
     show.add_argument("names", nargs="*", metavar="NAME", help="the settings whose values to print")
 
 
-def add_ledger(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], path: Callable[[str], Path]
-) -> None:
+def add_ledger(commands: argparse._SubParsersAction[_Parser], path: Callable[[str], Path]) -> None:
     """Add the commands that look into a ledger and settle what is open in it."""
     ledger = commands.add_parser(
         "ledger",

@@ -210,5 +210,5 @@ def _with_places(preferences: EmailPreferences, places: Mapping[str, Secret]) ->
         if name == "mail_server.password":
             server = attrs.evolve(server, password=secret)
         elif getattr(server.oauth, field, None) is not None:
-            server = attrs.evolve(server, oauth=attrs.evolve(server.oauth, **{field: secret}))  # type: ignore[type-var,misc]
+            server = attrs.evolve(server, oauth=attrs.evolve(server.oauth, **{field: secret}))  # type: ignore[misc]
     return attrs.evolve(preferences, mail_server=server)
