@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import io
 import json
 import os
 import pty
@@ -360,4 +362,114 @@ def test_a_dialogue_that_is_left_writes_nothing(folder: Path, last: str) -> None
     status, seen = _on_a_terminal(["init", "--preferences", "new.json"], ["gmail\n", last], folder)
     assert status == 2, seen
     assert "Traceback" not in seen
+    assert not (folder / "new.json").exists()
+
+
+class _Answers(io.StringIO):
+    """A terminal on which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def asked(vetmail: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Run init with what somebody types, and with secrets typed without being shown."""
+
+    def run(lines: Sequence[str], *words: str, secrets: Sequence[str] = ()) -> Said:
+        hidden = iter(secrets)
+        monkeypatch.setattr(sys, "stdin", _Answers("".join(f"{line}\n" for line in lines)))
+        monkeypatch.setattr(getpass, "getpass", lambda _: next(hidden))
+        return vetmail("init", "--preferences", "new.json", *words)
+
+    return run
+
+
+FROM = "office@example.com"
+
+
+def test_what_is_named_is_not_asked(asked: Callable[..., Said], folder: Path) -> None:
+    """The questions are those that are left."""
+    said = asked(
+        ["kim", "MAIL_PASSWORD", "x@@y", FROM],
+        "mail_server.host=a.example.com",
+        "mail_server.port=587",
+        "mail_server.tls=explicit",
+        "mail_server.authentication=password",
+        secrets=[""],
+    )
+    assert said.status == 0, said.err
+    server = load_preferences(folder / "new.json").mail_server
+    assert (server.username, server.password) == ("kim", EnvironmentSecret("MAIL_PASSWORD"))
+    assert "x@@y" in said.out
+    assert asked([], "settings.address_separator=,", "mail_server.host=", "--overwrite").status == 0
+    logins = asked(
+        ["25"],
+        "mail_server.host=a.example.com",
+        "mail_server.use_staff_logins=on",
+        "mail_server.tls=none",
+        "mail_server.authentication=password",
+        "--overwrite",
+    )
+    assert logins.status == 0, logins.err
+
+
+def test_a_server_of_ones_own_and_a_secret_that_is_wrong_at_first(
+    asked: Callable[..., Said], folder: Path
+) -> None:
+    """Each wrong answer is asked for again; a variable can be left for later."""
+    said = asked(
+        ["nonsense", "", "", "a.example.com", "x", "", "", "password", "kim", "", FROM],
+        secrets=["a\x00b", ""],
+    )
+    assert said.status == 0, said.err
+    made = load_preferences(folder / "new.json").mail_server
+    assert (made.host, made.password) == ("a.example.com", None)
+
+
+def test_a_region_is_asked_for_and_checked(asked: Callable[..., Said], folder: Path) -> None:
+    """The host of a provider with a server for each customer."""
+    lines = ["amazon_ses", "", "mail.elsewhere.example", _HOSTS["amazon_ses"], "key-id", FROM]
+    said = asked(lines, secrets=["hush hush"])
+    assert said.status == 0, said.err
+    assert load_preferences(folder / "new.json").mail_server.host == _HOSTS["amazon_ses"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "secrets"),
+    [
+        (["magic", "microsoft_app", "example.com", "1234", "", "", "APP", FROM], [""]),
+        (
+            [
+                "microsoft_sign_in",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "microsoft_sign_in",
+                "example.com",
+                "1234",
+                "",
+                "",
+                "",
+                FROM,
+            ],
+            [],
+        ),
+        (["", FROM], []),
+    ],
+)
+def test_a_source_of_tokens_is_asked_for_with_its_fields(
+    asked: Callable[..., Said], lines: Sequence[str], secrets: Sequence[str]
+) -> None:
+    """What makes no source together is asked for anew; it can be left for later."""
+    said = asked(lines, "--provider", "microsoft365", secrets=secrets)
+    assert said.status == 0, said.err + said.out
+
+
+def test_answers_that_end_early_write_nothing(asked: Callable[..., Said], folder: Path) -> None:
+    """Status 2 and one line."""
+    said = asked(["gmail"])
+    assert (said.status, len(_lines(said.err))) == (2, 1)
     assert not (folder / "new.json").exists()
