@@ -12,6 +12,7 @@ from vetmail_core import (
     Cause,
     Content,
     Email,
+    LedgerError,
     Mailbox,
     Outcome,
     Receipt,
@@ -22,6 +23,7 @@ from vetmail_core import (
     read_bounce,
 )
 from vetmail_core.ledger import LedgerState
+from vetmail_core.ledger.settling import resolve_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -265,3 +267,9 @@ def test_an_address_that_is_left_out_is_written_to_again(vetmail: Callable[..., 
     assert (said.status, said.out) == (0, "ann@example.com is written to again\n"), said.err
     with SqliteLedger(path) as ledger:
         assert ledger.suppressed("ann@example.com") is None
+
+
+def test_a_doubt_cannot_end_as_a_doubt(path: Path) -> None:
+    """Accepted, deferred or refused; nothing else is an answer."""
+    with SqliteLedger(path) as ledger, pytest.raises(LedgerError, match="ends as accepted"):
+        resolve_all(ledger.tables, ["spring/bob"], LedgerState.UNKNOWN)

@@ -114,6 +114,18 @@ def test_an_address_that_is_none_and_a_sender_that_is_missing_stop_it(
     assert try_it().status == 2
 
 
+def test_without_the_built_in_client_a_mail_program_would_open(
+    try_it: Callable[..., Said], change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where this computer has none, that is the one line."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("BROWSER", "/nowhere/at-all")
+    change_preferences(use_built_in_client=False)
+    said = try_it()
+    assert "the mail program of this computer" in said.out
+    assert said.status in {1, 2}
+
+
 def test_a_login_can_be_nobodys_or_the_staff_members(
     try_it: Callable[..., Said], change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vetmail_core import SqliteLedger
+from vetmail_core import ExclusionReason, Person, Report, SqliteLedger
+from vetmail_core.cli.kinds import complain
+from vetmail_core.recipients import Exclusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -224,3 +226,11 @@ def test_a_kind_of_complaint_is_one_head_line_and_twenty_people(
     nobody = reminder("preview", *_many(folder, 0, without=30))
     assert nobody.status == 2
     assert "left out: no address (30 people)" in nobody.out
+
+
+def test_people_whose_names_nobody_kept_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A report lists 10,000 of those who were sent to already, and counts the others."""
+    sent = Exclusion(Person("ann@example.com", key="C1"), ExclusionReason.ALREADY_SENT, "It was accepted.")
+    report = Report(exclusions=[sent, sent], already_sent=12_000)
+    complain(report, everything=False)
+    assert capsys.readouterr().err.splitlines()[0] == "left out: already sent (12000 people)"

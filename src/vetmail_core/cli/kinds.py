@@ -59,9 +59,7 @@ class Kinds:
 
     def add_more(self, head: str, count: int) -> None:
         """Count more people of a kind whose names nobody has kept."""
-        for (known, _, _), kind in self._kinds.items():
-            if known == head:
-                kind.count += count
+        self._kinds.setdefault((head, "", "people"), _Kind(head)).count += count
 
     def leave_out(self, exclusion: Exclusion) -> None:
         """Take in somebody who is left out."""

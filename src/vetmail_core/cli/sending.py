@@ -150,6 +150,7 @@ def send(arguments: argparse.Namespace) -> int:
     transport = transport_of(arguments, preferences, staff, clock=clock)
     mailer = Mailer(preferences, staff=staff, transport=redirected(arguments, transport))
     copies: Counter[str] = Counter()
+    planned = 0
     with ReportFile(arguments.report) as kept:
         try:
             with closing(transport):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vetmail_core.cli.layout import Table, tell
 from vetmail_core.cli.planning import NothingTriedError
@@ -148,8 +148,9 @@ def _stored(preferences: EmailPreferences, name: str) -> object:
 def _without_secrets(written: object) -> tuple[object, bool]:
     """Plain data with null for each secret that is written out, and whether there was one."""
     if isinstance(written, dict):
-        if set(written) == {"plain"}:
+        group = cast("dict[str, object]", written)
+        if set(group) == {"plain"}:
             return None, True
-        pairs = {key: _without_secrets(value) for key, value in written.items()}
+        pairs = {key: _without_secrets(value) for key, value in group.items()}
         return {key: value for key, (value, _) in pairs.items()}, any(found for _, found in pairs.values())
     return written, False

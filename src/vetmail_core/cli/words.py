@@ -69,10 +69,8 @@ def shown_value(preferences: EmailPreferences, name: str) -> str:
             return f"(environment {variable})"
         case KeyringSecret(service=service, username=username):
             return f"(keyring {service}/{username})"
-        case None:
+        case _:
             return ""
-        case place:
-            return f"({type(place).__name__})"
 
 
 def _secret(preferences: EmailPreferences, name: str) -> object:

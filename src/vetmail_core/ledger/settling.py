@@ -61,7 +61,9 @@ def listed(tables: Tables, *, states: Iterable[LedgerState], batch: str = "") ->
     wanted = frozenset(states)
     tables.recover_all()
     # Nobody refused by a server hides behind somebody who has the same email.
-    asked = sorted(wanted | ({LedgerState.ACCEPTED} if LedgerState.REFUSED in wanted else set()))
+    asked = sorted(
+        wanted | ({LedgerState.ACCEPTED} if LedgerState.REFUSED in wanted else frozenset[LedgerState]())
+    )
     holes = ",".join("?" * len(asked))
     prefix = batch.replace("%", "%25").replace("/", "%2F") + "/" if batch else ""
     with tables.reading() as statements:
