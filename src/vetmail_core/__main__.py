@@ -1,39 +1,37 @@
-"""``python -m vetmail_core``: send · preview · check · work · paths.
+"""``python -m vetmail_core``: the commands of ``vetmail``.
 
-What it is for: turning the words of a shell into one of the commands, and its outcome into a status.
-What it refuses: a traceback for something that a user can mend. Its law: 0 all went, 1 some did not,
-2 nothing could be tried, with the reason on one line.
+What it is for: turning the words of a shell into a command, and its outcome into a status. What it refuses: a
+traceback for something that a user can mend. Its law: 0 all went, 1 some did not, 2 nothing could be tried,
+with a line for each reason.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from vetmail_core.cli import checking, sending, signing_in
 from vetmail_core.cli.arguments import parser
 from vetmail_core.cli.show import Nowhere, one_line, plain, say
-from vetmail_core.errors import VetmailError
-from vetmail_core.people_file import PeopleFileError
+from vetmail_core.cli.signals import ended_politely
+from vetmail_core.errors import PreferencesError, VetmailError
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-
-def _work(arguments: argparse.Namespace) -> int:
-    from vetmail_core.cli import working  # noqa: PLC0415 - ledgers and mailings are heavy
-
-    return working.work(arguments)
-
-
-_COMMANDS = {
-    "send": sending.send,
-    "preview": sending.preview,
-    "check": checking.check,
-    "paths": checking.paths,
-    "work": _work,
-    "sign-in": signing_in.sign_in,
+# A command's module is loaded when it is asked for: `--help` and `show` need none of what sends.
+_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "send": ("sending", "send"),
+    "preview": ("sending", "preview"),
+    "init": ("init", "init"),
+    "set": ("settings", "set_"),
+    "show": ("settings", "show"),
+    "check": ("checking", "check"),
+    "paths": ("checking", "paths"),
+    "test": ("trying", "send_test"),
+    "ledger": ("ledger", "ledger"),
+    "sign-in": ("signing_in", "sign_in"),
+    "work": ("working", "work"),
 }
 
 
@@ -54,18 +52,29 @@ def main(words: Sequence[str] | None = None) -> int:
         if reconfigure is not None:
             # A name that the terminal's encoding cannot show must not end a run half-way.
             reconfigure(errors="backslashreplace")
-    arguments = parser().parse_args(words)
+    command = ""
     try:
-        return _COMMANDS[arguments.command](arguments)
-    except PeopleFileError as error:
-        reasons = [plain(line) for line in str(error).splitlines()]
+        with ended_politely():
+            arguments = parser().parse_args(words)
+            command = f" {arguments.command}"
+            module, function = _COMMANDS[arguments.command]
+            run = getattr(importlib.import_module(f"vetmail_core.cli.{module}"), function)
+            return int(run(arguments))
+    except PreferencesError as error:
+        # Several mistakes are several lines.
+        reasons = [error] if len(error.problems) < 2 else error.problems  # noqa: PLR2004 - several
+        lines = [one_line(reason) for reason in reasons]
     except VetmailError as error:
-        reasons = [one_line(error)]
+        # Of a people file, too; its module is not loaded here for a class alone.
+        lines = (
+            [plain(line) for line in str(error).splitlines()]
+            if hasattr(error, "problems")
+            else [one_line(error)]
+        )
     except KeyboardInterrupt:
-        reasons = ["interrupted before anything was sent"]
-    say(f"vetmail {arguments.command}: {reasons[0]}", out=sys.stderr)
-    for reason in reasons[1:]:
-        say(reason, out=sys.stderr)
+        lines = ["interrupted before anything was sent"]
+    for line in lines:
+        say(f"vetmail{command}: {line}", out=sys.stderr)
     return 2
 
 

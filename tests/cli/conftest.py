@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
+from vetmail_core import Login, PlainSecret, TlsMethod
 from vetmail_core.__main__ import main
+from vetmail_core.testing import LocalSmtpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -89,3 +92,18 @@ def reminder(vetmail: Callable[..., Said]) -> Callable[..., Said]:
         return vetmail(command, *given, *words)
 
     return run
+
+
+@pytest.fixture
+def live_server(
+    change_preferences: Callable[..., None], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Iterator[LocalSmtpServer]:
+    """A server with STARTTLS and AUTH that the preferences name and whose certificate is trusted."""
+    login = Login("office@example.com", PlainSecret("quiet-otter"))
+    with LocalSmtpServer(tls=TlsMethod.EXPLICIT, login=login) as server:
+        trusted = map(ssl.DER_cert_to_PEM_cert, server.client_context.get_ca_certs(binary_form=True))
+        (folder / "authority.pem").write_text("".join(trusted), encoding="ascii")
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+        monkeypatch.setenv("VETMAIL_PASSWORD", "quiet-otter")
+        change_preferences(mail_server={"host": server.host, "port": server.port})
+        yield server

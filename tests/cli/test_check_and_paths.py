@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from typing import TYPE_CHECKING
 
@@ -145,3 +146,17 @@ def test_paths_names_the_shared_file_and_whether_it_is_there(
     kept.parent.mkdir(parents=True)
     kept.write_text("{}", encoding="utf-8")
     assert vetmail("paths").out == f"preferences: {path} (is there)\nsign-ins: {kept} (is there)\n"
+
+
+def test_a_file_with_several_mistakes_has_a_line_for_each(vetmail: Callable[..., Said], folder: Path) -> None:
+    """All of them at once, each with its setting."""
+    server = {"port": 0, "tls": "maybe", "wait_between_emails_ms": -1, "authentication": "card"}
+    settings = {"address_separator": "|", "default_from": "office@@example.com"}
+    content = {"schema": 1, "mail_server": server, "settings": settings}
+    (folder / "six.json").write_text(json.dumps(content), encoding="utf-8")
+    said = vetmail("check", "--preferences", "six.json")
+    assert said.status == 2
+    lines = said.err.splitlines()
+    assert len(lines) == 6
+    names = [f"mail_server.{name}" for name in server] + [f"settings.{name}" for name in settings]
+    assert all(any(f"vetmail check: {name}: " in line for line in lines) for name in names)

@@ -190,6 +190,26 @@ def test_a_test_copy_that_cannot_be_is_status_2(
     assert not said.outbox.exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "sentence"),
+    [
+        ("send", ("--person", "1"), "expected --to-myself beside it"),
+        ("preview", ("--person", "1"), "expected --html-preview beside it"),
+        ("send", ("--left-out", "people.csv"), "--left-out people.csv: is read as well"),
+        ("preview", ("--left-out", "./people.csv"), "is read as well"),
+        ("preview", ("--html-preview", "class-reminder.txt"), "--html-preview class-reminder.txt: is read"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_harm_is_refused(
+    mail: Callable[..., Said], folder: Path, command: str, words: tuple[str, ...], sentence: str
+) -> None:
+    """The list is still there afterwards."""
+    said = mail(command, _people(ZOE, BAD), *words)
+    assert said.status == 2
+    assert sentence in said.err
+    assert (folder / "people.csv").read_text(encoding="utf-8") == _people(ZOE, BAD)
+
+
 def test_a_page_shows_the_emails_as_they_are_read(mail: Callable[..., Said], folder: Path) -> None:
     """Self-contained, without a script, every value escaped; the left out and the warnings are on it."""
     (folder / "h.html").write_text("<p>Dear ${name}</p><script>x</script>", encoding="utf-8")

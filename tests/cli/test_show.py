@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from vetmail_core.cli.show import ProgressLine, Rows, one_line, plain, say
+from vetmail_core.cli.show import ProgressLine, one_line, plain, say
 
 
 class _Terminal(io.StringIO):
@@ -23,53 +23,6 @@ def test_what_cannot_be_printed_is_named_never_sent_to_the_terminal() -> None:
 def test_an_error_is_one_line() -> None:
     """However many lines its text has."""
     assert one_line(ValueError("first\n  second")) == "first second"
-
-
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        ("short", "short   |"),
-        ("exactly8", "exactly8|"),
-        ("rather long", "rather …|"),
-        ("日本語日本語", "日本語… |"),
-        ("e\u0301te\u0301", "e\u0301te\u0301     |"),
-        ("abcdefe\u0301gh", "abcdefe\u0301…|"),
-        ("cc a@example.com, " * 20_000, "cc a@ex…|"),
-    ],
-)
-def test_a_cell_keeps_its_width_on_the_screen(cell: str, shown: str) -> None:
-    """Wide and combining characters count as they are seen; one of thousands of copies is cut at once."""
-    out = io.StringIO()
-    Rows(out, columns=[("x", 8), ("y", 1)]).row(cell, "|")
-    assert out.getvalue().splitlines()[2] == shown.replace("|", "  |")
-
-
-def test_a_table_begins_with_its_titles_at_the_first_row() -> None:
-    """And a rule below them; a table without rows is not there."""
-    out = io.StringIO()
-    rows = Rows(out, columns=[("#", 3), ("to", 4)])
-    assert out.getvalue() == ""
-    rows.row("1", "ann@example.com")
-    rows.row("2", "lee@example.com")
-    assert out.getvalue() == "#    to\n---  ----\n1    ann@example.com\n2    lee@example.com\n"
-
-
-@pytest.mark.parametrize(
-    ("columns", "rule"),
-    [
-        (200, ["---", "-" * 40, "-" * 30]),
-        (60, ["---", "-" * 26, "-" * 27]),
-        (20, ["---", "-" * 12, "-" * 12]),
-    ],
-)
-def test_a_narrow_terminal_gets_narrow_columns(
-    monkeypatch: pytest.MonkeyPatch, columns: int, rule: list[str]
-) -> None:
-    """The widest give way first; below a dozen characters nothing could be read."""
-    monkeypatch.setenv("COLUMNS", str(columns))
-    out = _Terminal()
-    Rows(out, columns=[("#", 3), ("to", 40), ("outcome", 30)]).row("1", "ann@example.com", "accepted")
-    assert out.getvalue().splitlines()[1].split() == rule
 
 
 def test_once_nobody_reads_nothing_more_is_written_and_nothing_ends() -> None:
@@ -137,3 +90,11 @@ def test_a_line_that_would_wrap_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     out = _Terminal()
     ProgressLine(out, total=10).show(5, seconds_left=100)
     assert out.getvalue() == f"\r[{'#' * 12}{'.' * 6}\x1b[K"
+
+
+def test_a_dumb_terminal_has_no_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot draw over a line, and would show what is meant to draw it."""
+    monkeypatch.setenv("TERM", "dumb")
+    out = _Terminal()
+    ProgressLine(out, total=10).show(5)
+    assert out.getvalue() == ""

@@ -284,3 +284,27 @@ def test_copies_of_a_bulk_run_can_be_counted() -> None:
         people = [a_student(name) for name in ("Sam", "Pat", "Lee")]
         mailer.send_bulk(mailer.plan_bulk(content(), people, cc="head@example.com"))
         outbox.assert_sent(times=times, cc="head@example.com")
+
+
+def test_one_failing_unittest_is_one_failure() -> None:
+    """A test that has failed is not blamed again; mail that nobody looked at still fails one that passed."""
+
+    class Case(unittest.TestCase):
+        def setUp(self) -> None:
+            self.outbox = self.enterContext(capture())
+            self.outbox.mailer().send(content(), to="sam@example.com")
+
+        def test_sent(self) -> None:
+            self.outbox.assert_sent(to="pat@example.com")
+
+        def test_none(self) -> None:
+            with self.outbox.during() as sent:
+                self.outbox.mailer().send(content(), to="sam@example.com")
+            sent.assert_none()
+
+        def test_not_looked_at(self) -> None:
+            assert self.outbox is not None
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert (result.testsRun, len(result.failures), len(result.errors)) == (3, 3, 0)

@@ -115,6 +115,7 @@ class BulkPlan:
             people get nothing.
         private: whether its context is private, so that it is not to be kept longer than sending takes.
         suppressed: says of an address why it is no use writing there.
+        most: how many emails a walk gives, the first ones; None for all.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -131,6 +132,7 @@ class BulkPlan:
     known_roles: frozenset[str] | None = attrs.field(default=None, repr=False)
     private: bool = False
     suppressed: Callable[[Mailbox], str | None] | None = attrs.field(default=None, repr=False)
+    most: int | None = attrs.field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -148,8 +150,24 @@ class BulkPlan:
         """
         return self._walk(None)
 
-    def summary(self) -> PlanSummary:
+    def first(self, emails: int) -> BulkPlan:
+        """The same plan up to its first emails; whoever comes after them is not walked.
+
+        Args:
+            emails: how many, 1 or more.
+
+        Raises:
+            RecipientsError: it is less than 1.
+        """
+        if emails < 1:
+            raise RecipientsError(f"BulkPlan.first() needs a number from 1, got {emails}.")
+        return attrs.evolve(self, most=emails)
+
+    def summary(self, *, seen: Callable[[Email], None] | None = None) -> PlanSummary:
         """Count what a run would do, by walking the plan as a run would.
+
+        Args:
+            seen: called with each email as it is counted.
 
         Raises:
             MergeError, MessageError: as `steps`; so a summary finds whoever's email cannot be made, and a
@@ -159,7 +177,10 @@ class BulkPlan:
         tally = Tally(self.shared.exclusions)
         for step in self._walk(tally.add_related, tally.add_letter):
             tally.add(step)
-        tally.refuse_ungiven()
+            if seen is not None and isinstance(step, Email):
+                seen(step)
+        if self.most is None:  # of some people only, a field may be empty for all
+            tally.refuse_ungiven()
         tally.add_mailboxes(self.sender.mailbox, self.typed)
         # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
@@ -272,7 +293,7 @@ class BulkPlan:
         headers_for = self.headers.for_everybody()
         prefix = self._prefix()
         first, every = self._copies()
-        copies, seen = first, SeenKeys()
+        copies, seen, left = first, SeenKeys(), self.most
         for person in self.people:
             if not isinstance(person, Person):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
                 raise no_person(person)
@@ -306,6 +327,10 @@ class BulkPlan:
                 headers=headers_for(person),
             )
             copies = every
+            if left is not None:
+                left -= 1
+                if not left:
+                    return
 
     def _copies(self) -> tuple[Recipients, Recipients]:
         """What goes with the first email made, and what with every later one."""

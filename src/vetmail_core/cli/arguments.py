@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vetmail_core import __version__
+from vetmail_core.cli.administering import add_ledger, add_settings, add_trial
 
 __all__ = ["parser"]
 
@@ -121,6 +122,7 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
         help="people who come back under other keys than this batch has them are new people",
     )
     command.add_argument("-v", "--verbose", action="store_true", help="list what is else counted")
+    add_trial(command, _path)
     command.add_argument(
         "--batch",
         default="",
@@ -194,6 +196,17 @@ def parser() -> argparse.ArgumentParser:
     way.add_argument("--live", action="store_true", help="as if it were really sent")
     _add_common(preview)
 
+    add_settings(commands, _path)
+    test = commands.add_parser(
+        "test",
+        help="one real e-mail, to see that the preferences work",
+        description="Send one e-mail the way the preferences say, and print the server's words.",
+        epilog="Exit status: 0 accepted or handed over, 1 refused, put off or in doubt, 2 nothing tried.",
+    )
+    test.add_argument("--to", required=True, metavar="ADDRESS", help="who gets it")
+    _add_common(test)
+    add_ledger(commands, _path)
+
     check = commands.add_parser(
         "check", help="the settings, with advice", description="Check the preferences."
     )
@@ -222,9 +235,8 @@ def parser() -> argparse.ArgumentParser:
     sign_in = commands.add_parser(
         "sign-in",
         help="a person signs in to Microsoft 365 with a code",
-        description="Show a page and a code; wait until the person has entered it. The sign-in is kept "
-        "for the account "
-        "that runs this command.",
+        description="Show a page and a code; wait until the person has entered it. The sign-in is kept for "
+        "the account that runs this command.",
         epilog="Exit status: 0 signed in, 1 not signed in, 2 the preferences have nothing to sign in to.",
     )
     sign_in.add_argument(

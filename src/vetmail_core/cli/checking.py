@@ -12,8 +12,10 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.cli.findings import say_findings
+from vetmail_core.cli.layout import tell
 from vetmail_core.cli.planning import NothingTriedError, staff_of, token_of
-from vetmail_core.cli.show import one_line, plain, say
+from vetmail_core.cli.show import one_line
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, Problem, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
@@ -63,12 +65,7 @@ def check(arguments: argparse.Namespace) -> int:
         ),
         *_readable_by_others(preferences, arguments.preferences or default_preferences_path()),
     )
-    for problem in problems:
-        _say(f"{problem.severity.name:<8}{problem.setting}: {problem.message}")
-        _say(f"        -> {problem.advice}")
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    findings = "1 finding" if len(problems) == 1 else f"{len(problems)} findings"
-    _say(f"{findings}, {errors} of them errors" if problems else "no findings")
+    errors = say_findings(problems)
     if not arguments.connect:
         return 1 if errors else 0
     if errors:
@@ -125,4 +122,4 @@ def paths(arguments: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    say(plain(line), out=sys.stdout)
+    tell(line, out=sys.stdout)

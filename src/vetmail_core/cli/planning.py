@@ -16,7 +16,7 @@ from vetmail_core.errors import AddressError, MergeError, RecipientsError, Vetma
 from vetmail_core.message import Attachment, Content
 from vetmail_core.people import Person, Staff
 from vetmail_core.people_file import read_people
-from vetmail_core.transports import EmlTransport, MailtoTransport, transport_for
+from vetmail_core.transports import EmlTransport, MailtoTransport, RedirectAll, transport_for
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NothingTriedError",
+    "check_written",
     "nobody",
     "one_email_of",
     "people_of",
     "plan_of",
+    "redirected",
     "staff_of",
     "token_of",
     "transport_of",
@@ -130,6 +132,22 @@ def people_of(arguments: argparse.Namespace) -> PeopleFile:
     return people
 
 
+def check_written(arguments: argparse.Namespace, option: str, path: Path | None) -> None:
+    """Refuse to write over a file that is read.
+
+    Args:
+        arguments: as typed.
+        option: which names the file to write.
+        path: that file; None when there is none.
+
+    Raises:
+        NothingTriedError: it is read too.
+    """
+    read = (arguments.people, arguments.text, arguments.html, arguments.preferences, *arguments.attach)
+    if path is not None and path.resolve() in {one.resolve() for one in read if one is not None}:
+        raise NothingTriedError(f"{option} {path}: is read as well; give it a name of its own")
+
+
 def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -> BulkPlan:
     """Read the other files and make the plan.
 
@@ -150,7 +168,10 @@ def plan_of(arguments: argparse.Namespace, mailer: Mailer, people: PeopleFile) -
         bcc=_typed("--bcc", arguments.bcc, preferences),
         context=arguments.context,
         shared=_shared(arguments, preferences),
+        marketing=arguments.marketing,
         batch=arguments.batch,
+        headers=_headers(arguments.header),
+        unsubscribe=arguments.unsubscribe,
         suppressed=vars(arguments).get("suppressed"),
     )
 
@@ -172,6 +193,38 @@ def one_email_of(plan: BulkPlan) -> Email:
         raise NothingTriedError(
             "--one-email: the e-mail of a private context is for one person; leave out --one-email"
         ) from error
+
+
+def redirected(arguments: argparse.Namespace, transport: Transport) -> Transport:
+    """The transport, or one that sends everything to the address of ``--redirect``.
+
+    Raises:
+        NothingTriedError: there is a ledger beside it, or it is not an address.
+    """
+    if arguments.redirect is None:
+        return transport
+    if arguments.ledger is not None:
+        raise NothingTriedError(
+            "--redirect sends everybody's e-mail to one address, which no ledger should take for the "
+            "mailing; leave --ledger out"
+        )
+    try:
+        return RedirectAll(transport, arguments.redirect)
+    except AddressError as error:
+        raise NothingTriedError(f"--redirect {arguments.redirect}: {error}") from error
+
+
+def _headers(entries: Iterable[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for entry in entries:
+        name, colon, value = entry.partition(":")
+        name = name.strip()
+        if not (name and colon):
+            raise NothingTriedError(f'--header {entry}: expected "NAME: VALUE", such as "Precedence: bulk"')
+        if name.casefold() in map(str.casefold, headers):
+            raise NothingTriedError(f"--header {entry}: {name} is given twice; write one of them")
+        headers[name] = value.strip()
+    return headers
 
 
 def nobody(summary: PlanSummary) -> NothingTriedError:

@@ -15,20 +15,25 @@ import attrs
 
 from vetmail_core.bulk import BulkPlan
 from vetmail_core.cli.chosen import chosen_emails, myself, to_myself
+from vetmail_core.cli.kinds import Kinds, complain
+from vetmail_core.cli.layout import tell
 from vetmail_core.cli.left_out import write_left_out
 from vetmail_core.cli.page import preview_page, write_page
 from vetmail_core.cli.planning import (
     NothingTriedError,
+    check_written,
     nobody,
     one_email_of,
     people_of,
     plan_of,
+    redirected,
     staff_of,
     transport_of,
 )
-from vetmail_core.cli.show import ProgressLine, Rows, plain, say
-from vetmail_core.cli.signals import ended_politely
+from vetmail_core.cli.report_file import ReportFile
+from vetmail_core.cli.show import ProgressLine, plain, say
 from vetmail_core.cli.suppressed import asks_the_ledger
+from vetmail_core.cli.table_of_emails import TableOfEmails
 from vetmail_core.cli.warnings import say_warnings, shared_addresses, warnings_of
 from vetmail_core.cli.windows import mail_program_at_the_command_line
 from vetmail_core.clock import SystemClock
@@ -45,7 +50,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from vetmail_core.bulk import PlanSummary
     from vetmail_core.message import Email
@@ -55,7 +59,6 @@ __all__ = ["preview", "send"]
 
 _WENT = frozenset({Status.ACCEPTED, Status.HANDED_OVER})
 _SHOWN = 20  # emails on a page
-_COLUMNS = (("#", 9), ("to", 44), ("copies", 40), ("outcome", 11))
 
 
 @asks_the_ledger
@@ -70,23 +73,32 @@ def preview(arguments: argparse.Namespace) -> int:
     """
     preferences = load_preferences(arguments.preferences)
     staff = staff_of(arguments)
+    check_written(arguments, "--html-preview", arguments.html_preview)
+    check_written(arguments, "--left-out", arguments.left_out)
+    check_written(arguments, "--report", arguments.report)
+    if arguments.person and arguments.html_preview is None:
+        raise NothingTriedError(
+            "--person chooses whose email is on the page; expected --html-preview beside it"
+        )
     people = people_of(arguments)
-    with closing(transport_of(arguments, preferences, staff)) as transport:
-        plan = plan_of(arguments, Mailer(preferences, staff=staff, transport=transport), people)
-    summary = plan.summary()
+    with closing(transport_of(arguments, preferences, staff)) as transport, ReportFile(arguments.report):
+        way = redirected(arguments, transport)
+        whole = plan_of(arguments, Mailer(preferences, staff=staff, transport=way), people)
+    plan, table, planned = _walked(arguments, whole)
+    summary = table.summary
     if arguments.ledger is not None and arguments.ledger.exists() and not arguments.new_keys:
         with SqliteLedger(arguments.ledger) as ledger:
-            refuse_new_keys(plan, ledger)
-    page = chosen_emails(plan, arguments.person, most=_SHOWN) if arguments.html_preview is not None else []
-    together = one_email_of(plan) if arguments.one_email and summary.emails else None
-    emails = summary.emails if together is None else 1
+            refuse_new_keys(whole, ledger)
+    most = min(_SHOWN, arguments.first or _SHOWN)
+    page = chosen_emails(whole, arguments.person, most=most) if arguments.html_preview is not None else []
+    together = _joined(arguments, plan, table)
     # Of a run that goes on, only the ledger knows how many windows are left to open.
     if arguments.ledger is None or not arguments.ledger.exists():
         with mail_program_at_the_command_line():
-            ask(transport, "check_windows", default=nothing)(emails)
+            ask(transport, "check_windows", default=nothing)(table.total)
     if summary.emails:
         say_warnings(people, summary, everything=arguments.verbose)
-    rows = Rows(sys.stdout, columns=_COLUMNS)
+    kinds = Kinds(everything=arguments.verbose)
     number = left_out = 0
     excluded: list[Exclusion] = []
     for step in _steps(plan, together):
@@ -94,24 +106,28 @@ def preview(arguments: argparse.Namespace) -> int:
             left_out += 1
             if arguments.html_preview is not None:
                 excluded.append(step)
-            # Of a plan that comes to nobody stderr tells the one reason, and who and why is the plan itself.
-            say(_left_out(step), out=sys.stderr if summary.emails else sys.stdout)
+            kinds.leave_out(step)
         else:
             number += 1
-            rows.row(f"{number}/{emails}", _to(step), _copies(step), "would go")
+            table.row(number, step, "would go")
+    # Of a plan that comes to nobody stderr tells the one reason, and who and why is the plan itself.
+    kinds.say(sys.stderr if summary.emails else sys.stdout)
     if arguments.left_out is not None:
-        write_left_out(arguments.left_out, people, plan)
+        write_left_out(arguments.left_out, people, whole)
     if arguments.html_preview is not None:
         said = [one for kind in warnings_of(people, summary) for one in kind]
         said += filter(None, [shared_addresses(summary)])
         write_page(arguments.html_preview, preview_page(page, excluded, summary=summary, warnings=said))
     if summary.first is None:
         raise nobody(summary)
-    counted = "1 email" if emails == 1 else f"{emails} emails"
     written = "sent" if arguments.html_preview is not None or arguments.left_out is not None else "written"
-    say(f"\n{counted}; left out: {left_out}; nothing was {written}", out=sys.stdout)
+    say(out=sys.stdout)
+    counted = _of(summary.emails, planned) if together is None else "1 email"
+    tell(f"{counted}; left out: {left_out}; nothing was {written}", out=sys.stdout)
+    if arguments.redirect is not None:
+        tell(f"all of them would go to {arguments.redirect} alone", out=sys.stdout)
     if arguments.ledger is not None and arguments.ledger.exists():
-        say(f"send will pass over whoever {plain(str(arguments.ledger))} has as sent already", out=sys.stdout)
+        tell(f"send will pass over whoever {arguments.ledger} has as sent already", out=sys.stdout)
     if together is None:
         _say_copies(summary.copies)
     _say_shared(summary)
@@ -136,42 +152,51 @@ def send(arguments: argparse.Namespace) -> int:
         raise NothingTriedError(
             "--to-myself sends test copies, which no ledger should take for the mailing; leave --ledger out"
         )
+    check_written(arguments, "--left-out", arguments.left_out)
+    check_written(arguments, "--report", arguments.report)
+    if arguments.person and arguments.to_myself is None:
+        raise NothingTriedError("--person chooses whose email is a test copy; expected --to-myself beside it")
     people = people_of(arguments)
     transport = transport_of(arguments, preferences, staff, clock=clock)
-    mailer = Mailer(preferences, staff=staff, transport=transport)
+    mailer = Mailer(preferences, staff=staff, transport=redirected(arguments, transport))
     copies: Counter[str] = Counter()
     excluded: tuple[Exclusion, ...] = ()
-    try:
-        with ended_politely(), closing(transport):
-            plan = plan_of(arguments, mailer, people)
-            # Walks every person, so that a mistake at the last one stops before the first email.
-            summary = plan.summary()
-            if summary.emails == 0:
-                raise nobody(summary)
-            if arguments.left_out is not None:
-                write_left_out(arguments.left_out, people, plan)
-            if arguments.to_myself is not None:
-                say_warnings(people, summary, everything=arguments.verbose)
-                return _send_to_myself(arguments, mailer, plan)
-            together = one_email_of(plan) if arguments.one_email else None
-            if together is not None:
-                excluded = _exclusions(plan)
-            shown = _Shown(mailer, total=summary.emails if together is None else 1, copies=copies)
-            clock.watcher = lambda seconds: shown.waits(seconds, ask(transport, "trouble", default=""))
-            with mail_program_at_the_command_line():
-                report = _run(
-                    arguments,
-                    mailer,
-                    plan if together is None else [together],
-                    shown,
-                    lambda: say_warnings(people, summary, everything=arguments.verbose),
-                )
-    except KeyboardInterrupt:
-        # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a further
-        # Ctrl-C, of somebody who will not wait for the goodbye to the server.
-        if mailer.last_report is None:
-            raise
-        report = mailer.last_report
+    planned = 0
+    with ReportFile(arguments.report) as kept:
+        try:
+            with closing(transport):
+                whole = plan_of(arguments, mailer, people)
+                # Walks every person, so that a mistake at the last one stops before the first email.
+                plan, table, planned = _walked(arguments, whole)
+                summary = table.summary
+                if summary.emails == 0:
+                    raise nobody(summary)
+                if arguments.left_out is not None:
+                    write_left_out(arguments.left_out, people, whole)
+                if arguments.to_myself is not None:
+                    say_warnings(people, summary, everything=arguments.verbose)
+                    return _send_to_myself(arguments, mailer, whole, kept)
+                together = _joined(arguments, plan, table)
+                if together is not None:
+                    excluded = _exclusions(plan)
+                shown = _Shown(mailer, table, copies=copies)
+                clock.watcher = lambda seconds: shown.waits(seconds, ask(transport, "trouble", default=""))
+                with mail_program_at_the_command_line():
+                    report = _run(
+                        arguments,
+                        mailer,
+                        plan if together is None else [together],
+                        shown,
+                        lambda: say_warnings(people, summary, everything=arguments.verbose),
+                        whole=whole,
+                    )
+        except KeyboardInterrupt:
+            # Once a run has begun "nothing was sent" would be a lie that mails somebody twice: this is a
+            # further Ctrl-C, of somebody who will not wait for the goodbye to the server.
+            if mailer.last_report is None:
+                raise
+            report = mailer.last_report
+        written = kept.write(report)
     if report.failures and report.not_attempted == report.recipients:
         raise NothingTriedError(_why_nothing(report))
     if arguments.one_email:
@@ -180,11 +205,20 @@ def send(arguments: argparse.Namespace) -> int:
         sent_before = (attrs.evolve(one, person=everybody) for one in report.exclusions)
         report = attrs.evolve(report, exclusions=(*excluded, *sent_before))
     try:
-        _say_what_became(report, copies, None if arguments.live else arguments.outbox)
+        _say_what_became(arguments, report, copies, planned)
     except KeyboardInterrupt:
         say("interrupted after the run; what stands above is not all of its report", out=sys.stderr)
     left_out = any(exclusion.reason is not ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
-    return 0 if report.ok and not left_out else 1
+    return 0 if report.ok and not left_out and written else 1
+
+
+def _joined(arguments: argparse.Namespace, plan: BulkPlan, table: TableOfEmails) -> Email | None:
+    """The one email of ``--one-email``, which is then the only row of the table."""
+    if not arguments.one_email or not table.summary.emails:
+        return None
+    together = one_email_of(plan)
+    table.join(together)
+    return together
 
 
 def _steps(plan: BulkPlan, together: Email | None) -> Iterator[Email | Exclusion]:
@@ -200,16 +234,33 @@ def _exclusions(plan: BulkPlan) -> tuple[Exclusion, ...]:
     return tuple(step for step in plan.steps() if isinstance(step, Exclusion))
 
 
-def _send_to_myself(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan) -> int:
+def _walked(arguments: argparse.Namespace, whole: BulkPlan) -> tuple[BulkPlan, TableOfEmails, int]:
+    """The plan up to ``--first``, its table, and how many emails the whole plan has."""
+    if arguments.first is None:
+        table = TableOfEmails(whole)
+        return whole, table, table.summary.emails
+    planned = whole.summary().emails
+    plan = whole.first(arguments.first)
+    return plan, TableOfEmails(plan), planned
+
+
+def _of(emails: int, planned: int) -> str:
+    of = "" if emails == planned else f" of {planned}"
+    return f"{emails}{of} email{'' if planned == 1 else 's'}"
+
+
+def _send_to_myself(arguments: argparse.Namespace, mailer: Mailer, plan: BulkPlan, kept: ReportFile) -> int:
     """Send the emails of single people to one address, and to nobody else."""
     me = myself(arguments.to_myself)
-    most = vars(arguments).get("first") or 1
-    copies = [to_myself(email, me) for email in chosen_emails(plan, arguments.person, most=most)]
+    copies = [
+        to_myself(email, me) for email in chosen_emails(plan, arguments.person, most=arguments.first or 1)
+    ]
     report = mailer.send_bulk(copies)
-    say(str(report), out=sys.stdout)
-    say(f"test copies to {plain(me.addr_spec)} alone; nobody else was written to", out=sys.stdout)
-    _say_who_was_not_sent_to(report)
-    return 0 if report.ok else 1
+    written = kept.write(report)
+    _say_report(report)
+    tell(f"test copies to {me.addr_spec} alone; nobody else was written to", out=sys.stdout)
+    complain(report, everything=arguments.verbose)
+    return 0 if report.ok and written else 1
 
 
 def _run(
@@ -218,11 +269,13 @@ def _run(
     plan: BulkPlan | list[Email],
     shown: _Shown,
     warn: Callable[[], None],
+    *,
+    whole: BulkPlan,
 ) -> Report:
     with ExitStack() as opened:
         ledger = None if arguments.ledger is None else opened.enter_context(SqliteLedger(arguments.ledger))
         if ledger is not None and not arguments.new_keys and isinstance(plan, BulkPlan):
-            refuse_new_keys(plan, ledger)
+            refuse_new_keys(whole, ledger)
         warn()
         opened.enter_context(shown)
         try:
@@ -232,13 +285,26 @@ def _run(
             return interrupt.report
 
 
-def _say_what_became(report: Report, copies: Mapping[str, int], folder: Path | None) -> None:
+def _say_what_became(
+    arguments: argparse.Namespace, report: Report, copies: Mapping[str, int], planned: int
+) -> None:
     say(out=sys.stdout)
     _say_copies(copies)
-    say(str(report), out=sys.stdout)
-    if report.handed_over and folder is not None:
-        say(f"the .eml files are in {plain(str(folder))}", out=sys.stdout)
-    _say_who_was_not_sent_to(report)
+    _say_report(report)
+    if arguments.first is not None:
+        tell(f"{_of(min(arguments.first, planned), planned)}; the others were not tried", out=sys.stdout)
+    if arguments.redirect is not None:
+        tell(f"all of it went to {arguments.redirect} alone", out=sys.stdout)
+    if report.handed_over and not arguments.live:
+        tell(f"the .eml files are in {arguments.outbox}", out=sys.stdout)
+    if arguments.report is not None and arguments.report.exists():
+        tell(f"the report is in {arguments.report}", out=sys.stdout)
+    complain(report, everything=arguments.verbose)
+
+
+def _say_report(report: Report) -> None:
+    for line in str(report).splitlines():
+        tell(line, out=sys.stdout)
 
 
 @attrs.define
@@ -271,14 +337,15 @@ class _Shown(Progress):
 
     Args:
         mailer: which sends.
-        total: emails to come.
+        table: has a row for each email.
         copies: counts who got how many.
     """
 
-    def __init__(self, mailer: Mailer, *, total: int, copies: Counter[str]) -> None:
+    def __init__(self, mailer: Mailer, table: TableOfEmails, *, copies: Counter[str]) -> None:
         wait_ms = mailer.preferences.mail_server.wait_between_emails_ms
+        total = table.total
         super().__init__(total, wait_ms=wait_ms, show=lambda _: self._draw())
-        self._rows = Rows(sys.stdout, columns=_COLUMNS)
+        self._table = table
         self._line = ProgressLine(sys.stderr, total=total)
         self._held: list[tuple[int, Receipt]] = []
         self._tried = False
@@ -311,22 +378,10 @@ class _Shown(Progress):
     def _say(self, number: int, receipt: Receipt) -> None:
         email = receipt.email
         said = dict.fromkeys(map(_briefly, receipt.outcomes))
-        self._rows.row(f"{number}/{self.total}", _to(email), _copies(email), "; ".join(said))
+        self._table.row(number, email, "; ".join(said))
         for mailbox in (*receipt.accepted, *receipt.handed_over):
             if mailbox not in email.recipients.to:
                 self._copies[mailbox.addr_spec] += 1
-
-
-def _to(email: Email) -> str:
-    return ", ".join(
-        f"{m.display_name} <{m.addr_spec}>" if m.display_name else m.addr_spec for m in email.recipients.to
-    )
-
-
-def _copies(email: Email) -> str:
-    recipients = email.recipients
-    parts = [("cc " + m.addr_spec) for m in recipients.cc] + [("bcc " + m.addr_spec) for m in recipients.bcc]
-    return ", ".join(parts) or "-"
 
 
 def _word(status: Status) -> str:
@@ -340,43 +395,15 @@ def _briefly(outcome: Outcome) -> str:
     return f"{outcome.mailbox.addr_spec} {_word(outcome.status)}{code}"
 
 
-def _in_full(outcome: Outcome) -> str:
-    reply = f" ({outcome.said})" if outcome.said else ""
-    advice = f": {outcome.advice}" if outcome.advice else ""
-    return plain(f"{outcome.mailbox.addr_spec} {_word(outcome.status)}{reply}{advice}")
-
-
-def _left_out(exclusion: Exclusion) -> str:
-    person = exclusion.person
-    who = " ".join(part for part in (person.key, person.name) if part)
-    reason = exclusion.reason.value.replace("_", " ")
-    return f"left out: {plain(who)}: {reason}: {plain(' '.join(exclusion.detail.split()))}"
-
-
-def _say_who_was_not_sent_to(report: Report) -> None:
-    if report.cancelled:
-        say("interrupted; nobody further was written to", out=sys.stderr)
-    for receipt in report.named:
-        for outcome in receipt.outcomes:
-            if outcome.status not in _WENT:
-                # Who may have the email must not read as who has not: somebody would send it again.
-                word = "in doubt" if outcome.status is Status.UNKNOWN else "not sent"
-                say(f"{word}: {plain(_to(receipt.email))}: {_in_full(outcome)}", out=sys.stderr)
-    for untried in report.untried:
-        say(f"not sent: {plain(untried.address)}, whose turn did not come", out=sys.stderr)
-    for exclusion in report.exclusions:
-        say(_left_out(exclusion), out=sys.stderr)
-
-
 def _say_shared(summary: PlanSummary) -> None:
     line = shared_addresses(summary)
     if line:
-        say(plain(line), out=sys.stdout)
+        tell(line, out=sys.stdout)
 
 
 def _say_copies(copies: Mapping[str, int]) -> None:
     for address, count in sorted(copies.items(), key=lambda pair: (-pair[1], pair[0])):
-        say(f"copies: {plain(address)} gets {count} {'copy' if count == 1 else 'copies'}", out=sys.stdout)
+        tell(f"copies: {address} gets {count} {'copy' if count == 1 else 'copies'}", out=sys.stdout)
 
 
 def _say_email(email: Email) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.cli.show import plain, say
+from vetmail_core.cli.layout import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,9 +40,9 @@ def say_warnings(people: PeopleFile, summary: PlanSummary, *, everything: bool) 
     for said in warnings_of(people, summary):
         shown = said if everything else said[:_MOST]
         for one in shown:
-            say(f"warning: {plain(' '.join(one.split()))}", out=sys.stderr)
+            tell(f"warning: {' '.join(one.split())}", out=sys.stderr)
         if len(said) > len(shown):
-            say(f"warning: and {len(said) - len(shown)} more; -v lists them", out=sys.stderr)
+            tell(f"warning: and {len(said) - len(shown)} more; -v lists them", out=sys.stderr)
 
 
 def _people(count: int) -> str:

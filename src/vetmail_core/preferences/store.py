@@ -26,11 +26,11 @@ from vetmail_core.preferences.document import read_document
 from vetmail_core.preferences.oauth import secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vetmail_core.preferences.model import EmailPreferences
 
-__all__ = ["default_preferences_path", "load_preferences", "save_preferences"]
+__all__ = ["change_preferences", "default_preferences_path", "load_preferences", "save_preferences"]
 
 _PRIVATE: Final = 0o600
 _ANYBODY: Final = 0o666  # less the umask
@@ -120,11 +120,52 @@ def save_preferences(
                 _refuse_stale(file, preferences.revision)
             _replace(file, content)
     except OSError as error:
-        raise _fault(
-            f"The preferences file {target} cannot be written: {_reason(error)}.",
-            "The old file stands. Check who may write there, and whether the disk is full.",
-        ) from error
+        raise _unwritable(target, error) from error
     return attrs.evolve(preferences, revision=content.revision)
+
+
+def change_preferences(
+    change: Callable[[EmailPreferences], EmailPreferences],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    clock: Clock | None = None,
+) -> tuple[EmailPreferences, EmailPreferences]:
+    """Read the shared file, change it and replace it, while every other program that saves waits.
+
+    A plain password that is in the file stays in it.
+
+    Args:
+        change: gets the preferences that are in the file, and gives the ones to save.
+        path: the file; the shared one of this machine when left out.
+        clock: what to wait with.
+
+    Returns:
+        The preferences before and after. Where they are equal, nothing was written.
+
+    Raises:
+        PreferencesError: there is no such file, it cannot be read or written, or ``change`` raised it.
+    """
+    target = default_preferences_path() if path is None else Path(path)
+    file = Path(os.path.realpath(target))
+    load_preferences(target)  # where there is no file, no lock is made beside it
+    try:
+        with locked(file.with_name(f".{file.name}.lock"), clock=clock or SystemClock()):
+            before = load_preferences(target)
+            after = change(before)
+            if after == before:
+                return before, before
+            content = _encode(after, include_secrets=True)
+            _replace(file, content)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    return before, attrs.evolve(after, revision=content.revision)
+
+
+def _unwritable(file: Path, error: OSError) -> PreferencesError:
+    return _fault(
+        f"The preferences file {file} cannot be written: {_reason(error)}.",
+        "The old file stands. Check who may write there, and whether the disk is full.",
+    )
 
 
 @attrs.frozen

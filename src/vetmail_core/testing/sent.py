@@ -67,6 +67,10 @@ class SentMail(ABC):
             record.look()
         return tuple(found)
 
+    def failure(self, text: str) -> AssertionError:
+        """The error of an assertion that failed; an outbox takes note of it."""
+        return AssertionError(text)
+
     def one(self, **fields: Unpack[Fields]) -> Record:
         """The only email with these fields, whatever became of it; claims it.
 
@@ -80,9 +84,9 @@ class SentMail(ABC):
         wanted = wishes(fields)
         found = self._matching(wanted)
         if not found:
-            raise AssertionError(self._nothing_matched(wanted))
+            raise self.failure(self._nothing_matched(wanted))
         if len(found) > 1:
-            raise AssertionError(self._wrong_number(1, wanted, found))
+            raise self.failure(self._wrong_number(1, wanted, found))
         found[0].look()
         return found[0]
 
@@ -114,9 +118,9 @@ class SentMail(ABC):
         wanted = wishes(fields)
         found = [record for record in self._matching(wanted) if _went_out(wanted, record.peek())]
         if not found:
-            raise AssertionError(self._nothing_matched(wanted))
+            raise self.failure(self._nothing_matched(wanted))
         if times is not None and len(found) != times:
-            raise AssertionError(self._wrong_number(times, wanted, found))
+            raise self.failure(self._wrong_number(times, wanted, found))
         for record in found:
             record.look()
         return found[0]
@@ -134,7 +138,7 @@ class SentMail(ABC):
         wanted = wishes(fields)
         found = self._matching(wanted)
         if found:
-            raise AssertionError(nothing_expected(wanted, [one.peek() for one in found]))
+            raise self.failure(nothing_expected(wanted, [one.peek() for one in found]))
 
     def assert_bcc_hidden(self) -> None:
         """No address in BCC stands in the headers of a message, as its bytes go on the wire. Claims nothing.
