@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 import attrs
 
 from vetmail_core._file_lock import locked
+from vetmail_core._files import NEW, open_regular
 from vetmail_core.clock import SystemClock
 from vetmail_core.credentials import CONTROL
 from vetmail_core.errors import TokenError
@@ -37,7 +38,6 @@ _PIECE: Final = 1_200  # characters; Windows takes 2,560 octets of UTF-16 an ent
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE: Final = 0o600
 _OTHERS: Final = 0o077
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _POSIX: Final = sys.platform != "win32"
 
 
@@ -178,7 +178,7 @@ class FileTokens:
         """What is in the file, "" when there is none; and why it may not be used."""
         file = self.file
         try:
-            with file.open("rb") as opened:
+            with os.fdopen(open_regular(file, links=True), "rb") as opened:
                 mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
                 if _POSIX and mode & _OTHERS:
                     return HiddenText(), TokenError(
@@ -212,7 +212,7 @@ def _replace(file: Path, document: HiddenText) -> None:
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _PRIVATE)
+        descriptor = open_regular(fresh, os.O_WRONLY | NEW, mode=_PRIVATE)
         with os.fdopen(descriptor, "wb") as out:
             out.write(document.encode())
             out.flush()

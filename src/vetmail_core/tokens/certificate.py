@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
+from vetmail_core._files import read_whole
 from vetmail_core.errors import TokenError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _pem_key(octets: bytes, passphrase: bytes | None) -> object:
 def _octets(path: Path) -> bytes:
     reason = ""
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
     raise TokenError(

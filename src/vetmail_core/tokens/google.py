@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import attrs
 
+from vetmail_core._files import read_whole
 from vetmail_core.credentials import Secret, UnwrappedSecret, shown_secret
 from vetmail_core.errors import TokenError
 from vetmail_core.tokens import settings
@@ -155,7 +156,7 @@ def _read_key(key: Path | Secret) -> Mapping[str, object]:
     if isinstance(key, os.PathLike):
         reason = ""
         try:
-            text = HiddenText(key.read_bytes().decode("utf-8-sig", errors="replace"))
+            text = HiddenText(read_whole(key).decode("utf-8-sig", errors="replace"))
         except OSError as error:
             text, reason = HiddenText(), error.strerror or type(error).__name__
         if reason:

@@ -11,7 +11,6 @@ application-by-using-oauth; RFC 8628 (device code).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, cast
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -131,7 +130,7 @@ class MicrosoftApp:
     @property
     def endpoint_host(self) -> str:
         """The server that gives the tokens."""
-        return urlsplit(self.authority).hostname or ""
+        return settings.host_of(self.authority)
 
     @property
     def seconds_left(self) -> float:
@@ -240,7 +239,7 @@ class MicrosoftSignIn:
     @property
     def endpoint_host(self) -> str:
         """The server that gives the tokens."""
-        return urlsplit(self.authority).hostname or ""
+        return settings.host_of(self.authority)
 
     @property
     def seconds_left(self) -> float:

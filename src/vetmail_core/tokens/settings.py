@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "client_id", "endpoint", "mailbox", "mailbox_text", "path", "path_of", "raise_if_any", "same_mailbox",
-    "secret", "tenant", "without_slash", "wrong",
+    "client_id", "endpoint", "host_of", "mailbox", "mailbox_text", "path", "path_of", "raise_if_any",
+    "same_mailbox", "secret", "tenant", "without_slash", "wrong",
 ]  # fmt: skip
 
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -138,6 +138,13 @@ def without_slash(value: str) -> str:
 def same_mailbox(one: str, other: str) -> bool:
     """Whether two user names are one mailbox."""
     return one.casefold() == other.casefold()
+
+
+def host_of(address: str) -> str:
+    """The host of an endpoint's address; "" where it has none."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - most preferences name no endpoint
+
+    return urlsplit(address).hostname or ""
 
 
 def endpoint(setting: str, value: object) -> Iterator[Problem]:
