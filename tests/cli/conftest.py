@@ -36,6 +36,12 @@ class Said:
         return sorted(self.outbox.glob("*.eml"))
 
 
+@pytest.fixture(autouse=True)
+def as_many_columns_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are as long as they are: pytest's own workers set a width, which is not the user's."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder with the examples in it, to stand in."""

@@ -13,6 +13,7 @@ comes with the library; `deliver_once` puts either between emails and a transpor
     entries.py     one email on its way through a run: to hand over, or answered already
     delivery.py    the loop: ask, hand over, write down
     adapters.py    what a run asks of a ledger, of one that can do less, and of none
+    settling.py    who is not done, for the command line, and how that is settled
     bounced.py     what follows from a report that came back
     bounced_tables.py the rows about reports, of either database
     tables.py      what mailings and spacing ask of a ledger's database

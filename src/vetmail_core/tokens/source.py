@@ -32,9 +32,8 @@ class TokenSource(Protocol):
 
     - ``of(mailbox: str) -> TokenSource``: the same source for the mailbox that logs in. The transport asks it
       once for each login.
-    - ``login_advice(reply: Reply) -> str``: what to do when the mail server refused a good, fresh token with
-    this
-      reply; "" for the general sentence.
+    - ``login_advice(reply: Reply) -> str``: what to do when the mail server refused a good, fresh token
+      with this reply; "" for the general sentence.
     """
 
     def __call__(self) -> str:
