@@ -185,3 +185,24 @@ def test_every_width_shows_every_address_whole(folder: Path, columns: int, copie
     shown, told = _on_a_terminal(["show", "--preferences", "email-preferences.json"], folder, columns=columns)
     assert shown == 0
     assert [line for line in told.splitlines() if cells(line) > columns] == []
+
+
+def test_a_terminal_tells_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever COLUMNS says, which a shell may have set for another window."""
+    monkeypatch.setenv("COLUMNS", "200")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 57, 0, 0))
+    with os.fdopen(theirs, "w", encoding="utf-8") as out:
+        assert room_of(out) == 57
+    os.close(ours)
+
+
+def test_columns_are_no_narrower_than_their_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal that not even the titles fit, each cell has its line; a row of nothing has none."""
+    monkeypatch.setenv("COLUMNS", "12")
+    out = io.StringIO()
+    table = Table(out, "recipient", "outcome")
+    table.measure("ann@example.com")
+    table.row("ann@example.com", "accepted")
+    table.row("", "")
+    assert out.getvalue().splitlines()[-2:] == ["ann@example.com", "  accepted"]

@@ -23,7 +23,10 @@ _WORDS: Final = (
 )
 
 
-def add_settings(commands: argparse._SubParsersAction[_Parser], path: Callable[[str], Path]) -> None:
+def add_settings(
+    commands: argparse._SubParsersAction[_Parser],  # pyright: ignore[reportPrivateUsage] - no public name
+    path: Callable[[str], Path],
+) -> None:
     """Add the commands that make, change and show the preferences."""
     init = commands.add_parser(
         "init",
@@ -60,7 +63,10 @@ def add_settings(commands: argparse._SubParsersAction[_Parser], path: Callable[[
     show.add_argument("names", nargs="*", metavar="NAME", help="the settings whose values to print")
 
 
-def add_ledger(commands: argparse._SubParsersAction[_Parser], path: Callable[[str], Path]) -> None:
+def add_ledger(
+    commands: argparse._SubParsersAction[_Parser],  # pyright: ignore[reportPrivateUsage] - no public name
+    path: Callable[[str], Path],
+) -> None:
     """Add the commands that look into a ledger and settle what is open in it."""
     ledger = commands.add_parser(
         "ledger",
