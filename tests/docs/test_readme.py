@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,8 +20,10 @@ def test_the_table_shown_is_what_the_command_prints(tmp_path: Path) -> None:
     shutil.copytree(TOP / "examples", tmp_path / "examples")
     (line,) = [line for line in README.splitlines() if "vetmail_core send" in line]
     command = line.partition("&& ")[2].replace("python ", f"{sys.executable} ", 1)
+    # Into a pipe, where lines are as long as they are; whoever runs the tests may have set a width.
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     said = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True, env=env
     )
     (shown,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     assert said.stdout == shown
