@@ -119,7 +119,7 @@ def _measured(session: nox.Session, *words: str) -> None:
 
     In one process: what a plugin imports before the tests begin is seen by no other tool than this one.
     """
-    env = {"COVERAGE_FILE": str(HERE / f".coverage.{session.name}")}
+    env = {"COVERAGE_FILE": str(HERE / f".coverage.{session.name.partition('-')[0]}")}
     session.run("coverage", "erase", env=env)
     session.run("coverage", "run", "-m", "pytest", *words, env=env)
 

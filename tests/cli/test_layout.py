@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,10 +135,21 @@ ADDRESSES = (
 )
 
 
-def _on_a_terminal(words: Sequence[str], folder: Path, *, columns: int) -> tuple[int, str]:
-    """Run a command on a pseudo-terminal of some width; its status and what stood there."""
+def _terminal(columns: int) -> tuple[int, int]:
+    """A pseudo-terminal of some width: our end, and the program's."""
+    import fcntl  # noqa: PLC0415 - Windows has none of these, and collects this file all the same
+    import pty  # noqa: PLC0415 - as above
+    import struct  # noqa: PLC0415 - used here alone
+    import termios  # noqa: PLC0415 - as above
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return ours, theirs
+
+
+def _on_a_terminal(words: Sequence[str], folder: Path, *, columns: int) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal of some width; its status and what stood there."""
+    ours, theirs = _terminal(columns)
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
     environment.pop("COLUMNS", None)
     with subprocess.Popen(
@@ -190,8 +197,7 @@ def test_every_width_shows_every_address_whole(folder: Path, columns: int, copie
 def test_a_terminal_tells_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever COLUMNS says, which a shell may have set for another window."""
     monkeypatch.setenv("COLUMNS", "200")
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 57, 0, 0))
+    ours, theirs = _terminal(57)
     with os.fdopen(theirs, "w", encoding="utf-8") as out:
         assert room_of(out) == 57
     os.close(ours)

@@ -7,7 +7,6 @@ import getpass
 import io
 import json
 import os
-import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -284,6 +283,8 @@ def test_two_who_set_at_once_lose_nothing(preferences: Path) -> None:
 
 def _on_a_terminal(words: Sequence[str], answers: Sequence[str], folder: Path) -> tuple[int, str]:
     """Run a command on a pseudo-terminal of its own and answer what it asks, a line each."""
+    import pty  # noqa: PLC0415 - Windows has no such module, and collects this file all the same
+
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
