@@ -230,3 +230,9 @@ def test_headers_are_checked_once_for_many_emails(make_email: Make) -> None:
     fields = HeaderFields({"Auto-Submitted": "auto-generated"})
     assert make_email(headers=fields).headers is fields
     assert make_email(headers={"Auto-Submitted": "auto-generated"}).headers == fields
+
+
+def test_a_key_that_no_file_can_hold_is_refused(make_email: Make) -> None:
+    """Half of a surrogate pair would stop the run at this email, and everybody behind it."""
+    with pytest.raises(MessageError, match="holds half of a surrogate pair"):
+        make_email(key="class/\ud83d")

@@ -27,6 +27,7 @@ from vetmail_core.preferences import (
     preferences_from_dict,
     save_preferences,
 )
+from vetmail_core.preferences.store import change_preferences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -444,3 +445,14 @@ def test_the_model_alone_loads_no_heavy_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_change_on_a_full_disk_leaves_the_old_file(
+    file: Path, no_file_above: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    """As a save does; the sentence is the same."""
+    save_preferences(PREFERENCES, file)
+    before = file.read_bytes()
+    with no_file_above(10), pytest.raises(PreferencesError, match="cannot be written: File too large"):
+        change_preferences(lambda now: with_host(now, "new.example.com"), file)
+    assert file.read_bytes() == before
