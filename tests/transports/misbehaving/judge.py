@@ -163,10 +163,9 @@ def _about(trial: Trial, number: int, receipt: Receipt, copies: list[Copy]) -> I
         address = outcome.mailbox.addr_spec
         status = outcome.status
         got = [copy for copy in copies if address in copy.recipients]
-        if not trial.several:
-            got.sort(
-                key=lambda copy: copy.line
-            )  # of several, the one made last need not be the one used last
+        # Of several connections, the one made last need not be the one used last: there the copy that was
+        # taken counts as the last, and a second one that was taken shows.
+        got.sort(key=(lambda copy: copy.said < 400) if trial.several else (lambda copy: copy.line))
         *earlier, last = got or [Copy(number, (), b"", 999)]
         if any(copy.said < 400 for copy in earlier):
             yield f"{address} got {len(got)} copies, answered {[copy.said for copy in got]}"
