@@ -137,7 +137,8 @@ def hold_lane(octets: bytes, chance: random.Random) -> None:
     assert len(finished) + len(waiting) == len(everything), "a message that is not finished"
     for one in finished:
         if one.again is None:
-            answered = [*(id(outcome.mailbox) for outcome in one.outcomes), *map(id, one.left)]
+            undecided = (id(mailbox) for group in one.left for mailbox in group)
+            answered = [*(id(outcome.mailbox) for outcome in one.outcomes), *undecided]
             assert sorted(answered) == sorted(map(id, one.mailboxes)), "not one outcome for each recipient"
         for outcome in one.outcomes if one.again is None else ():
             code = 0 if outcome.reply is None else outcome.reply.code

@@ -147,7 +147,8 @@ def written_source(
             case KeyringTokens():
                 group[field] = {"keyring": {"service": value.service}}
             case os.PathLike():
-                group[field] = {"file": str(value)} if field == "key" else str(value)
+                name = os.fspath(cast("os.PathLike[str]", value))
+                group[field] = {"file": name} if field == "key" else name
             case str():
                 if not (field == "authority" and value == AUTHORITY):
                     group[field] = value

@@ -34,7 +34,7 @@ _NEEDED: Final = ("client_email", "private_key", "token_uri")
 
 
 def _shown_key(key: object) -> str:
-    return repr(key) if isinstance(key, os.PathLike) else shown_secret(cast("Secret", key))
+    return repr(cast("object", key)) if isinstance(key, os.PathLike) else shown_secret(cast("Secret", key))
 
 
 @attrs.frozen(init=False)

@@ -185,11 +185,10 @@ def secret(setting: str, value: object) -> Iterator[Problem]:
 
 def path(setting: str, value: object, what: str) -> Iterator[Problem]:
     """The name of a file."""
-    if (
-        not isinstance(value, os.PathLike)
-        or os.fspath(value) == os.curdir
-        or CONTROL.search(os.fspath(value))
-    ):
+    name = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else ""
+    if name in {"", os.curdir} or CONTROL.search(name):
         yield wrong(
-            setting, f"Expected {what}, found {_shown(value)}.", "Write the name of the file, in quotes."
+            setting,
+            f"Expected {what}, found {_shown(cast('object', value))}.",
+            "Write the name of the file, in quotes.",
         )
