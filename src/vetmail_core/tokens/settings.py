@@ -185,10 +185,11 @@ def secret(setting: str, value: object) -> Iterator[Problem]:
 
 def path(setting: str, value: object, what: str) -> Iterator[Problem]:
     """The name of a file."""
+    shown = _shown(value)
     name = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else ""
     if name in {"", os.curdir} or CONTROL.search(name):
         yield wrong(
             setting,
-            f"Expected {what}, found {_shown(cast('object', value))}.",
+            f"Expected {what}, found {shown}.",
             "Write the name of the file, in quotes.",
         )
