@@ -17,11 +17,12 @@ from vetmail_core import Content, Email, Mailbox, Recipients
 from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.transports.replies import meaning
 from vetmail_core.transports.smtp import Pipelining
-from vetmail_core.transports.smtp.auth import oauth_status, scrubbed
-from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.opening import Lost
-from vetmail_core.transports.smtp.pipeline import DataLane, Lane
-from vetmail_core.transports.smtp.protocol import (
+from vetmail_core.transports.smtp.rules.auth import oauth_status, scrubbed
+from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
+from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.rules.message import Job, Transaction
+from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane
+from vetmail_core.transports.smtp.rules.protocol import (
     LINE_OCTETS,
     REPLY_LINES,
     REPLY_OCTETS,
@@ -29,7 +30,6 @@ from vetmail_core.transports.smtp.protocol import (
     ReplyParser,
     read_reply,
 )
-from vetmail_core.transports.smtp.transaction import Job, Transaction
 
 LINES: Final = (
     b"220 mail.example.com ESMTP", b"250-mail.example.com", b"250-SIZE 1000", b"250-AUTH=LOGIN PLAIN",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vetmail_core.receipts import Cause, Outcome, Phase, Reply, Status
 from vetmail_core.transports import replies
 from vetmail_core.transports.replies import Parties, Repeat, Retry, Scope, gist, meaning
-from vetmail_core.transports.smtp.protocol import read_reply
+from vetmail_core.transports.smtp.rules.protocol import read_reply
 
 
 @pytest.mark.parametrize(

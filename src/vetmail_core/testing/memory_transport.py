@@ -16,17 +16,17 @@ import attrs
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.preferences import AuthenticationType, MailServer, TlsMethod
 from vetmail_core.testing.memory_server import MemoryContext, MemorySocket
-from vetmail_core.transports.smtp.connection import Connection
 from vetmail_core.transports.smtp.session import Opener
 from vetmail_core.transports.smtp.settings import Deadlines, Pipelining
 from vetmail_core.transports.smtp.transport import SmtpTransport
+from vetmail_core.transports.smtp.wire.connection import Connection
 
 if TYPE_CHECKING:
     import socket
 
     from vetmail_core.clock import Clock
     from vetmail_core.testing.memory_server import MemoryServer
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 __all__ = ["MemoryTransport"]
 

@@ -13,7 +13,8 @@ from tests.transports.smtp.outcomes import statuses
 from tests.transports.smtp.scripted import hurry
 
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp import Limits, SmtpTransport, dialling
+from vetmail_core.transports.smtp import Limits, SmtpTransport
+from vetmail_core.transports.smtp.wire import connecting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_an_address_that_refuses_is_followed_at_once(
 ) -> None:
     """There is nothing to wait for."""
     server = serve()
-    monkeypatch.setattr(dialling, "_ATTEMPT_SECONDS", 60)
+    monkeypatch.setattr(connecting, "_ATTEMPT_SECONDS", 60)
     found = [place(*refused()), place("127.0.0.1", server.port)]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     begun = time.monotonic()
@@ -143,7 +144,7 @@ def test_families_alternate_and_what_answered_goes_first() -> None:
             place("192.0.2.3", 25),
         )
     ]
-    in_turn = dialling._in_turn
+    in_turn = connecting._in_turn
     names = [str(address[0]) for _, address in in_turn(addresses, "")]
     assert names == ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3"]
     names = [str(address[0]) for _, address in in_turn(addresses, "192.0.2.2")]

@@ -13,8 +13,8 @@ from tests.transports.smtp.scripted import PATIENCE
 
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp import Deadlines
-from vetmail_core.transports.smtp.connection import Connection
-from vetmail_core.transports.smtp.opening import Ask, Lost
+from vetmail_core.transports.smtp.rules.login import Ask, Lost
+from vetmail_core.transports.smtp.wire.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

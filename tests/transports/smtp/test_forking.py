@@ -16,8 +16,8 @@ from tests.transports.smtp.scripted import PATIENCE, Server
 from vetmail_core.errors import TransportError
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Phase
-from vetmail_core.transports.smtp.connection import Connection
-from vetmail_core.transports.smtp.opening import Lost
+from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.wire.connection import Connection
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,14 +14,14 @@ from vetmail_core import Content, Email, Mailbox, MailServer, Recipients
 from vetmail_core.receipts import Cause, Status
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Limits, Pipelining, SmtpTransport, session
-from vetmail_core.transports.smtp.dialling import connecting
 from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS
+from vetmail_core.transports.smtp.wire.connecting import connecting
 
 if TYPE_CHECKING:
     from tests.transports.smtp.scripted import Act, Connect, Make, MakeSome, Serve, Server
 
-    from vetmail_core.transports.smtp.connection import Connection
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.connection import Connection
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
 

@@ -22,8 +22,8 @@ from vetmail_core.receipts import Cause, Outcome, Receipt, Status
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports import RedirectAll, Retrying, Spaced, Spacing
 from vetmail_core.transports.smtp import Pipelining, SmtpTransport
-from vetmail_core.transports.smtp.pipeline import DataLane
-from vetmail_core.transports.smtp.transaction import Job, Stop, Transaction
+from vetmail_core.transports.smtp.rules.message import Job, Stop, Transaction
+from vetmail_core.transports.smtp.rules.pipeline import DataLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,11 +11,11 @@ from tests.transports.smtp.scripted import an_email
 
 from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.transports.smtp import Pipelining
-from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.opening import Lost
-from vetmail_core.transports.smtp.pipeline import DataLane, Lane
-from vetmail_core.transports.smtp.protocol import Capabilities, ReplyParser
-from vetmail_core.transports.smtp.transaction import Job, Transaction, Why
+from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
+from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.rules.message import Job, Transaction, Why
+from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane
+from vetmail_core.transports.smtp.rules.protocol import Capabilities, ReplyParser
 
 OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
 CAN = Capabilities(keywords=frozenset({"PIPELINING", "CHUNKING"}))

@@ -10,14 +10,14 @@ import pytest
 from vetmail_core.errors import TransportError
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.auth import Bearer, Password, fits_in_command, oauth_status, scrubbed
-from vetmail_core.transports.smtp.opening import MANY, Ask, Failure, Lost, Upgrade, authenticate, start
-from vetmail_core.transports.smtp.protocol import Capabilities
+from vetmail_core.transports.smtp.rules.auth import Bearer, Password, fits_in_command, oauth_status, scrubbed
+from vetmail_core.transports.smtp.rules.login import MANY, Ask, Failure, Lost, Upgrade, authenticate, start
+from vetmail_core.transports.smtp.rules.protocol import Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vetmail_core.transports.smtp.opening import Flow
+    from vetmail_core.transports.smtp.rules.login import Flow
 
 _T = TypeVar("_T")
 EHLO = b"250-server\n250-STARTTLS\n250 AUTH PLAIN"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vetmail_core.errors import TransportError
 from vetmail_core.receipts import Reply
-from vetmail_core.transports.smtp.protocol import (
+from vetmail_core.transports.smtp.rules.protocol import (
     EMPTY_LINES,
     LINE_OCTETS,
     REPLY_LINES,

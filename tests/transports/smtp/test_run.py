@@ -17,7 +17,7 @@ from vetmail_core.errors import TransportError, TransportValueError
 from vetmail_core.preferences import MailServer
 from vetmail_core.receipts import Cause
 from vetmail_core.transports.smtp import Deadlines, Limits, Pipelining, SmtpTransport
-from vetmail_core.transports.smtp.ends import is_loopback, own_literal, peer_of, reason
+from vetmail_core.transports.smtp.wire.ends import is_loopback, own_literal, peer_of, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,9 +17,9 @@ from vetmail_core.errors import TransportError
 from vetmail_core.preferences import AuthenticationType
 from vetmail_core.receipts.report import Tally
 from vetmail_core.transports.smtp import Limits
-from vetmail_core.transports.smtp.auth import Bearer, Hidden, Password
-from vetmail_core.transports.smtp.opening import authenticate
-from vetmail_core.transports.smtp.protocol import Capabilities
+from vetmail_core.transports.smtp.rules.auth import Bearer, Hidden, Password
+from vetmail_core.transports.smtp.rules.login import authenticate
+from vetmail_core.transports.smtp.rules.protocol import Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,9 +21,9 @@ from vetmail_core.preferences import AuthenticationType, MailServer, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.testing.clock import FakeClock
 from vetmail_core.transports.smtp import Deadlines, Limits, SmtpTransport
-from vetmail_core.transports.smtp.connection import Connection
-from vetmail_core.transports.smtp.handshake import failures_named
-from vetmail_core.transports.smtp.opening import MANY, Failure
+from vetmail_core.transports.smtp.rules.login import MANY, Failure
+from vetmail_core.transports.smtp.wire.connection import Connection
+from vetmail_core.transports.smtp.wire.handshake import failures_named
 
 if TYPE_CHECKING:
     from tests.transports.smtp.scripted import Act, Certificates, Connect, Make, MakeSome, Serve, Server

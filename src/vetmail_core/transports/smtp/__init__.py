@@ -3,11 +3,19 @@
 What it is for: `SmtpTransport`. What it refuses: see each room. Its law: the rules of the session do no input
 or output; the socket knows no rules.
 
-The rooms, from the inside out: `protocol` (replies and commands), `auth` (logins), `opening` (from the
-greeting to the login), `transaction` (one message), `pipeline` and `chunking` (messages on their way), all
-without a socket; `waiting` (for one line or several), `connection`, `handshake`, `transcript` and `dialling`
-(socket, TLS, deadlines), `session`, `lending` (of connections to runs), `pace`, `course` (what ends a run or
-slows it), `link` (from one connection to the next), `run`, `transport`.
+The rooms, from the outside in::
+
+    transport.py  the front
+    check.py      a connection tried before the first email
+    run.py        one run: pull, place, order, stop, try again
+    host.py       what was learnt of the server, and the modes that follow from it
+    link.py       from one connection to the next
+    lending.py    connections lent to runs
+    session.py    one connection from the greeting to QUIT; token_login.py  logins by token
+    pace.py       the wait between emails and for a server that asks for time
+    settings.py   Deadlines, Limits, Pipelining
+    rules/        what is said and what follows from an answer, without a socket or a clock
+    wire/         octets, deadlines, TLS, without a rule of what is said
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ from vetmail_core.errors import AddressError, TransportError
 from vetmail_core.preferences import AuthenticationType
 from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import Parties, meaning
-from vetmail_core.transports.smtp.opening import Ask, Failure, Lost, cause_of
-from vetmail_core.transports.smtp.protocol import command, mail_command, rcpt_command, read_reply
-from vetmail_core.transports.smtp.transaction import BEYOND_ASCII, wire_path
+from vetmail_core.transports.smtp.rules.login import Ask, Failure, Lost, cause_of
+from vetmail_core.transports.smtp.rules.message import BEYOND_ASCII, wire_path
+from vetmail_core.transports.smtp.rules.protocol import command, mail_command, rcpt_command, read_reply
 
 if TYPE_CHECKING:
     from vetmail_core.address import Mailbox
-    from vetmail_core.transports.smtp.opening import Flow
-    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.rules.login import Flow
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Opener, Session
 
 __all__ = ["ConnectionCheck", "check_connection"]

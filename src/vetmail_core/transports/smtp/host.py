@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.receipts import Status
-from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.pipeline import DataLane
+from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
+from vetmail_core.transports.smtp.rules.pipeline import DataLane
 from vetmail_core.transports.smtp.settings import ORDER, Pipelining
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from vetmail_core.receipts import Outcome
     from vetmail_core.transports.smtp.lending import Lending
     from vetmail_core.transports.smtp.pace import Pace
-    from vetmail_core.transports.smtp.pipeline import Lane
-    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.rules.pipeline import Lane
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Session
 
 __all__ = ["Host"]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.opening import FEW, MANY, Failure, Lost, cause_of
-from vetmail_core.transports.smtp.pipeline import DataLane
-from vetmail_core.transports.smtp.transaction import Stop
+from vetmail_core.transports.smtp.rules.login import FEW, MANY, Failure, Lost, cause_of
+from vetmail_core.transports.smtp.rules.message import Stop
+from vetmail_core.transports.smtp.rules.pipeline import DataLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.pace import Backoff
-    from vetmail_core.transports.smtp.pipeline import Lane
+    from vetmail_core.transports.smtp.rules.pipeline import Lane
     from vetmail_core.transports.smtp.session import Opener, Session
     from vetmail_core.transports.smtp.settings import Limits
-    from vetmail_core.transports.smtp.waiting import Steps, Wait
+    from vetmail_core.transports.smtp.wire.waiting import Steps, Wait
 
 __all__ = ["Link"]
 

@@ -41,15 +41,12 @@ from vetmail_core.message.wire import wire_bytes
 from vetmail_core.receipts import Cause, Phase, Receipt, Status
 from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.replies import Retry
-from vetmail_core.transports.smtp.chunking import ChunkLane
-from vetmail_core.transports.smtp.course import Course
 from vetmail_core.transports.smtp.link import Link
-from vetmail_core.transports.smtp.opening import Lost
 from vetmail_core.transports.smtp.pace import Backoff
-from vetmail_core.transports.smtp.pipeline import DataLane
-from vetmail_core.transports.smtp.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS, ORDER
-from vetmail_core.transports.smtp.transaction import (
+from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
+from vetmail_core.transports.smtp.rules.course import Course
+from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.rules.message import (
     BEYOND_ASCII,
     Job,
     Stop,
@@ -58,7 +55,10 @@ from vetmail_core.transports.smtp.transaction import (
     at_server,
     halves,
 )
-from vetmail_core.transports.smtp.waiting import Called, carried_out, ready_among, together
+from vetmail_core.transports.smtp.rules.pipeline import DataLane
+from vetmail_core.transports.smtp.rules.protocol import read_reply, with_crlf
+from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS, ORDER
+from vetmail_core.transports.smtp.wire.waiting import Called, carried_out, ready_among, together
 from vetmail_core.transports.stamping import message_id_of
 
 if TYPE_CHECKING:
@@ -68,15 +68,15 @@ if TYPE_CHECKING:
     from vetmail_core.clock import Clock
     from vetmail_core.receipts import Reply
     from vetmail_core.transports.handed_on import Leaves
-    from vetmail_core.transports.smtp.connection import Connection
     from vetmail_core.transports.smtp.host import Host
     from vetmail_core.transports.smtp.lending import Loan
-    from vetmail_core.transports.smtp.pipeline import Lane
-    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.rules.message import Again
+    from vetmail_core.transports.smtp.rules.pipeline import Lane
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Opener
     from vetmail_core.transports.smtp.settings import Limits
-    from vetmail_core.transports.smtp.transaction import Again
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.connection import Connection
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 __all__ = ["Run"]
 

@@ -17,23 +17,23 @@ from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.own_tls import own_context
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
-from vetmail_core.transports.smtp.auth import Credentials, Password
-from vetmail_core.transports.smtp.dialling import connecting
-from vetmail_core.transports.smtp.ends import is_loopback
-from vetmail_core.transports.smtp.opening import Failure, Lost, authenticate, start
+from vetmail_core.transports.smtp.rules.auth import Credentials, Password
+from vetmail_core.transports.smtp.rules.login import Failure, Lost, authenticate, start
 from vetmail_core.transports.smtp.settings import Pipelining
 from vetmail_core.transports.smtp.token_login import TokenLogin
-from vetmail_core.transports.smtp.waiting import carried_out
+from vetmail_core.transports.smtp.wire.connecting import connecting
+from vetmail_core.transports.smtp.wire.ends import is_loopback
+from vetmail_core.transports.smtp.wire.waiting import carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vetmail_core.credentials import Login
     from vetmail_core.preferences import MailServer
-    from vetmail_core.transports.smtp.connection import Connection
-    from vetmail_core.transports.smtp.protocol import Capabilities
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
     from vetmail_core.transports.smtp.settings import Deadlines
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.connection import Connection
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 __all__ = ["Opener", "Session"]
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final, cast
 from vetmail_core.errors import TokenError, VetmailError
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.tokens.hidden import HiddenText
-from vetmail_core.transports.smtp.auth import Bearer
-from vetmail_core.transports.smtp.opening import MANY, Failure
+from vetmail_core.transports.smtp.rules.auth import Bearer
+from vetmail_core.transports.smtp.rules.login import MANY, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,11 +23,11 @@ from vetmail_core.transports.last_emails import Turns
 from vetmail_core.transports.smtp.host import Host
 from vetmail_core.transports.smtp.lending import CLOSED, Lending
 from vetmail_core.transports.smtp.pace import Pace
-from vetmail_core.transports.smtp.protocol import command
+from vetmail_core.transports.smtp.rules.protocol import command
 from vetmail_core.transports.smtp.run import Run
 from vetmail_core.transports.smtp.session import Opener
 from vetmail_core.transports.smtp.settings import Deadlines, Limits, Pipelining
-from vetmail_core.transports.smtp.waiting import together
+from vetmail_core.transports.smtp.wire.waiting import together
 
 if TYPE_CHECKING:
     import ssl

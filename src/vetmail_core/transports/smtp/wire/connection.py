@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.auth import scrubbed
-from vetmail_core.transports.smtp.ends import own_literal, peer_of, reason
-from vetmail_core.transports.smtp.handshake import broken_off, failures_named, shake_hands, too_slow
-from vetmail_core.transports.smtp.opening import Failure, Lost, Upgrade
-from vetmail_core.transports.smtp.protocol import ReplyParser, command
-from vetmail_core.transports.smtp.transcript import Transcript
-from vetmail_core.transports.smtp.waiting import Called, Wait, carried_out
+from vetmail_core.transports.smtp.rules.auth import scrubbed
+from vetmail_core.transports.smtp.rules.login import Failure, Lost, Upgrade
+from vetmail_core.transports.smtp.rules.protocol import ReplyParser, command
+from vetmail_core.transports.smtp.wire.ends import own_literal, peer_of, reason
+from vetmail_core.transports.smtp.wire.handshake import broken_off, failures_named, shake_hands, too_slow
+from vetmail_core.transports.smtp.wire.transcript import Transcript
+from vetmail_core.transports.smtp.wire.waiting import Called, Wait, carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vetmail_core.transports.smtp.opening import Ask, Flow
+    from vetmail_core.transports.smtp.rules.login import Ask, Flow
     from vetmail_core.transports.smtp.settings import Deadlines
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 __all__ = ["Connection"]
 

@@ -17,9 +17,9 @@ from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.settings import Pipelining
 
 if TYPE_CHECKING:
-    from vetmail_core.transports.smtp.opening import Lost
-    from vetmail_core.transports.smtp.protocol import Capabilities
-    from vetmail_core.transports.smtp.transaction import Transaction
+    from vetmail_core.transports.smtp.rules.login import Lost
+    from vetmail_core.transports.smtp.rules.message import Transaction
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
 
 __all__ = ["ChunkLane"]
 

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Final
 from vetmail_core.clock import SystemClock
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.connection import Connection
-from vetmail_core.transports.smtp.ends import reason
-from vetmail_core.transports.smtp.opening import MANY, Failure
-from vetmail_core.transports.smtp.waiting import Wait
+from vetmail_core.transports.smtp.rules.login import MANY, Failure
+from vetmail_core.transports.smtp.wire.connection import Connection
+from vetmail_core.transports.smtp.wire.ends import reason
+from vetmail_core.transports.smtp.wire.waiting import Wait
 
 if TYPE_CHECKING:
     import ssl
 
     from vetmail_core.preferences import MailServer
     from vetmail_core.transports.smtp.settings import Deadlines
-    from vetmail_core.transports.smtp.waiting import Steps
+    from vetmail_core.transports.smtp.wire.waiting import Steps
 
 __all__ = ["connecting"]
 

@@ -16,13 +16,19 @@ import attrs
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import Parties, Retry, Scope, meaning
-from vetmail_core.transports.smtp.auth import Hidden, fits_in_command, oauth_status, refusal_answer, scrubbed
-from vetmail_core.transports.smtp.protocol import Capabilities, command, read_reply
+from vetmail_core.transports.smtp.rules.auth import (
+    Hidden,
+    fits_in_command,
+    oauth_status,
+    refusal_answer,
+    scrubbed,
+)
+from vetmail_core.transports.smtp.rules.protocol import Capabilities, command, read_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from vetmail_core.transports.smtp.auth import Credentials
+    from vetmail_core.transports.smtp.rules.auth import Credentials
 
 __all__ = ["Ask", "Failure", "Flow", "Lost", "Upgrade", "authenticate", "greet", "start"]
 

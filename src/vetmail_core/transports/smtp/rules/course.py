@@ -15,13 +15,13 @@ import attrs
 
 from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.transports.replies import Repeat, Retry, gist
-from vetmail_core.transports.smtp.transaction import Stop
+from vetmail_core.transports.smtp.rules.message import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vetmail_core.receipts import Outcome
-    from vetmail_core.transports.smtp.transaction import Refusal
+    from vetmail_core.transports.smtp.rules.message import Refusal
 
 __all__ = ["Course"]
 

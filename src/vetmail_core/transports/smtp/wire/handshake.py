@@ -13,8 +13,8 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.ends import reason
-from vetmail_core.transports.smtp.opening import MANY, Failure
+from vetmail_core.transports.smtp.rules.login import MANY, Failure
+from vetmail_core.transports.smtp.wire.ends import reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -14,13 +14,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.smtp.opening import Lost
-from vetmail_core.transports.smtp.protocol import dot_stuffed, read_reply
+from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.rules.protocol import dot_stuffed, read_reply
 from vetmail_core.transports.smtp.settings import ORDER, Pipelining
 
 if TYPE_CHECKING:
-    from vetmail_core.transports.smtp.protocol import Capabilities
-    from vetmail_core.transports.smtp.transaction import Transaction
+    from vetmail_core.transports.smtp.rules.message import Transaction
+    from vetmail_core.transports.smtp.rules.protocol import Capabilities
 
 __all__ = ["DataLane", "Lane"]
 

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final
 
 from vetmail_core._shown import shown_octets
-from vetmail_core.transports.smtp.auth import scrubbed
+from vetmail_core.transports.smtp.rules.auth import scrubbed
 
 __all__ = ["Transcript"]
 

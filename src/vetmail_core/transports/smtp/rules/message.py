@@ -15,7 +15,7 @@ import attrs
 
 from vetmail_core.receipts import Cause, Outcome, Phase, Receipt, Status
 from vetmail_core.transports.replies import NOBODY, Parties, Retry, meaning
-from vetmail_core.transports.smtp.protocol import (
+from vetmail_core.transports.smtp.rules.protocol import (
     Capabilities,
     mail_command,
     rcpt_command,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vetmail_core.message import Email
     from vetmail_core.receipts import Reply
     from vetmail_core.transports.replies import Meaning
-    from vetmail_core.transports.smtp.opening import Lost
+    from vetmail_core.transports.smtp.rules.login import Lost
 
 __all__ = ["Again", "Job", "Refusal", "Stop", "Transaction", "Why", "at_server", "halves"]
 
