@@ -21,7 +21,7 @@ from vetmail_core.transports.smtp.rules.auth import oauth_status, scrubbed
 from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
 from vetmail_core.transports.smtp.rules.login import Lost
 from vetmail_core.transports.smtp.rules.message import Job, Transaction
-from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane
+from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane, Memory
 from vetmail_core.transports.smtp.rules.protocol import (
     LINE_OCTETS,
     REPLY_LINES,
@@ -111,7 +111,7 @@ def hold_lane(octets: bytes, chance: random.Random) -> None:
     lane: Lane = (
         ChunkLane(CAN, 4, proved=chance.random() < 0.5)
         if mode is Pipelining.CHUNKING
-        else DataLane(CAN, mode)
+        else DataLane(CAN, mode, Memory())
     )
     parser, pieces = ReplyParser(), pieces_of(octets, chance)
     waiting = [a_transaction(chance) for _ in range(6)]

@@ -14,7 +14,7 @@ from vetmail_core.transports.smtp import Pipelining
 from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
 from vetmail_core.transports.smtp.rules.login import Lost
 from vetmail_core.transports.smtp.rules.message import Job, Transaction, Why
-from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane
+from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane, Memory
 from vetmail_core.transports.smtp.rules.protocol import Capabilities, ReplyParser
 
 OFF, ENVELOPE, AUTO, CHUNKING = Pipelining
@@ -31,7 +31,7 @@ def a_transaction(to: str = "a@x.com") -> Transaction:
 
 def a_lane(mode: Pipelining) -> Lane:
     """A lane over a connection on which nothing was said yet."""
-    return ChunkLane(CAN, 8, proved=True) if mode is CHUNKING else DataLane(CAN, mode)
+    return ChunkLane(CAN, 8, proved=True) if mode is CHUNKING else DataLane(CAN, mode, Memory())
 
 
 def came_to(transaction: Transaction) -> str:
@@ -238,8 +238,9 @@ def test_a_line_ends_where_answers_and_questions_part(
     mode: Pipelining, before: list[str], answers: list[str], over: object, note: str
 ) -> None:
     """The message that stood there goes again, and is told why."""
-    lane = DataLane(CAN, mode)
-    lane.needs_reset = True
+    memory = Memory()
+    memory.needs_reset = True
+    lane = DataLane(CAN, mode, memory)
     for group in [*before, *answers]:
         if not lane.flight:
             transaction = a_transaction()

@@ -11,11 +11,12 @@ The rooms, from the outside in::
     host.py       what was learnt of the server, and the modes that follow from it
     link.py       from one connection to the next
     lending.py    connections lent to runs
-    session.py    one connection from the greeting to QUIT; token_login.py  logins by token
+    session.py    one connection from the greeting to QUIT
+    token_login.py  logins by token
     pace.py       the wait between emails and for a server that asks for time
     settings.py   Deadlines, Limits, Pipelining
-    rules/        what is said and what follows from an answer, without a socket or a clock
-    wire/         octets, deadlines, TLS, without a rule of what is said
+    rules         what is said and what follows from an answer, without a socket or a clock
+    wire          octets, deadlines, TLS, without a rule of what is said
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vetmail_core.receipts import Outcome
     from vetmail_core.transports.smtp.lending import Lending
     from vetmail_core.transports.smtp.pace import Pace
-    from vetmail_core.transports.smtp.rules.pipeline import Lane
+    from vetmail_core.transports.smtp.rules.pipeline import Lane, Memory
     from vetmail_core.transports.smtp.rules.protocol import Capabilities
     from vetmail_core.transports.smtp.session import Session
 
@@ -41,7 +41,7 @@ class Host:
 
     Attributes:
         mode: the highest mode that has not failed.
-        proved: CHUNKING has worked.
+        chunked: a message was taken by BDAT.
         plain: whether parameters of ours are left out, as they were refused; None while nothing is known.
         reached: it has been connected to.
         lending: its connections.
@@ -53,7 +53,7 @@ class Host:
     mode: Pipelining
     pace: Pace
     lending: Lending
-    proved: bool = False
+    chunked: bool = False
     plain: bool | None = None
     reached: bool = False
     bore: Pipelining = Pipelining.OFF
@@ -65,18 +65,18 @@ class Host:
         """The connection that rests and was used last."""
         return self.lending.last
 
-    def lane(self, capabilities: Capabilities, window: int) -> Lane:
+    def lane(self, capabilities: Capabilities, memory: Memory, window: int) -> Lane:
         """The best way that the server and what was learnt allow."""
         mode = self.mode
         if mode is Pipelining.CHUNKING:
             if "CHUNKING" in capabilities and "PIPELINING" in capabilities:
-                return ChunkLane(capabilities, window, proved=self.proved)
+                return ChunkLane(capabilities, window, proved=self.chunked)
             mode = Pipelining.AUTO
         if mode is Pipelining.AUTO and not capabilities.ahead:
             mode = Pipelining.ENVELOPE
         if "PIPELINING" not in capabilities:
             mode = Pipelining.OFF
-        return DataLane(capabilities, mode)
+        return DataLane(capabilities, mode, memory)
 
     def tried_plain(self, outcomes: Iterable[Outcome]) -> None:
         """Remember what a message without our parameters came to, where one with them was refused."""

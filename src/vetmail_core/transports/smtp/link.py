@@ -13,7 +13,6 @@ from vetmail_core.clock import SystemClock
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.rules.login import FEW, MANY, Failure, Lost, cause_of
 from vetmail_core.transports.smtp.rules.message import Stop
-from vetmail_core.transports.smtp.rules.pipeline import DataLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +166,7 @@ class Link:
 
     def _take_up(self, session: Session) -> None:
         self.session = session
-        self.lane = self._host.lane(session.capabilities, self._limits.chunking_window)
+        self.lane = self._host.lane(session.capabilities, session.memory, self._limits.chunking_window)
         self._base = session.connection.sent
         session.connection.called = self._called
         self.worn = False
@@ -180,8 +179,6 @@ class Link:
         """
         if self.session is None and (resting := self._rested()) is not None:
             self._take_up(resting)
-            if isinstance(self.lane, DataLane):
-                self.lane.needs_reset, self.lane.proved = resting.needs_reset, resting.proved
         session, lane = self.session, self.lane
         if session is not None and lane is not None:
             worn = self.spent or self._is_old(session, self._clock.monotonic())
@@ -259,7 +256,5 @@ class Link:
         if lane.flight or lane.over or lane.unsettled:
             session.connection.close()
             return None
-        if isinstance(lane, DataLane):
-            session.needs_reset, session.proved = lane.needs_reset, lane.proved
         session.connection.called = bool
         return session

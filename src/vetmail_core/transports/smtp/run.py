@@ -43,7 +43,6 @@ from vetmail_core.transports.handed_on import announced
 from vetmail_core.transports.replies import Retry
 from vetmail_core.transports.smtp.link import Link
 from vetmail_core.transports.smtp.pace import Backoff
-from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
 from vetmail_core.transports.smtp.rules.course import Course
 from vetmail_core.transports.smtp.rules.login import Lost
 from vetmail_core.transports.smtp.rules.message import (
@@ -55,9 +54,8 @@ from vetmail_core.transports.smtp.rules.message import (
     at_server,
     halves,
 )
-from vetmail_core.transports.smtp.rules.pipeline import DataLane
 from vetmail_core.transports.smtp.rules.protocol import read_reply, with_crlf
-from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS, ORDER
+from vetmail_core.transports.smtp.settings import MOST_RECIPIENTS, ORDER, Pipelining
 from vetmail_core.transports.smtp.wire.waiting import Called, carried_out, ready_among, together
 from vetmail_core.transports.stamping import message_id_of
 
@@ -648,8 +646,8 @@ class Run:
             else:
                 pace.recover()
             pace.ended()
-        if lane.trying is None and isinstance(lane, ChunkLane):
-            self._host.proved = True
+        if lane.proved is Pipelining.CHUNKING:
+            self._host.chunked = True
         if self._several:
             self._host.bears(lane.proved)
         self._backlog.extendleft(reversed(back))
@@ -754,7 +752,7 @@ class Run:
         Those of a window, or on other connections, say nothing new: seven of them would turn a second into
         the longest pause, or into nothing.
         """
-        several = self._several or not isinstance(lane, DataLane)
+        several = self._several or lane.windowed
         return several and transaction.wait < self._host.pace.wait
 
     def _settle(

@@ -19,7 +19,7 @@ from vetmail_core.transports.own_tls import own_context
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.rules.auth import Credentials, Password
 from vetmail_core.transports.smtp.rules.login import Failure, Lost, authenticate, start
-from vetmail_core.transports.smtp.settings import Pipelining
+from vetmail_core.transports.smtp.rules.pipeline import Memory
 from vetmail_core.transports.smtp.token_login import TokenLogin
 from vetmail_core.transports.smtp.wire.connecting import connecting
 from vetmail_core.transports.smtp.wire.ends import is_loopback
@@ -51,8 +51,7 @@ class Session:
         messages: how many went over it.
         opened: when, by the run's clock.
         used: when it was last used, by the run's clock.
-        needs_reset: the last run left an envelope open that came to nothing.
-        proved: the highest mode below CHUNKING that it has borne.
+        memory: what the messages that went over it have left behind.
     """
 
     connection: Connection
@@ -63,8 +62,7 @@ class Session:
     messages: int = 0
     opened: float = 0.0
     used: float = 0.0
-    needs_reset: bool = False
-    proved: Pipelining = Pipelining.OFF
+    memory: Memory = attrs.field(factory=Memory, init=False)
 
 
 class Opener:

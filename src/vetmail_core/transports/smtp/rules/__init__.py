@@ -9,6 +9,7 @@ contract holds. Its law: the same answers lead to the same outcomes, however the
     auth.py      the words of a login
     login.py     from the greeting to the login, as flows
     message.py   one message in flight
-    pipeline.py  messages on their way over one connection; by_bdat.py  the same by BDAT
+    pipeline.py  messages on their way over one connection, by DATA
+    by_bdat.py   the same by BDAT
     course.py    what ends a run or slows it
 """

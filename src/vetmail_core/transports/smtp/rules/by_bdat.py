@@ -55,7 +55,7 @@ class ChunkLane:
         self.trying: Pipelining | None = None if proved else Pipelining.CHUNKING
         self._alone = not proved  # a window of messages goes where one was taken: all may hear the same no
         self.outstanding = 0
-        self.count = 0
+        self.windowed = True
         self.writing = Phase.BODY
         self.unsettled = False
 
@@ -115,7 +115,6 @@ class ChunkLane:
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         transaction.tries += 1
-        self.count += 1
         self._put.append(transaction)
         self._waiting += len(transaction.data)
         self.flight.append(transaction)

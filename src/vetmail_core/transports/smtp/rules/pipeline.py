@@ -22,10 +22,25 @@ if TYPE_CHECKING:
     from vetmail_core.transports.smtp.rules.message import Transaction
     from vetmail_core.transports.smtp.rules.protocol import Capabilities
 
-__all__ = ["DataLane", "Lane"]
+__all__ = ["DataLane", "Lane", "Memory"]
 
 _YES: Final = ord("2")
 _GO_AHEAD: Final = ord("3")
+
+
+class Memory:
+    """What a connection remembers from one run to the next; its session and its lane share it.
+
+    Attributes:
+        needs_reset: the server still has an envelope open that came to nothing; RSET goes first.
+        proved: the highest mode that this connection has borne.
+    """
+
+    __slots__ = ("needs_reset", "proved")
+
+    def __init__(self) -> None:
+        self.needs_reset = False
+        self.proved = Pipelining.OFF
 
 
 class Lane(Protocol):
@@ -37,7 +52,7 @@ class Lane(Protocol):
         over: nothing more goes over this connection.
         leaving: the server has said that it is closing the connection, and some answers may still come.
         trying: the mode that this connection has not proved yet; a break now steps down from it.
-        count: messages put in so far.
+        windowed: the texts of several messages may have left without an answer.
         bodies: messages whose text is in what ``take`` gave last.
     """
 
@@ -47,7 +62,7 @@ class Lane(Protocol):
     over: bool
     leaving: bool
     trying: Pipelining | None
-    count: int
+    windowed: bool
 
     @property
     def room(self) -> int:
@@ -133,13 +148,10 @@ class DataLane:
     Args:
         capabilities: what the server announced.
         mode: one of the three.
-
-    Attributes:
-        needs_reset: the server still has an envelope open that came to nothing; RSET goes first.
-        proved: the highest mode that this connection has borne.
+        memory: what the connection remembers.
     """
 
-    def __init__(self, capabilities: Capabilities, mode: Pipelining) -> None:
+    def __init__(self, capabilities: Capabilities, mode: Pipelining, memory: Memory) -> None:
         self._capabilities = capabilities
         self._mode = mode
         self._expected: deque[tuple[Transaction | None, Phase]] = deque()
@@ -150,8 +162,7 @@ class DataLane:
         self._sending: Transaction | None = None
         self._taken_by_all = False
         self._lone_dot = False
-        self.needs_reset = False
-        self.proved = Pipelining.OFF
+        self._memory = memory
         self._given = 0
         self._fault: Lost | None = None
         self.bodies: list[Transaction] = []
@@ -160,7 +171,7 @@ class DataLane:
         self.over = False
         self.leaving = False
         self.trying: Pipelining | None = None
-        self.count = 0
+        self.windowed = False
 
     @property
     def room(self) -> int:
@@ -192,18 +203,22 @@ class DataLane:
     @property
     def risk(self) -> Pipelining | None:
         """AUTO, where one more goes ahead and that was not done before."""
-        known = ORDER.index(self.proved) >= ORDER.index(Pipelining.AUTO)
+        known = ORDER.index(self._memory.proved) >= ORDER.index(Pipelining.AUTO)
         return Pipelining.AUTO if self.flight and not known else None
+
+    @property
+    def proved(self) -> Pipelining:
+        """The highest mode that this connection has borne."""
+        return self._memory.proved
 
     def believe(self, mode: Pipelining) -> None:
         """Take it from other connections that the server bears a mode."""
-        self.proved = max(self.proved, mode, key=ORDER.index)
+        self._memory.proved = max(self._memory.proved, mode, key=ORDER.index)
 
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         self._commands = deque(transaction.envelope(self._capabilities))
         transaction.tries += 1
-        self.count += 1
         self._next = transaction
         self.flight.append(transaction)
 
@@ -244,13 +259,13 @@ class DataLane:
         return data, b"".join(shown)
 
     def _try(self, mode: Pipelining) -> None:
-        if self._mode is not Pipelining.OFF and ORDER.index(mode) > ORDER.index(self.proved):
+        if self._mode is not Pipelining.OFF and ORDER.index(mode) > ORDER.index(self._memory.proved):
             self.trying = mode
 
     def _envelope(self, transaction: Transaction, octets: list[bytes], shown: list[bytes]) -> None:
         lockstep = self._mode is Pipelining.OFF
-        if self.needs_reset:
-            self.needs_reset = False
+        if self._memory.needs_reset:
+            self._memory.needs_reset = False
             self._say(b"RSET\r\n", None, Phase.MAIL, octets, shown)
             if lockstep:
                 return
@@ -279,7 +294,7 @@ class DataLane:
         if len(replies) == len(self._expected) and self._all_went_well(replies):
             self._expected.clear()
             if self.trying is not None:
-                self.proved, self.trying = self.trying, None
+                self._memory.proved, self.trying = self.trying, None
             return
         for raw in replies:
             if self.over:
@@ -295,7 +310,7 @@ class DataLane:
             else:
                 self._answer(transaction, raw, phase)
         if not self._expected and self.trying is not None and not self.over:
-            self.proved, self.trying = self.trying, None
+            self._memory.proved, self.trying = self.trying, None
 
     def _all_went_well(self, replies: list[bytes]) -> bool:
         """Take in a whole group that is yes and go-ahead throughout, as nearly all are."""
@@ -374,7 +389,7 @@ class DataLane:
             transaction.out_of_step(raw, phase)
             self._finish(transaction)
         elif phase is Phase.DATA:
-            self.needs_reset = True
+            self._memory.needs_reset = True
             transaction.conclude(raw, Phase.DATA)
             self._finish(transaction)
         elif self._mode is Pipelining.OFF:
@@ -384,7 +399,7 @@ class DataLane:
         """In lockstep: whether it makes sense to go on."""
         refused_all = not self._commands and not transaction.rcpt_taken
         if not transaction.mail_taken or refused_all:
-            self.needs_reset = transaction.mail_taken
+            self._memory.needs_reset = transaction.mail_taken
             self._commands.clear()
             self._next = None
             transaction.conclude(b"", Phase.DATA)
@@ -399,7 +414,7 @@ class DataLane:
         if transaction.rcpt_taken:
             self.over = True
         else:
-            self._lone_dot = self.needs_reset = True
+            self._lone_dot = self._memory.needs_reset = True
         transaction.conclude(b"", Phase.DATA)
         self._finish(transaction)
 
