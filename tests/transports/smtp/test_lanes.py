@@ -13,7 +13,7 @@ from vetmail_core.receipts import Cause, Phase, Status
 from vetmail_core.transports.smtp import Pipelining
 from vetmail_core.transports.smtp.rules.by_bdat import ChunkLane
 from vetmail_core.transports.smtp.rules.login import Lost
-from vetmail_core.transports.smtp.rules.message import Job, Transaction, Why
+from vetmail_core.transports.smtp.rules.message import Job, Stage, Transaction, Why
 from vetmail_core.transports.smtp.rules.pipeline import DataLane, Lane, Memory
 from vetmail_core.transports.smtp.rules.protocol import Capabilities, ReplyParser
 
@@ -385,3 +385,57 @@ def test_whatever_is_answered_each_message_is_finished_once(
         assert sorted(map(id, answered)) == sorted(map(id, one.mailboxes))
         accepted = [outcome for outcome in one.outcomes if outcome.status is Status.ACCEPTED]
         assert not accepted or yeses >= 2 + len(accepted)
+
+
+def test_two_messages_in_flight_go_through_their_stages_as_drawn() -> None:
+    """The picture in the text of the lanes, line by line: what is in doubt can be read from it."""
+    lane, one, two = DataLane(CAN, AUTO, Memory()), a_transaction(), a_transaction()
+    lane.put(one)
+    assert (one.stage, lane.room) == (Stage.QUEUED, 0)
+    lane.take()
+    assert one.stage is Stage.ENVELOPE
+    lane.receive([b"250 ok", b"250 ok", b"354 go"])
+    assert (one.stage, lane.room) == (Stage.INVITED, 1)
+    lane.put(two)
+    lane.take()
+    assert (one.stage, two.stage) == (Stage.SENDING, Stage.ENVELOPE)
+    assert (one.is_in_doubt(one.end - 1), one.is_in_doubt(one.end)) == (False, True)
+    assert not two.is_in_doubt(one.end + 1_000)
+    lane.receive([b"250 taken", b"250 ok", b"250 ok", b"354 go"])
+    assert (one.stage, two.stage) == (Stage.DONE, Stage.INVITED)
+    assert list(lane.done) == [one]
+    assert not one.is_in_doubt(one.end)
+
+
+def test_a_message_that_was_put_in_and_never_written_is_not_in_doubt() -> None:
+    """Nothing of it has left, however much of others has."""
+    lane, transaction = ChunkLane(CAN, 8, proved=True), a_transaction()
+    lane.put(transaction)
+    assert (transaction.stage, lane.room) == (Stage.QUEUED, 7)
+    lane.abandon(1_000, Lost("gone", phase=Phase.MAIL))
+    assert transaction.stage is Stage.DONE
+    assert transaction.outcomes == []
+    assert transaction.again is not None
+    assert transaction.again.why is Why.CLOSING
+
+
+@pytest.mark.parametrize(
+    ("before", "answer", "why"),
+    [
+        ([], b"354 go", Why.CLOSING),
+        ([b"250 ok"], b"354 go", Why.CLOSING),
+        ([b"250 ok", b"250 ok"], b"250 ok", Why.CLOSING),
+        ([b"250 ok", b"250 ok"], b"421 bye", Why.CLOSING),
+    ],
+)
+def test_an_answer_that_is_not_in_the_table_ends_the_connection_and_no_message(
+    before: list[bytes], answer: bytes, why: Why
+) -> None:
+    """Nobody knows any more whose answer it is; no text has left, so the message goes again."""
+    lane, transaction = DataLane(CAN, AUTO, Memory()), a_transaction()
+    lane.put(transaction)
+    lane.take()
+    lane.receive([*before, answer])
+    assert (lane.over, transaction.stage) == (True, Stage.DONE)
+    assert transaction.again is not None
+    assert transaction.again.why is why

@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.rules.message import Stage
 from vetmail_core.transports.smtp.settings import Pipelining
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class ChunkLane:
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
         transaction.tries += 1
+        transaction.stage = Stage.QUEUED
         self._put.append(transaction)
         self._waiting += len(transaction.data)
         self.flight.append(transaction)
@@ -128,6 +130,7 @@ class ChunkLane:
         self._put.remove(transaction)
         self.flight.remove(transaction)
         transaction.hold_back()
+        transaction.stage = Stage.DONE
         self.done.append(transaction)
 
     def take(self) -> tuple[bytes, bytes]:
@@ -147,6 +150,7 @@ class ChunkLane:
             shown.append(commands)
             self._given += len(commands) + len(data)
             transaction.end = self._given
+            transaction.stage = Stage.SENDING
             self.outstanding += len(transaction.mailboxes) + 3
         self.bodies, self._put, self._waiting = self._put, [], 0
         return b"".join(octets), b"".join(shown)
@@ -186,6 +190,7 @@ class ChunkLane:
                     if not self._envelope_words:
                         self._envelope_words = frozenset(group[:-1]) - {last}
             self.done.append(flight.popleft())
+            transaction.stage = Stage.DONE
         self._replies = replies[at:]
         if (self._full or self.leaving or self._replies) and not flight:
             self.over = True
@@ -224,7 +229,8 @@ class ChunkLane:
             replies, self._replies = self._replies, []
             transaction.replies = replies[1:]
             goodbye = next((at for at, raw in enumerate(replies) if raw.startswith(b"421")), None)
-            unsent = transaction.end > sent
+            unsent = not transaction.is_in_doubt(sent)
+            transaction.stage = Stage.DONE
             if lost is None:
                 transaction.interrupted(None)
             elif goodbye is not None and (unsent or lost.closed or not transaction.may_arrive):

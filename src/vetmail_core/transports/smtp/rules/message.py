@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.replies import Meaning
     from vetmail_core.transports.smtp.rules.login import Lost
 
-__all__ = ["Again", "Job", "Refusal", "Stop", "Transaction", "Why", "at_server", "halves"]
+__all__ = ["Again", "Job", "Refusal", "Stage", "Stop", "Transaction", "Why", "at_server", "halves"]
 
 BEYOND_ASCII: Final = "an address has letters beyond ASCII before its @, and the server takes none of those"
 _ENVID_CHARACTERS: Final = 100  # RFC 3461, 5.4
@@ -65,6 +65,16 @@ class Stop:
         return Outcome(
             mailbox, status, cause=self.cause, reply=self.reply, phase=self.phase, told=self.advice
         )
+
+
+class Stage(enum.Enum):
+    """What a message on a connection is doing; only forwards, until it is put in anew."""
+
+    QUEUED = "queued"  # nothing of it is written
+    ENVELOPE = "envelope"  # MAIL, RCPT, DATA are written, all or some; answers are owed
+    INVITED = "invited"  # the server waits for its text, which has not begun
+    SENDING = "sending"  # its text has begun; it is complete at ``end``
+    DONE = "done"  # it has its outcomes, or the word to go again
 
 
 class Why(enum.Enum):
@@ -214,6 +224,7 @@ class Transaction:
         refusals: what the server has against whom, of the present try.
         left: recipients for further transactions, one for each group.
         parting: the connection is to be left behind it; the next one may fare better.
+        stage: what it is doing on its connection.
         end: the offset behind its last octet in what the connection sends.
         note: what happened where no reply says it.
         tries: how often it was on the wire.
@@ -239,6 +250,7 @@ class Transaction:
     parting: bool = False
     outcomes: list[Outcome]
     note: str = ""
+    stage: Stage = Stage.QUEUED
     end: int = 0
     tries: int = 0
     strikes: int = 0
@@ -262,6 +274,14 @@ class Transaction:
         self.renewable = renewable
         self.replies: list[bytes] = []
         self.outcomes = []
+
+    def is_in_doubt(self, sent: int) -> bool:
+        """Whether it may have arrived although no answer came: all of its text has left, and only then.
+
+        Args:
+            sent: octets that have left the connection.
+        """
+        return self.stage is Stage.SENDING and self.end <= sent
 
     # -- what is said ----------------------------------------------------------------------------------
 

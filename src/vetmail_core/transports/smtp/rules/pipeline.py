@@ -4,17 +4,51 @@ What it is for: the order of commands, bodies and answers in every mode, without
 decide on half a group of answers, and to leave a transaction open for the next message to fall into. Its
 law: a message is finished exactly once: with outcomes, or with the word to send it again.
 
-RFC 2920: a body may be the first thing of a group, DATA must be the last. So AUTO sends
-``[body . MAIL RCPT DATA]``: one round trip a message, and one body in doubt at most.
+How AUTO keeps two messages in flight. A message by DATA costs two round trips: one for the envelope, one
+for the text. RFC 2920 lets commands go in groups, with two rules: a text may be the first thing of a group,
+and DATA must be the last. So the text of one message and the envelope of the next make one group, and a
+message costs one round trip. Put a pencil on the first line and follow it::
+
+    client                           server             A          B
+    MAIL A  RCPT A  DATA                                ENVELOPE   (not pulled)
+                                     250 250 354        INVITED    QUEUED
+    <text A> .  MAIL B  RCPT B  DATA                    SENDING    ENVELOPE
+                                     250 | 250 250 354  DONE       INVITED
+
+B is put in when A is invited, and not before: an email is pulled when there is a place for it. From the last
+line on it begins again with B in the place of A and another message in the place of B.
+
+What holds at every line of the picture, and is all that the code relies on:
+
+- Nothing is said while answers are owed. So each answer belongs to the oldest thing asked, and a message
+  that is invited or being sent is the oldest on the connection.
+- One text at most is being sent, and beside it there is one other message at most, of which no text has
+  left. When the line dies, that other one can be sent again, whatever was said about it.
+- In doubt is the message being sent, if the whole of its text has left (`Transaction.is_in_doubt`). If an
+  octet is missing, the server has not seen the end, and drops what it has (RFC 5321, 3.8).
+- The answer to A's text comes before anything about B, so whatever goes wrong with B leaves A answered.
+
+What an answer does is the table `_FOLLOWS`. A pair that is not in it is out of step: whose answer it is
+cannot be told any more, and the connection is left. Three things stand beside the table. A server that
+refuses the whole envelope and asks for the text all the same is given a lone dot, which ends a message to
+nobody. After a refused DATA the envelope is still open at the server, and RSET goes first (`Memory`). And a
+group that is yes throughout, as nearly all are, is taken in at one go; it does what the table says.
+
+ENVELOPE is the same without B: the group has no text in it. OFF sends one command of the envelope at a time.
+
+Why not B's envelope in the first group already: DATA must be the last of a group, and A's text must follow
+A's 354 before anything else is said.
 """
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from vetmail_core.receipts import Cause, Phase
 from vetmail_core.transports.smtp.rules.login import Lost
+from vetmail_core.transports.smtp.rules.message import Stage
 from vetmail_core.transports.smtp.rules.protocol import dot_stuffed, read_reply
 from vetmail_core.transports.smtp.settings import ORDER, Pipelining
 
@@ -26,6 +60,41 @@ __all__ = ["DataLane", "Lane", "Memory"]
 
 _YES: Final = ord("2")
 _GO_AHEAD: Final = ord("3")
+
+
+class _Then(enum.Enum):
+    """What follows from an answer."""
+
+    GO_ON = enum.auto()  # the answers that come behind it decide
+    INVITED = enum.auto()  # the text may begin, if anybody is to have it
+    CLOSING = enum.auto()  # the server leaves; as good as never sent
+    REFUSED = enum.auto()  # no text is wanted; the envelope stays open at the server
+    ANSWERED = enum.auto()  # the message has its answer
+    IN_DOUBT = enum.auto()  # the whole text has left, and this is no answer to it
+    OUT_OF_STEP = enum.auto()  # nobody knows what it answers; no text has left
+
+
+# (what was asked, first digit or 421) -> what follows. A lone dot and RSET belong to no message: see
+# ``_housekeeping``.
+_FOLLOWS: Final = {
+    (Phase.MAIL, "2"): _Then.GO_ON,
+    (Phase.MAIL, "4"): _Then.GO_ON,
+    (Phase.MAIL, "5"): _Then.GO_ON,
+    (Phase.MAIL, "421"): _Then.CLOSING,
+    (Phase.RCPT, "2"): _Then.GO_ON,
+    (Phase.RCPT, "4"): _Then.GO_ON,
+    (Phase.RCPT, "5"): _Then.GO_ON,
+    (Phase.RCPT, "421"): _Then.CLOSING,
+    (Phase.DATA, "3"): _Then.INVITED,
+    (Phase.DATA, "4"): _Then.REFUSED,
+    (Phase.DATA, "5"): _Then.REFUSED,
+    (Phase.DATA, "421"): _Then.CLOSING,
+    (Phase.DOT, "2"): _Then.ANSWERED,
+    (Phase.DOT, "3"): _Then.IN_DOUBT,
+    (Phase.DOT, "4"): _Then.ANSWERED,
+    (Phase.DOT, "5"): _Then.ANSWERED,
+    (Phase.DOT, "421"): _Then.ANSWERED,
+}
 
 
 class Memory:
@@ -155,11 +224,7 @@ class DataLane:
         self._capabilities = capabilities
         self._mode = mode
         self._expected: deque[tuple[Transaction | None, Phase]] = deque()
-        self._commands: deque[bytes] = deque()  # of the envelope that comes next
-        self._next: Transaction | None = None
-        self._open: Transaction | None = None
-        self._waiting: Transaction | None = None  # for the answer to DATA
-        self._sending: Transaction | None = None
+        self._unsaid: deque[bytes] = deque()  # of the envelope of the message put in last
         self._taken_by_all = False
         self._lone_dot = False
         self._memory = memory
@@ -176,9 +241,9 @@ class DataLane:
     @property
     def room(self) -> int:
         """One, or one ahead in AUTO while a body is ready to go."""
-        if self.over or self._next is not None or self._expected:
+        if self.over or self._unsaid or self._expected:
             return 0
-        ahead = self._mode is Pipelining.AUTO and self._open is not None
+        ahead = self._mode is Pipelining.AUTO and self._first_at(Stage.INVITED) is not None
         return 1 if ahead or not self.flight else 0
 
     @property
@@ -188,12 +253,17 @@ class DataLane:
 
     def due(self, sent: int) -> int:
         """How many of them it can know: none before the body that goes first has left."""
-        return 0 if self._sending is not None and self._sending.end > sent else len(self._expected)
+        sending = self._first_at(Stage.SENDING)
+        return 0 if sending is not None and not sending.is_in_doubt(sent) else len(self._expected)
+
+    def _first_at(self, stage: Stage) -> Transaction | None:
+        """The oldest message, where it is at a stage; a text is always the oldest one's."""
+        return self.flight[0] if self.flight and self.flight[0].stage is stage else None
 
     @property
     def writing(self) -> Phase:
         """What a failing write would be in the middle of."""
-        return Phase.MAIL if self._sending is None else Phase.BODY
+        return Phase.MAIL if self._first_at(Stage.SENDING) is None else Phase.BODY
 
     @property
     def awaited(self) -> Phase | None:
@@ -217,14 +287,15 @@ class DataLane:
 
     def put(self, transaction: Transaction) -> None:
         """Put a message in; there is room."""
-        self._commands = deque(transaction.envelope(self._capabilities))
+        self._unsaid = deque((*transaction.envelope(self._capabilities), b"DATA\r\n"))
+        transaction.stage = Stage.QUEUED
         transaction.tries += 1
-        self._next = transaction
         self.flight.append(transaction)
 
     def about_to_begin(self) -> list[Transaction]:
         """The message whose text the server has asked for, if there is one."""
-        return [] if self._open is None else [self._open]
+        invited = None if self.over else self._first_at(Stage.INVITED)
+        return [] if invited is None else [invited]
 
     def hold_back(self, transaction: Transaction) -> None:
         """Finish it, and the connection with it.
@@ -232,7 +303,6 @@ class DataLane:
         After a 354 nothing polite is left: any word would be text, and a lone dot would deliver an empty
         email. A server drops a message whose end it never sees (RFC 5321, 3.8).
         """
-        self._open = None
         transaction.hold_back()
         self._finish(transaction)
         self.over = True
@@ -241,19 +311,20 @@ class DataLane:
         """What to send now, and how the transcript shows it; nothing while answers are owed."""
         octets: list[bytes] = []
         shown: list[bytes] = []
-        self.bodies = [] if self._open is None else [self._open]
+        self.bodies = self.about_to_begin()
         if self._lone_dot:
             self._lone_dot = False
             self._say(b".\r\n", None, Phase.DOT, octets, shown)
-        elif self._open is not None:
-            self._sending, self._open = self._open, None
-            octets.append(dot_stuffed(self._sending.data))
+        elif self.bodies:
+            (sending,) = self.bodies
+            octets.append(dot_stuffed(sending.data))
             shown.append(b"(%d octets)\r\n" % len(octets[0]))
-            self._sending.end = self._given + len(octets[0])
-            self._expected.append((self._sending, Phase.DOT))
-        if self._next is not None:
+            sending.end = self._given + len(octets[0])
+            sending.stage = Stage.SENDING
+            self._expected.append((sending, Phase.DOT))
+        if self._unsaid:
             self._try(Pipelining.AUTO if octets else Pipelining.ENVELOPE)
-            self._envelope(self._next, octets, shown)
+            self._envelope(self.flight[-1], octets, shown)
         data = b"".join(octets)
         self._given += len(data)
         return data, b"".join(shown)
@@ -269,13 +340,15 @@ class DataLane:
             self._say(b"RSET\r\n", None, Phase.MAIL, octets, shown)
             if lockstep:
                 return
-        while self._commands:
-            phase = Phase.MAIL if len(self._commands) > len(transaction.mailboxes) else Phase.RCPT
-            self._say(self._commands.popleft(), transaction, phase, octets, shown)
+        transaction.stage = Stage.ENVELOPE
+        while self._unsaid:
+            left = len(self._unsaid) - 1
+            phase = Phase.RCPT if left else Phase.DATA
+            if left > len(transaction.mailboxes):
+                phase = Phase.MAIL
+            self._say(self._unsaid.popleft(), transaction, phase, octets, shown)
             if lockstep:
                 return
-        self._say(b"DATA\r\n", transaction, Phase.DATA, octets, shown)
-        self._waiting, self._next = transaction, None
 
     def _say(
         self,
@@ -305,8 +378,6 @@ class DataLane:
             transaction, phase = self._expected.popleft()
             if transaction is None:
                 self._housekeeping(raw, phase)
-            elif phase is Phase.DOT:
-                self._end_of_body(transaction, raw)
             else:
                 self._answer(transaction, raw, phase)
         if not self._expected and self.trying is not None and not self.over:
@@ -314,7 +385,10 @@ class DataLane:
 
     def _all_went_well(self, replies: list[bytes]) -> bool:
         """Take in a whole group that is yes and go-ahead throughout, as nearly all are."""
-        sending, waiting = self._sending, self._waiting
+        sending = self._first_at(Stage.SENDING)
+        waiting = self.flight[-1] if self.flight and self.flight[-1] is not sending else None
+        if self._unsaid or (waiting is not None and waiting.stage is not Stage.ENVELOPE):
+            return False
         at = 0
         if sending is not None:
             if replies[0][0] != _YES or not self._taken_by_all:
@@ -332,10 +406,10 @@ class DataLane:
             sending.accept(replies[0])
             self.flight.popleft()
             self.done.append(sending)
-            self._sending = None  # last: until then it counts as sent and not answered
+            sending.stage = Stage.DONE
         if waiting is not None:
             waiting.replies = replies[at:]
-            self._open, self._waiting = waiting, None
+            waiting.stage = Stage.INVITED
             self._taken_by_all = True
         return True
 
@@ -349,7 +423,7 @@ class DataLane:
 
         A goodbye may come unasked at any time (RFC 5321, 3.8).
         """
-        transaction, self._open = self._open, None
+        transaction = self._first_at(Stage.INVITED)
         if raw.startswith(b"421") and self.flight:
             self.over = True
             waiting = transaction or self.flight[0]
@@ -366,48 +440,45 @@ class DataLane:
         self.over = True
         self._fault = Lost(note, phase=phase, cause=Cause.PROTOCOL)
 
-    def _end_of_body(self, transaction: Transaction, raw: bytes) -> None:
-        if raw.startswith(b"3"):
-            transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
-            self.over = True
-        else:
-            transaction.conclude(raw, Phase.DOT)
-        self._finish(transaction)
-        self._sending = None
-
     def _answer(self, transaction: Transaction, raw: bytes, phase: Phase) -> None:
-        transaction.replies.append(raw)
-        go_ahead = raw.startswith(b"3")
-        if phase is Phase.DATA:
-            self._waiting = None
-        if phase is Phase.DATA and go_ahead:
-            self._go_ahead(transaction)
-        elif raw.startswith(b"421"):
-            transaction.closing(raw, phase)
-            self._finish(transaction)
-        elif go_ahead or (phase is Phase.DATA and raw.startswith(b"2")):
-            transaction.out_of_step(raw, phase)
-            self._finish(transaction)
-        elif phase is Phase.DATA:
-            self._memory.needs_reset = True
-            transaction.conclude(raw, Phase.DATA)
-            self._finish(transaction)
-        elif self._mode is Pipelining.OFF:
-            self._step(transaction)
+        """Do what the table says; a pair that is not in it is out of step."""
+        if phase is not Phase.DOT:
+            transaction.replies.append(raw)
+        row = (phase, "421") if raw.startswith(b"421") else (phase, chr(raw[0]))
+        match _FOLLOWS.get(row, _Then.OUT_OF_STEP):
+            case _Then.GO_ON:
+                if self._mode is Pipelining.OFF:
+                    self._step(transaction)
+                return
+            case _Then.INVITED:
+                self._go_ahead(transaction)
+                return
+            case _Then.CLOSING:
+                transaction.closing(raw, phase)
+            case _Then.REFUSED:
+                self._memory.needs_reset = True
+                transaction.conclude(raw, phase)
+            case _Then.ANSWERED:
+                transaction.conclude(raw, phase)
+            case _Then.IN_DOUBT:
+                transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
+                self.over = True
+            case _Then.OUT_OF_STEP:
+                transaction.out_of_step(raw, phase)
+        self._finish(transaction)
 
     def _step(self, transaction: Transaction) -> None:
         """In lockstep: whether it makes sense to go on."""
-        refused_all = not self._commands and not transaction.rcpt_taken
+        refused_all = len(self._unsaid) == 1 and not transaction.rcpt_taken
         if not transaction.mail_taken or refused_all:
             self._memory.needs_reset = transaction.mail_taken
-            self._commands.clear()
-            self._next = None
+            self._unsaid.clear()
             transaction.conclude(b"", Phase.DATA)
             self._finish(transaction)
 
     def _go_ahead(self, transaction: Transaction) -> None:
         if transaction.mail_taken and transaction.rcpt_taken:
-            self._open = transaction
+            transaction.stage = Stage.INVITED
             self._taken_by_all = False
             return
         # Nobody is to receive it, and the server waits for a body all the same.
@@ -419,7 +490,10 @@ class DataLane:
         self._finish(transaction)
 
     def _finish(self, transaction: Transaction) -> None:
+        if transaction is self.flight[-1]:
+            self._unsaid.clear()
         self.flight.remove(transaction)
+        transaction.stage = Stage.DONE
         self.done.append(transaction)
         if transaction.again is not None or transaction.parting:
             self.over = True
@@ -427,7 +501,7 @@ class DataLane:
     @property
     def in_doubt(self) -> bool:
         """Whether a message has left without an answer."""
-        return self._sending is not None and not self.over
+        return self._first_at(Stage.SENDING) is not None and not self.over
 
     @property
     def unsettled(self) -> bool:
@@ -440,7 +514,7 @@ class DataLane:
         blame = lost or self._fault
         while self.flight:
             transaction = self.flight[0]
-            if transaction is self._sending and transaction.end <= sent and blame is not None:
+            if transaction.is_in_doubt(sent) and blame is not None:
                 transaction.doubt(blame.note, blame.cause)
             else:
                 transaction.interrupted(blame)

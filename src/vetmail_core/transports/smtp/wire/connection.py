@@ -4,6 +4,31 @@ What it is for: moving bytes for the rules of the session, which know nothing of
 wait longer than its deadline, whatever trickles in; to write without reading, which lets two full buffers
 wait for each other; and to keep a secret in the transcript. Its law: it always knows how many octets have
 left, so nobody has to guess whether a message may have gone.
+
+What "left" means, and why it decides. When a line dies, a message is in doubt if its last octet may have
+reached the server, and only then. The octets that the system has taken from this program are counted in
+``sent``; a message knows at which count it is complete (``Transaction.end``). Say a text ends at octet 900::
+
+    sent = 899, the line dies      not in doubt: the end never left; it is sent again
+    sent = 900, the line dies      in doubt: the end has left, and no answer says what became of it
+    sent = 900, then "250"         accepted, and it stays accepted if the line dies behind it
+
+The system may have taken octets that never went out. That makes a doubt too many, which is a question to a
+person; to guess the other way would be a second copy. Two things keep the count true. Over TLS one record is
+written at a time, for OpenSSL may keep a part of a longer piece to itself: of a record all has gone, or
+nothing. And as an interrupt may fall between the write and the count, ``sent_at_most`` is raised before the
+write: it is asked where a run was interrupted.
+
+Why it reads while it writes. A server answers while the client is still sending. If it could only go on
+when its answers are read, and the client read only when everything is written, both buffers would fill and
+each side would wait for the other until a deadline. So a write that does not go through waits for either
+direction, and takes in what has come. An answer that comes so early is looked at: a refusal in the middle of
+a text is an answer, but a yes to what has not left yet (``due``) cannot be one, and the line is given up.
+
+Why there are two words for most things. Whatever may take time is a generator that hands out what it waits
+for, so that one thread drives several lines (`waiting`); the same steps carried out alone serve a talk with
+one server. Why not a blocking socket with a timeout: it cannot read while it writes, and its time starts
+anew with every octet that trickles in.
 """
 
 from __future__ import annotations
