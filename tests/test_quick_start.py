@@ -33,6 +33,7 @@ NOT_NEEDED = (
     "shutil",
     "smtplib",
     "sqlite3",
+    "ssl",
     "subprocess",
     "tempfile",
     "urllib.parse",
@@ -71,7 +72,7 @@ def smtpd() -> Iterator[LocalSmtpServer]:
 
 @pytest.mark.wire
 def test_ten_emails_load_nothing_that_they_do_not_use(smtpd: LocalSmtpServer) -> None:
-    """No SQLite without a ledger, no JSON, no HTML: a short script starts quickly."""
+    """No TLS where none is asked for, no SQLite without a ledger, no JSON: a short script starts quickly."""
     said = subprocess.run(
         [sys.executable, "-I", "-c", TEN_EMAILS, str(smtpd.port)], capture_output=True, text=True, check=True
     )

@@ -7,7 +7,6 @@ socket behind.
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,7 +14,6 @@ import attrs
 from vetmail_core.errors import PreferencesError, TransportError, VetmailError
 from vetmail_core.preferences import AuthenticationType, TlsMethod
 from vetmail_core.receipts import Cause, Phase
-from vetmail_core.transports.own_tls import own_context
 from vetmail_core.transports.replies import NOBODY, Parties, address_in
 from vetmail_core.transports.smtp.rules.auth import Credentials, Password
 from vetmail_core.transports.smtp.rules.login import Failure, Lost, authenticate, start
@@ -26,6 +24,7 @@ from vetmail_core.transports.smtp.wire.ends import is_loopback
 from vetmail_core.transports.smtp.wire.waiting import carried_out
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from vetmail_core.credentials import Login
@@ -137,15 +136,17 @@ class Opener:
                 "mail_server.password", "There is no password to log in with.", "Email login password"
             )
         context = self._context
-        if context is not None and (
-            context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname
-        ):
+        if context is None:
+            return
+        import ssl  # noqa: PLC0415 - whoever gives a context has loaded it already
+
+        if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
             raise TransportError(
                 "The ssl_context does not verify the server's certificate and name, so anybody on the way "
                 "could read the mail and the password; make it with "
                 "ssl.create_default_context(cafile=...) for a certificate authority of your own."
             )
-        if context is not None and context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        if context.minimum_version < ssl.TLSVersion.TLSv1_2:
             raise TransportError(
                 "The ssl_context allows versions of TLS before 1.2, which can be broken on the way; "
                 "leave its minimum_version at ssl.TLSVersion.TLSv1_2 or above."
@@ -252,6 +253,8 @@ class Opener:
     def _tls(self) -> ssl.SSLContext | None:
         if self._context is None and self.server.tls is not TlsMethod.NONE:
             # Reading the computer's certificate store takes a while; it is done once, and where it is needed.
+            from vetmail_core.transports.own_tls import own_context  # noqa: PLC0415 - only with TLS
+
             self._context = own_context()
         return self._context
 

@@ -37,7 +37,6 @@ import contextlib
 import os
 import selectors
 import socket
-import ssl
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -48,11 +47,11 @@ from vetmail_core.transports.smtp.rules.auth import scrubbed
 from vetmail_core.transports.smtp.rules.login import Failure, Lost, Upgrade
 from vetmail_core.transports.smtp.rules.protocol import ReplyParser, command
 from vetmail_core.transports.smtp.wire.ends import own_literal, peer_of, reason
-from vetmail_core.transports.smtp.wire.handshake import broken_off, failures_named, shake_hands, too_slow
 from vetmail_core.transports.smtp.wire.transcript import Transcript
 from vetmail_core.transports.smtp.wire.waiting import Called, Wait, carried_out
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from vetmail_core.transports.smtp.rules.login import Ask, Flow
@@ -103,6 +102,8 @@ class Connection:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
+        self._tls: ssl.SSLSocket | None = None  # the same socket, once TLS is on
+        self._not_now: tuple[type[OSError], ...] = (BlockingIOError,)
         self._host = host
         self._deadlines = deadlines
         self._context = context
@@ -146,14 +147,12 @@ class Connection:
     @property
     def certificate(self) -> dict[str, object]:
         """The server's certificate as `ssl` reads it; empty in the clear."""
-        if isinstance(self._socket, ssl.SSLSocket):
-            return dict(self._socket.getpeercert() or {})
-        return {}
+        return {} if self._tls is None else dict(self._tls.getpeercert() or {})
 
     @property
     def tls(self) -> str:
         """The TLS version, "TLSv1.3"; "" in the clear."""
-        return (self._socket.version() or "") if isinstance(self._socket, ssl.SSLSocket) else ""
+        return "" if self._tls is None else self._tls.version() or ""
 
     @property
     def age(self) -> float:
@@ -294,22 +293,25 @@ class Connection:
         self.torn = True
         try:
             data = self._socket.recv(_READ_OCTETS)
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except self._not_now:
             self.torn = False
             return None
         except OSError as error:
             raise self._broken(error, phase) from error
         if not data:
-            if self._unanswered:
-                raise broken_off(None)
-            raise Lost("the server closed the connection", phase=phase, closed=True)
+            raise self._broken(None, phase)
         self._unanswered = False
         return data
 
-    def _broken(self, error: OSError, phase: Phase) -> Failure | Lost:
+    def _broken(self, error: OSError | None, phase: Phase) -> Failure | Lost:
         if self._unanswered:
+            from vetmail_core.transports.smtp.wire.handshake import broken_off  # noqa: PLC0415 - only with TLS
+
             return broken_off(error)
-        return Lost(f"the connection broke ({reason(error)})", phase=phase, closed=True)
+        note = (
+            "the server closed the connection" if error is None else f"the connection broke ({reason(error)})"
+        )
+        return Lost(note, phase=phase, closed=True)
 
     def write(
         self,
@@ -348,7 +350,7 @@ class Connection:
             raise self._nonsense(phase)
         self._transcript.ours(shown)
         self._owed = limit - len(self._replies)
-        if not isinstance(self._socket, ssl.SSLSocket):
+        if self._tls is None:
             count = self._send(octets, phase, due)
             self.sent_at_most = self.sent = self.sent + count
             if count == len(octets):
@@ -360,7 +362,7 @@ class Connection:
         now = moved = _monotonic()
         patience = self._deadlines.body
         end = now + patience * max(1.0, len(rest) / _MEBIBYTE)
-        piece = _RECORD_OCTETS if isinstance(self._socket, ssl.SSLSocket) else len(octets)
+        piece = len(octets) if self._tls is None else _RECORD_OCTETS
         while rest:
             count = self._send(rest[:piece], phase, due)
             self.sent_at_most = self.sent = self.sent + count
@@ -387,7 +389,7 @@ class Connection:
         self.sent_at_most = self.sent + len(octets)
         try:
             return self._socket.send(octets)
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        except self._not_now:
             return 0
         except OSError as error:
             # What the server said before it left may still be there, and may be the answer to a message.
@@ -496,6 +498,14 @@ class Connection:
         Raises:
             Failure: the certificate is not to be trusted, or no TLS came about.
         """
+        import ssl  # noqa: PLC0415 - a run in the clear does without
+
+        from vetmail_core.transports.smtp.wire.handshake import (  # noqa: PLC0415 - as above
+            failures_named,
+            shake_hands,
+            too_slow,
+        )
+
         # An empty line too: here something is at stake.
         if self._replies or self._parser.unfinished or self._parser.broken or self._parser.empty:
             raise Failure(
@@ -511,6 +521,9 @@ class Connection:
             self._socket = sock = self._context.wrap_socket(
                 self._socket, server_hostname=self._host, do_handshake_on_connect=False
             )
+            if isinstance(sock, ssl.SSLSocket):  # pyright: ignore[reportUnnecessaryIsInstance] - a server in memory has none
+                self._tls = sock
+            self._not_now = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
             self._events = selectors.EVENT_READ
             self._selector.register(sock, self._events)
             while (events := shake_hands(sock)) != 0:
