@@ -266,7 +266,9 @@ def _drop(connection: imaplib.IMAP4) -> None:
 
 def _plain(words: bytes) -> str:
     text = words.decode(errors="replace").strip()
-    return "".join(one if one.isprintable() else " " for one in text)[:_MOST_WORDS]
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else " " for one in text)
+    return text[:_MOST_WORDS]
 
 
 def _words(error: BaseException) -> str:
@@ -453,8 +455,7 @@ class ImapDrafts:
         return not_attempted(email, why=why, cause=cause)
 
     def _draft(self, email: Email) -> bytes:
-        dated = attrs.evolve(email, date=email.date or self._clock.now())
-        sender, fields, body = draft_parts(dated)
+        sender, fields, body = draft_parts(email, date=self._clock.now())
         return b"\r\n".join([sender, *fields, b"", body])
 
     def _appended(self, session: _Session, email: Email, data: bytes) -> str:
