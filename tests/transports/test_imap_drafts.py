@@ -635,6 +635,16 @@ def test_a_draft_that_is_refused_does_not_stop_the_others(
     assert len(server.drafts) == 2
 
 
+def test_what_a_server_says_is_told_without_its_control_characters(
+    server: ImapServer, make_email: Callable[..., Email]
+) -> None:
+    """They would move about in the terminal that shows it."""
+    server.script["APPEND"].append("NO \x1b[2Jgone\x07")
+    [receipt] = filed(server, make_email())
+    assert " [2Jgone" in stopped([receipt], Cause.OTHER)
+    assert "\x1b" not in str(receipt)
+
+
 @pytest.mark.parametrize("farewell", [b"", b"* BYE restarting\r\n"])
 def test_a_connection_lost_after_the_draft_was_sent_leaves_it_in_doubt(
     server: ImapServer, make_email: Callable[..., Email], farewell: bytes
