@@ -89,6 +89,21 @@ def test_a_person_signs_in_with_the_code_that_is_shown(
     )
 
 
+@pytest.mark.parametrize("columns", range(40, 110, 7))
+def test_the_code_is_whole_however_wide_the_terminal(
+    sign_in_preferences: Callable[..., None],
+    vetmail: Callable[..., Said],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+) -> None:
+    """Lines end between words; half a code at the end of a line is typed wrongly."""
+    sign_in_preferences()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = vetmail("sign-in", *FILE).out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any("ABCD-EFGH" in line for line in lines)
+
+
 def test_a_sign_in_that_is_declined_ends_with_1(
     endpoint: TokenEndpoint, sign_in_preferences: Callable[..., None], vetmail: Callable[..., Said]
 ) -> None:
