@@ -37,6 +37,8 @@ SECTIONS: Final = (
     "messages",
     "ledger",
     "smtp",
+    "signing_in",
+    "drafts",
     "testkit",
 )
 DOCS: Final = Path(__file__).parent.parent / "docs"

@@ -19,7 +19,7 @@ from typing import Final
 _GREETING: Final = b"220 sink.example.com ESMTP\r\n"
 _HELLO: Final = (
     b"250-sink.example.com\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
-    b"250-SMTPUTF8\r\n250-CHUNKING\r\n250 HELP\r\n"
+    b"250-SMTPUTF8\r\n250-CHUNKING\r\n250-AUTH XOAUTH2\r\n250 HELP\r\n"
 )
 _OK: Final = b"250 2.0.0 Ok\r\n"
 _QUEUED: Final = b"250 2.0.0 Ok: queued as 4C0FFEE\r\n"
@@ -71,6 +71,8 @@ class Ear:
                 self._in_body = True
             elif verb == b"EHLO":
                 answers.append(_HELLO)
+            elif verb == b"AUTH":
+                answers.append(b"235 2.7.0 Ok\r\n")
             elif verb == b"QUIT":
                 answers.append(b"221 2.0.0 Bye\r\n")
                 self.over = True

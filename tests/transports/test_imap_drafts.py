@@ -442,12 +442,31 @@ def test_a_token_that_is_refused_twice_stops_the_run(
     given: list[str] = []
 
     def token() -> str:
+        given.append(f"token-0{len(given)}")
+        return given[-1]
+
+    receipts = filed(server, make_email(), make_email(), token=token)
+    assert "AUTHENTICATE failed" in stopped(receipts, Cause.AUTHENTICATION)
+    assert len(given) == 2
+    assert server.commands.count("AUTHENTICATE") == 2
+    assert "token-0" not in repr(receipts)
+
+
+def test_a_function_that_repeats_a_refused_token_is_not_repeated_to_the_server(
+    server: ImapServer, make_email: Callable[..., Email]
+) -> None:
+    """It is asked twice, and the server hears the token once."""
+    given: list[str] = []
+
+    def token() -> str:
         given.append("token-0")
         return "token-0"
 
     receipts = filed(server, make_email(), make_email(), token=token)
     assert "AUTHENTICATE failed" in stopped(receipts, Cause.AUTHENTICATION)
     assert len(given) == 2
+    assert server.commands.count("AUTHENTICATE") == 1
+    assert server.commands[-1] == "LOGOUT"
     assert "token-0" not in repr(receipts)
 
 
@@ -633,6 +652,16 @@ def test_a_draft_that_is_refused_does_not_stop_the_others(
     assert [receipt.ok for receipt in receipts] == [True, False, True]
     assert answer.partition(" ")[2] in stopped([receipts[1]], cause)
     assert len(server.drafts) == 2
+
+
+def test_what_a_server_says_is_told_without_its_control_characters(
+    server: ImapServer, make_email: Callable[..., Email]
+) -> None:
+    """They would move about in the terminal that shows it."""
+    server.script["APPEND"].append("NO \x1b[2Jgone\x07")
+    [receipt] = filed(server, make_email())
+    assert " [2Jgone" in stopped([receipt], Cause.OTHER)
+    assert "\x1b" not in str(receipt)
 
 
 @pytest.mark.parametrize("farewell", [b"", b"* BYE restarting\r\n"])

@@ -63,6 +63,15 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_licences(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--licences",
+        type=_count,
+        metavar="N",
+        help="how many licences the organisation has at Microsoft 365, which decide its recipients a day (1)",
+    )
+
+
 def _add_plan(command: argparse.ArgumentParser) -> None:
     content = command.add_argument_group("the e-mail")
     content.add_argument(
@@ -194,6 +203,7 @@ def parser() -> argparse.ArgumentParser:
         "--outbox", type=_path, default=Path("outbox"), metavar="DIR", help="as if into a folder (outbox)"
     )
     way.add_argument("--live", action="store_true", help="as if it were really sent")
+    _add_licences(preview)
     _add_common(preview)
 
     add_settings(commands, _path)
@@ -214,6 +224,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--recipient", metavar="ADDRESS", help="with --connect: would the server take mail for it?"
     )
+    _add_licences(check)
     _add_common(check)
 
     work = commands.add_parser(

@@ -16,6 +16,7 @@ from vetmail_core.cli.findings import say_findings
 from vetmail_core.cli.layout import tell
 from vetmail_core.cli.planning import NothingTriedError, staff_of, token_of
 from vetmail_core.cli.show import one_line
+from vetmail_core.cli.tenant import say_tenant_limit
 from vetmail_core.credentials import PlainSecret
 from vetmail_core.errors import PreferencesError, Problem, Severity, TransportError
 from vetmail_core.preferences import check_preferences, default_preferences_path, load_preferences
@@ -66,6 +67,7 @@ def check(arguments: argparse.Namespace) -> int:
         *_readable_by_others(preferences, arguments.preferences or default_preferences_path()),
     )
     errors = say_findings(problems)
+    say_tenant_limit(preferences, arguments.licences)
     if not arguments.connect:
         return 1 if errors else 0
     if errors:

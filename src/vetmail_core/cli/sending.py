@@ -34,6 +34,7 @@ from vetmail_core.cli.report_file import ReportFile
 from vetmail_core.cli.show import ProgressLine, plain, say
 from vetmail_core.cli.suppressed import asks_the_ledger
 from vetmail_core.cli.table_of_emails import TableOfEmails
+from vetmail_core.cli.tenant import say_near_tenant_limit
 from vetmail_core.cli.warnings import say_warnings, shared_addresses, warnings_of
 from vetmail_core.cli.windows import mail_program_at_the_command_line
 from vetmail_core.clock import SystemClock
@@ -130,6 +131,10 @@ def preview(arguments: argparse.Namespace) -> int:
         tell(f"send will pass over whoever {arguments.ledger} has as sent already", out=sys.stdout)
     if together is None:
         _say_copies(summary.copies)
+        written_to = summary.emails + sum(summary.copies.values())
+    else:
+        written_to = len(together.recipients.all)
+    say_near_tenant_limit(preferences, arguments.licences, recipients=written_to)
     _say_shared(summary)
     _say_email(together or summary.first)
     return 1 if left_out else 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from vetmail_core.cli.layout import tell
 from vetmail_core.cli.planning import NothingTriedError, staff_of
-from vetmail_core.cli.show import one_line, plain, say
+from vetmail_core.cli.show import one_line, say
 from vetmail_core.errors import TokenError
 from vetmail_core.preferences import load_preferences
 from vetmail_core.preferences.oauth import OAUTH, kind_of
@@ -61,4 +62,5 @@ def sign_in(arguments: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    say(plain(line), out=sys.stdout)
+    # Broken between words, because a code that stands on two lines is typed wrongly.
+    tell(line, out=sys.stdout)

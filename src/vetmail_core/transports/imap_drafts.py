@@ -266,7 +266,9 @@ def _drop(connection: imaplib.IMAP4) -> None:
 
 def _plain(words: bytes) -> str:
     text = words.decode(errors="replace").strip()
-    return "".join(one if one.isprintable() else " " for one in text)[:_MOST_WORDS]
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else " " for one in text)
+    return text[:_MOST_WORDS]
 
 
 def _words(error: BaseException) -> str:
@@ -453,8 +455,7 @@ class ImapDrafts:
         return not_attempted(email, why=why, cause=cause)
 
     def _draft(self, email: Email) -> bytes:
-        dated = attrs.evolve(email, date=email.date or self._clock.now())
-        sender, fields, body = draft_parts(dated)
+        sender, fields, body = draft_parts(email, date=self._clock.now())
         return b"\r\n".join([sender, *fields, b"", body])
 
     def _appended(self, session: _Session, email: Email, data: bytes) -> str:
@@ -486,11 +487,12 @@ class ImapDrafts:
         """
         connection = self._dialled()
         try:
-            if not self._logged_in(connection):
+            fresh = self._logged_in(connection)
+            if fresh:
                 # Some servers close the connection after a refused token, so the second try has its own.
                 _end(connection)
                 connection = self._dialled()
-                self._logged_in(connection, again=True)
+                self._logged_in(connection, fresh=fresh)
             folder = self._found(connection)
             return _Session(connection, folder, usual=self._folder == _USUAL)
         except _StoppedError:
@@ -535,8 +537,16 @@ class ImapDrafts:
             self._context = own_context()
         return self._context
 
-    def _logged_in(self, connection: imaplib.IMAP4, *, again: bool = False) -> bool:
-        """Log in; False for a refused token where another may help.
+    def _logged_in(self, connection: imaplib.IMAP4, *, fresh: str = "") -> str:
+        """Log in.
+
+        Args:
+            connection: to a server that waits for a login.
+            fresh: the token that comes after a refused one.
+
+        Returns:
+            "", or the token to try next where the first was refused. A source that gives the refused one
+            once more has no other, and no server hears a token that it has refused.
 
         Raises:
             _StoppedError: the login was refused, or there is nothing to log in with.
@@ -547,21 +557,25 @@ class ImapDrafts:
                 " read it"
             )
             raise _StoppedError(Cause.TLS, words, way="Use TlsMethod.IMPLICIT or TlsMethod.EXPLICIT.")
-        secret = self._secret()
+        secret = fresh or self._secret()
         try:
             self._authenticate(connection, secret)
         except (OSError, connection.abort) as error:
             raise self._stopped(Cause.CONNECTION, f"The connection to {self._host} broke", error) from None
         except connection.error as error:
-            refused = getattr(self._token, "refused", None)
-            if self._token is not None and not again:
-                if refused is not None:
-                    refused()
-                return False
             passing = "[UNAVAILABLE]" in _words(error).upper()
             cause = Cause.CONNECTION if passing else Cause.AUTHENTICATION
-            raise self._stopped(cause, f"{self._host} did not accept the login", error) from None
-        return True
+            stopped = self._stopped(cause, f"{self._host} did not accept the login", error)
+        else:
+            return ""
+        if self._token is not None and not fresh:
+            refused = getattr(self._token, "refused", None)
+            if refused is not None:
+                refused()
+            other = self._secret()
+            if other != secret:
+                return other
+        raise stopped
 
     def _authenticate(self, connection: imaplib.IMAP4, secret: str) -> None:
         name = self._username

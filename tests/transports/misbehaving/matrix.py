@@ -7,8 +7,10 @@ servers that do it every time; run this file to see all of that.
 
 from __future__ import annotations
 
+import re
 import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -91,9 +93,31 @@ class Case:
     fault: Fault
     mode: Pipelining
     tls: TlsMethod = TlsMethod.NONE
+    by_token: bool = False  # every connection signs in with a token of a source
 
     def __str__(self) -> str:
-        return f"{self.fault} {self.mode.value} {self.tls.value}"
+        way = " by token" if self.by_token else ""
+        return f"{self.fault} {self.mode.value} {self.tls.value}{way}"
+
+
+class Tokens:
+    """A source: gives "token-1" until it is told that this was refused, then "token-2"; counts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.asked = 0
+        self.told = 0
+
+    def __call__(self) -> str:
+        """The token that is good."""
+        with self._lock:
+            self.asked += 1
+            return f"token-{self.told + 1}"
+
+    def refused(self) -> None:
+        """The next one is another."""
+        with self._lock:
+            self.told += 1
 
 
 def cases(step: str, mode: Pipelining, *, full: bool = False) -> Iterator[Case]:
@@ -155,12 +179,22 @@ def _attempt(
     step = case.fault.step
     encrypted = case.tls is not TlsMethod.NONE
     emails = [_email_for(step, number) for number in range(EMAILS)]
-    login = step == "auth"
+    login = step == "auth" and not case.by_token
+    tokens, door = Tokens(), Doorkeeper()
+    way: dict[str, object] = {"authentication": AuthenticationType.NONE}
+    if login:
+        way = {
+            "authentication": AuthenticationType.PASSWORD,
+            "username": "me",
+            "password": PlainSecret("pw"),
+        }
+    if case.by_token:
+        way = {"authentication": AuthenticationType.OAUTH2, "username": "me@example.com", "token": tokens}
     with Rogue(
         case.fault,
         tls=case.tls,
         context=certificates.good if encrypted else None,
-        login=_login if login else None,
+        login=door if case.by_token else _login if login else None,
     ) as server:
         # Where an email is taken ahead of its turn, or the server falls silent, there is nothing to wait for.
         ahead = case.mode in {Pipelining.AUTO, Pipelining.CHUNKING} or case.fault.kind in SLOW_KINDS
@@ -183,20 +217,62 @@ def _attempt(
                 connections=connections,
             ),
             client_context=certificates.client if encrypted else None,
-            authentication=AuthenticationType.PASSWORD if login else AuthenticationType.NONE,
-            username="me" if login else "",
-            password=PlainSecret("pw") if login else None,
+            **way,  # type: ignore[arg-type]
         )
         server.settled()
     wrong, surprising = (
         [f"{case}: {text} {trial.statuses()}" for text in found]
-        for found in (complaints(trial), surprises(case, trial))
+        for found in (
+            [
+                *complaints(trial),
+                *(_miscounted(server, tokens, door, case.fault) if case.by_token else ()),
+            ],
+            surprises(case, trial),
+        )
     )
     return wrong, surprising
 
 
 def _login(words: str) -> str:
     return "235 2.7.0 ok" if words == "\0me\0pw" else "535 5.7.8 no"
+
+
+class Doorkeeper:
+    """Lets a token of the source in; the one that was good at the first login is not at the second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.heard: list[int] = []  # the number of each token that was said; 0 for anything else
+        self.good = 1
+
+    def __call__(self, words: str) -> str:
+        """The answer to a login."""
+        found = _TOKEN.search(words)
+        number = int(found[1]) if found else 0
+        with self._lock:
+            self.heard.append(number)
+            if len(self.heard) == 2:
+                self.good = number + 1
+            return "235 2.7.0 ok" if number >= self.good else "535 5.7.8 expired"
+
+
+_TOKEN = re.compile(r"Bearer token-(\d+)\x01")
+
+
+def _miscounted(server: Rogue, tokens: Tokens, door: Doorkeeper, fault: Fault) -> Iterator[str]:
+    """A token for each connection and one more for each refusal; what was refused is not said again."""
+    if tokens.asked > server.connections + tokens.told:
+        yield f"{tokens.asked} tokens for {server.connections} connections, {tokens.told} refused"
+    if 0 in door.heard:
+        yield "something else than a token was said"
+    if fault.step == "auth" or (fault.step in OPENING and fault.kind in SHIFTING):
+        return  # it may not have heard the refusal, or heard another answer in its place
+    if len(door.heard) > server.connections + tokens.told:
+        yield f"{len(door.heard)} logins at {server.connections} connections, {tokens.told} refused"
+    if tokens.told != (len(door.heard) > 1):
+        yield f"{tokens.told} tokens given back after {len(door.heard)} logins"
+    if door.heard != sorted(door.heard) or door.heard.count(1) > 2:
+        yield f"a token was said again after it was refused: {door.heard}"
 
 
 def _email_for(step: str, number: int) -> Email:
@@ -235,6 +311,8 @@ def surprises(case: Case, trial: Trial) -> Iterator[str]:
                 continue
             if step in OPENING:
                 final = kind in PERMANENT or step in {"starttls", "tls"}
+                # The refusal of the first token, late, is heard as the answer to what came next: final.
+                final = final or (case.by_token and kind == "twice_late")
                 fine = final and status == "not_attempted" and (fault.at == 0 or number >= 3)
                 # What comes late is taken for the answers to a whole window.
                 fine = fine or (chunking and kind in SHIFTING and status == "unknown")
@@ -307,11 +385,13 @@ def attempt_all(some: Iterable[Case], certificates: Certificates, *, workers: in
         return [text for found in pool.map(lambda case: attempt(case, certificates), some) for text in found]
 
 
-def verdicts(certificates: Certificates) -> dict[tuple[str, Pipelining], list[str]]:
-    """All steps and modes, without ``full``."""
-    keys = [(step, mode) for step in STEPS for mode in Pipelining]
+def verdicts(
+    certificates: Certificates, *, modes: Iterable[Pipelining] = Pipelining, by_token: bool = False
+) -> dict[tuple[str, Pipelining], list[str]]:
+    """All steps of some modes, without ``full``; signed in by password at one step, or by token at each."""
+    keys = [(step, mode) for step in STEPS for mode in modes]
     found: dict[tuple[str, Pipelining], list[str]] = {key: [] for key in keys}
-    everything = [(key, case) for key in keys for case in cases(*key)]
+    everything = [(key, attrs.evolve(case, by_token=by_token)) for key in keys for case in cases(*key)]
     with ThreadPoolExecutor(16) as pool:
         complained = pool.map(lambda pair: attempt(pair[1], certificates), everything)
         for (key, _), complaints_of_one in zip(everything, complained, strict=True):

@@ -12,6 +12,9 @@ from vetmail_core import Pipelining
 if TYPE_CHECKING:
     from tests.transports.misbehaving.rogue import Certificates
 
+# Signing in comes before the first message, where the ways to send differ by the first and the last of them.
+BY_TOKEN = (Pipelining.AUTO, Pipelining.CHUNKING)
+
 
 @pytest.fixture(scope="session")
 def verdicts(certificates: Certificates) -> dict[tuple[str, Pipelining], list[str]]:
@@ -26,6 +29,21 @@ def test_whatever_a_server_does_nothing_is_lost_doubled_hung_or_unclear(
 ) -> None:
     """One receipt an email, one true outcome a recipient, in time, with phase and cause."""
     assert verdicts[step, mode] == []
+
+
+@pytest.fixture(scope="session")
+def verdicts_by_token(certificates: Certificates) -> dict[tuple[str, Pipelining], list[str]]:
+    """The same where each connection signs in with a token, and the first token ends with it."""
+    return matrix.verdicts(certificates, modes=BY_TOKEN, by_token=True)
+
+
+@pytest.mark.parametrize("mode", BY_TOKEN, ids=lambda mode: mode.value)
+@pytest.mark.parametrize("step", matrix.STEPS)
+def test_with_a_token_source_nothing_is_lost_doubled_or_asked_too_often(
+    verdicts_by_token: dict[tuple[str, Pipelining], list[str]], step: str, mode: Pipelining
+) -> None:
+    """A token a connection, one more for each refusal, and none that was refused is said again."""
+    assert verdicts_by_token[step, mode] == []
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core._files import checked_name, remove_regular, sync_folder, write_new
+from vetmail_core.message.wire import wire_bytes
 from vetmail_core.sender import UNKNOWN_SENDER
 from vetmail_core.transports.mailto.controls import refuse_control_characters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vetmail_core.clock import Clock
     from vetmail_core.message import Email
 
@@ -68,14 +71,18 @@ def draft_bytes(email: Email, *, with_sender: bool = False) -> bytes:
     return b"\r\n".join([first, b"X-Unsent: 1", *fields, b"", body])
 
 
-def draft_parts(email: Email) -> tuple[bytes, list[bytes], bytes]:
+def draft_parts(email: Email, *, date: datetime | None = None) -> tuple[bytes, list[bytes], bytes]:
     """Take an email apart for a draft, whose recipients are all shown.
+
+    Args:
+        email: the email.
+        date: used when the email has none.
 
     Returns:
         The From line, empty for a sender that nobody knows; the other header fields, Bcc the last; the body.
     """
     utf8 = email.needs_smtputf8
-    head, body = email.as_bytes(smtputf8=utf8).split(b"\r\n\r\n", 1)
+    head, body = wire_bytes(email, date=date, smtputf8=utf8).split(b"\r\n\r\n", 1)
     sender, *fields = sorted(_FIELD_END.split(head), key=lambda field: not field.startswith(b"From:"))
     if email.sender == UNKNOWN_SENDER:
         sender = b"From:"  # the mail program puts its own account there
