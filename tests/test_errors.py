@@ -81,9 +81,39 @@ def test_an_error_keeps_its_facts(error: VetmailError) -> None:
 
 
 def test_no_error_is_left_out_above() -> None:
-    """A new error comes with a row."""
-    kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)}
+    """A new error comes with a row; those of a wrong type have a table of their own."""
+    kinds = {
+        kind
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, Exception) and not name.startswith("_")
+    }
     assert kinds == {type(error) for error, _ in EVERY_ERROR} | {VetmailError}
+
+
+@pytest.mark.parametrize("promised", [MessageError, RecipientsError, MergeError, TransportError, LedgerError])
+def test_a_wrong_type_is_a_type_error_and_the_class_that_was_promised(promised: type[VetmailError]) -> None:
+    """A host may catch either; a worker process hands it back whole."""
+    error = errors.wrong_type("an email", "a Content", 5, "write Content(subject)", error=promised)
+    assert isinstance(error, promised)
+    assert isinstance(error, TypeError)
+    other = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(other) is type(error)
+    assert str(other) == "an email needs a Content, got int; write Content(subject)"
+
+
+@pytest.mark.parametrize(
+    ("cure", "end"),
+    [
+        ("", "got int"),
+        ("Write Mailer(preferences).", "got int. Write Mailer(preferences)."),
+        ("read the file", "got int; read the file"),
+    ],
+)
+def test_a_wrong_type_is_told_in_one_form(cure: str, end: str) -> None:
+    """What needs what, what it got, what to do; the value itself, which may be a secret, is not shown."""
+    error = errors.wrong_type("Mailer()", "EmailPreferences", 987_654, cure)
+    assert type(error) is TypeError
+    assert str(error) == f"Mailer() needs EmailPreferences, {end}"
 
 
 def test_an_address_list_error_speaks_of_the_first_bad_entry() -> None:
@@ -98,7 +128,7 @@ def test_an_address_list_error_speaks_of_the_first_bad_entry() -> None:
     [
         (1, "", "mail_server.port: No. Enter 587."),
         (1, "The file cannot be used.", "The file cannot be used. mail_server.port: No. Enter 587."),
-        (2, "", "2 settings cannot stand." + 2 * "\n  mail_server.port: No. Enter 587."),
+        (2, "", "2 settings are not valid:" + 2 * "\n  mail_server.port: No. Enter 587."),
         (2, "It is damaged.", "It is damaged." + 2 * "\n  mail_server.port: No. Enter 587."),
     ],
 )

@@ -4,10 +4,9 @@ The way through the house, in the order in which a value walks it::
 
     preferences -> contexts -> recipients -> emails -> transport -> receipts
 
-What it is for: deciding who an e-mail is from, who receives it, in which copies, how it leaves, and
-saying what became of it. What it refuses: to touch a file, the network or the environment when it is
-imported; heavy modules are loaded when their first name is used. Its law: everything before the
-transport is pure, and the transport answers for every recipient.
+Everything before the transport is pure: no file, network, clock or environment is touched. The transport
+answers for every recipient. Importing this package is cheap: a heavy module is loaded when one of its names
+is first used.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """``python -m vetmail_core``: the commands of ``vetmail``.
 
-What it is for: turning the words of a shell into a command, and its outcome into a status. What it refuses: a
-traceback for something that a user can mend. Its law: 0 all went, 1 some did not, 2 nothing could be tried,
-with a line for each reason.
+The exit status is 0 when all went out, 1 when some did not, and 2 when nothing could be tried; each reason
+gets a line. A user's mistake never ends in a traceback.
 """
 
 from __future__ import annotations

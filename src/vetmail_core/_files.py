@@ -1,8 +1,7 @@
 """Files: opened first, looked at then, and used by what was opened.
 
-What it is for: every file that this library makes, reads, locks or replaces. What it refuses: to wait for
-what is no file, to follow a link that somebody put in the way, and to do anything to a name once it has been
-opened. Its law: nothing outside of the folder that was named is made, changed, given away or read instead.
+Every file that this library makes, reads, locks or replaces goes through here. A link that somebody put in
+the way is not followed, and a pipe or device is not waited for.
 
 A name can lead to something else a moment later; an open file cannot. So owners, modes and kinds are those of
 the descriptor, what is made is made new, and what replaces a file is renamed over it.
@@ -109,7 +108,7 @@ def read_whole(path: Path, *, at_most: int = MOST_OCTETS, pipes: bool = False) -
         pipes: a pipe with somebody who writes into it will do, as a shell's ``<(command)`` is one.
 
     Raises:
-        OSError: it cannot be read, is no file, or is larger.
+        OSError: it cannot be read, is not a file, or is larger.
     """
     descriptor = os.open(checked_name(path), os.O_RDONLY | _NO_WAIT)
     with os.fdopen(descriptor, "rb") as file:

@@ -1,8 +1,7 @@
 """Late imports for packages whose names live in heavy modules.
 
-What it is for: ``import vetmail_core`` must cost next to nothing, in every pytest run too, and still
-offer every public name. What it refuses: a name that is not in the table. Its law: a module is
-imported when its first name is asked for, never before.
+A module is imported when its first name is asked for, so ``import vetmail_core`` costs next to nothing and
+still offers every public name.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Which process this is.
 
-What it is for: whatever has a life of its own (a lock, a connection, a session) and is copied by a fork. What
-it refuses: to let a child do anything to what its parent opened. Its law: each thing is used, ended and
-cleared away by the process that made it.
+A lock, connection or session is copied when a process forks. Each is used, closed and cleaned up only by
+the process that made it.
 """
 
 from __future__ import annotations

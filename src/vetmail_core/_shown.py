@@ -1,8 +1,7 @@
 """Text of others, made fit to be shown.
 
-What it is for: what a server, a file or a form says, where it becomes a value of ours, and every error that
-quotes it. What it refuses: to let it move a cursor, turn the direction of writing or stop a program that
-prints it. Its law: what comes out holds no control, no turned direction and no half of a surrogate pair.
+What a server, a file or a form says goes through here before it is kept or quoted. The result holds no
+control character, no change of writing direction and no half of a surrogate pair.
 """
 
 from __future__ import annotations

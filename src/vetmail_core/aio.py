@@ -25,7 +25,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, Self
 
-from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.errors import TransportError, TransportValueError, wrong_type
 from vetmail_core.ledger import Delivery, LedgerState
 from vetmail_core.mailer import Mailer
 from vetmail_core.mailer.one_email import compose, limits_while_somebody_waits, sender_for
@@ -98,7 +98,7 @@ class AsyncMailer:
     ) -> None:
         _check_connections(connections)
         if late is not None and not callable(late):  # pyright: ignore[reportUnnecessaryComparison] - hosts are not all typed
-            raise TypeError(f"late= needs a function, got {type(late).__name__}. Write late=receipts.append.")
+            raise wrong_type("late=", "a function", late, "Write late=receipts.append.")
 
         def bulk_mailer() -> Mailer:
             return Mailer(

@@ -18,6 +18,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from vetmail_core.errors import wrong_type
 from vetmail_core.notices import Action, Bounce, BounceTaken, NeverReached, Notice
 from vetmail_core.receipts import Cause, Phase, Reply
 from vetmail_core.transports.replies import meaning
@@ -73,9 +74,11 @@ def read_bounce(raw: bytes) -> Bounce | None:
         TypeError: `raw` is text; a report must be read from its octets.
     """
     if not isinstance(raw, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"read_bounce() needs the raw bytes of an email, got {type(raw).__name__}. Fetch it as "
-            'bytes, such as the RFC822 item of imaplib, or open the file with mode "rb".'
+        raise wrong_type(
+            "read_bounce()",
+            "the raw bytes of an email",
+            raw,
+            'Fetch it as bytes, such as the RFC822 item of imaplib, or open the file with mode "rb".',
         )
     header, body = _taken_apart(raw)
     if _kind(header) == "multipart/mixed":

@@ -1,8 +1,8 @@
 """Mailings by Celery (extra ``celery``): a task for a slice, and a sweep for the beat.
 
-What it is for: a host that has Celery already lends its processes. What it refuses: to put people or texts
-into a task's message. Its law: a task is thrown away, comes twice or comes late, and nobody is forgotten or
-mailed twice, because the list is in the ledger.
+A host that has Celery lends its processes to mailings. A task's message holds no people and no texts: the
+list is in the ledger, so a task that is lost, late or delivered twice forgets nobody and mails nobody
+twice.
 """
 
 from __future__ import annotations

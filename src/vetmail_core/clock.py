@@ -1,8 +1,7 @@
 """Time, and waiting for it to pass.
 
-What it is for: every wait, time-out, back-off and date of the library is asked of a ``Clock``, so a
-test can hand in one that does not sleep. What it refuses: naive datetimes. Its law: this is the only
-file that reads the time or waits.
+Every wait, timeout, backoff and date of the library is asked of a ``Clock``, so a test can hand in one that
+does not sleep. No other file reads the time or waits.
 """
 
 from __future__ import annotations

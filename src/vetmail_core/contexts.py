@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core._shown import HALF_A_PAIR, has_surrogate
-from vetmail_core.errors import PreferencesError, Problem, RecipientsError, Severity
+from vetmail_core.errors import PreferencesError, Problem, RecipientsError, Severity, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -106,9 +106,9 @@ class EmailContext:
         known = (*self.to_roles, *self.roles)
         faults: list[str] = []
         if not _is_text(self.key):
-            faults.append("Its key is no text.")
+            faults.append("Its key must be text.")
         elif not self.key:
-            faults.append("It has no key.")
+            faults.append("It needs a key.")
         elif self.key in _ALWAYS_PRIVATE and not self.private:
             faults.append("Its e-mail carries passwords or personal results, so it is private.")
         if not self.to_roles:
@@ -119,9 +119,9 @@ class EmailContext:
         if any(map(has_surrogate, texts)):
             faults.append(f"Its key, its label or a role holds {HALF_A_PAIR}.")
         if not all(map(_is_text, known)):
-            faults.append("One of its roles is no text.")
+            faults.append("Every role must be text.")
         elif len(set(known)) != len(known):
-            faults.append("One of its roles stands in it twice.")
+            faults.append("It names one role twice.")
         faults.extend(
             f'Its defaults name "{role}", which is not among its roles.'
             for role in self.defaults
@@ -137,7 +137,7 @@ class EmailContext:
         if faults:
             setting = f"contexts.{self.key}"
             raise PreferencesError(
-                f'The email context "{self.key}" cannot stand. {" ".join(faults)}',
+                f'The email context "{self.key}" is not valid. {" ".join(faults)}',
                 problems=tuple(
                     Problem(severity=Severity.ERROR, setting=setting, message=fault) for fault in faults
                 ),
@@ -294,9 +294,8 @@ def refuse_unknown_context(
     if isinstance(context, EmailContext):
         return
     if not isinstance(context, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"context= needs a context's key or an EmailContext, got {type(context).__name__}. Write "
-            'context="occurrence_class".'
+        raise wrong_type(
+            "context=", "a context's key or an EmailContext", context, 'Write context="occurrence_class".'
         )
     if context not in STANDARD_CONTEXTS and context not in rules:
         meant = _meant(context, (*STANDARD_CONTEXTS, *rules))

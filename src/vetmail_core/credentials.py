@@ -1,9 +1,8 @@
 """Where a password lives, and how it is kept out of sight.
 
-What it is for: naming a secret without showing it, and pairing it with a user name. What it refuses: to
-print, log, format, compare in the open, pickle or save a secret by accident; and a secret that is empty
-or holds a control character, which is nearly always a slip of copy and paste. Its law: the text leaves
-only through ``reveal()``, at the moment a server asks for it.
+A secret is not printed, logged, formatted, pickled or saved by accident. Its text leaves only through
+``reveal()``, when a server asks for it. An empty secret, or one with a control character, is refused: it is
+nearly always a copy-and-paste slip.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class PlainSecret:
         text: the secret; at least one character, no control characters.
 
     Raises:
-        PreferencesError: the text is empty, is no text, or holds a control character.
+        PreferencesError: the text is empty, is not text, or holds a control character.
     """
 
     __slots__ = ("_text",)

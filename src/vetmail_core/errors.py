@@ -1,14 +1,17 @@
 """Every exception of the library, so that a caller can name what it catches.
 
-What it is for: what a caller got wrong, or nothing having been tried. What it refuses: to carry a
-secret or a message body. Its law: what a server says about a recipient is a receipt, never an exception.
+An exception means that the caller made a mistake, or that nothing was tried. What a server says about a
+recipient is in the receipt instead. No exception holds a secret or the body of a message.
+
+A value of the wrong type is a TypeError everywhere, made by `wrong_type`. Where a class below was promised
+for it, the error is an instance of both.
 
 ::
 
     VetmailError
     ├── AddressError (ValueError)           one address, with code, place and hint
     │   └── AddressListError                a list in which at least one entry is bad
-    ├── PreferencesError (ValueError)       settings that cannot stand, all problems at once
+    ├── PreferencesError (ValueError)       settings that are not valid, all problems at once
     │   └── StalePreferencesError           the shared file changed since it was read
     ├── RecipientsError (ValueError)        nobody to write to
     ├── MessageError (ValueError)           subject, header, body or attachment name
@@ -24,7 +27,7 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
@@ -79,7 +82,7 @@ class AddressErrorCode(enum.Enum):
     """What is wrong with an address; stable names for code, while the sentence is for people."""
 
     EMPTY = "empty"
-    """Nothing stands where an address should."""
+    """There is nothing where an address should be."""
     NO_ADDRESS = "no_address"
     """A text without an address in it, such as a bare word."""
     INPUT_TOO_LONG = "input_too_long"
@@ -97,13 +100,13 @@ class AddressErrorCode(enum.Enum):
     UNCLOSED_LITERAL = "unclosed_literal"
     """A ``[`` after the @ without its ``]``."""
     NAME_CHARACTER = "name_character"
-    """A character that may not stand in a name without quotes."""
+    """A character that needs quotes in a name."""
     NAME_START = "name_start"
     """A name that begins with a combining mark."""
     NAME_TOO_LONG = "name_too_long"
     """A name of more than 1,000 characters."""
     ADDRESS_IN_NAME = "address_in_name"
-    """An address stands, without quotes, where the name should."""
+    """An address without quotes where the name should be."""
     GROUP = "group"
     """A group, ``Team: a@example.com``."""
     OTHER_SEPARATOR = "other_separator"
@@ -111,27 +114,27 @@ class AddressErrorCode(enum.Enum):
     SEVERAL_ADDRESSES = "several_addresses"
     """Two addresses with nothing between them that separates."""
     TEXT_AFTER_ADDRESS = "text_after_address"
-    """Text behind a complete address."""
+    """Text after a complete address."""
     TEXT_AFTER_COMMENT = "text_after_comment"
-    """Text goes on behind a comment within an address."""
+    """Text after a comment within an address."""
     ROUTE = "route"
     """A route, ``<@relay:user@example.com>``."""
     LOCAL_PART_EMPTY = "local_part_empty"
     """Nothing before the @."""
     LOCAL_PART = "local_part"
-    """A character or a dot that may not stand where it does before the @."""
+    """A character or a dot that is not allowed where it is before the @."""
     LOCAL_PART_TOO_LONG = "local_part_too_long"
     """More than 64 octets before the @."""
     LOCAL_PART_ENCODED_WORD = "local_part_encoded_word"
     """A part before the @ that readers would decode (``=?...?=``)."""
     DOMAIN_EMPTY = "domain_empty"
-    """Nothing behind the @."""
+    """Nothing after the @."""
     DOMAIN = "domain"
-    """A character, dot, hyphen or label that may not stand where it does behind the @."""
+    """A character, dot, hyphen or label that is not allowed where it is after the @."""
     DOMAIN_LABEL_TOO_LONG = "domain_label_too_long"
-    """More than 63 octets between two dots behind the @."""
+    """More than 63 octets between two dots after the @."""
     DOMAIN_TOO_LONG = "domain_too_long"
-    """More than 253 octets behind the @."""
+    """More than 253 octets after the @."""
     DOMAIN_LITERAL = "domain_literal"
     """Square brackets that hold no valid IP address."""
     ADDRESS_TOO_LONG = "address_too_long"
@@ -149,7 +152,7 @@ class AddressError(VetmailError, ValueError):
         code: what is wrong.
         text: the whole input, as it came.
         start: first code point of the faulty piece, an offset in ``text``.
-        end: the offset behind its last code point.
+        end: the offset after its last code point.
         entry: 1-based index of the entry in a list; None outside a list.
         hint: what to write instead, "" when there is nothing better to say.
         suggestion: the whole text as the hint says to write it, which is read without this error; None
@@ -234,7 +237,7 @@ class Problem:
 
 
 class PreferencesError(VetmailError, ValueError):
-    """Settings that cannot stand.
+    """Settings that are not valid.
 
     Attributes:
         problems: every problem found, each with its dotted setting name.
@@ -255,7 +258,7 @@ class PreferencesError(VetmailError, ValueError):
         found = tuple(problems)
         if len(found) == 1:
             return cls(f"{opening} {found[0]}".lstrip(), problems=found)
-        lines = (opening or f"{len(found)} settings cannot stand.", *(f"  {problem}" for problem in found))
+        lines = (opening or f"{len(found)} settings are not valid:", *(f"  {problem}" for problem in found))
         return cls("\n".join(lines), problems=found)
 
     @classmethod
@@ -358,3 +361,49 @@ class DeliveryError(VetmailError):
     def __init__(self, message: str, *, receipt: Receipt) -> None:
         super().__init__(message)
         self.receipt = receipt
+
+
+class _MessageTypeError(MessageError, TypeError):
+    """A part of a message of the wrong type."""
+
+
+class _RecipientsTypeError(RecipientsError, TypeError):
+    """Recipients or people of the wrong type."""
+
+
+class _MergeTypeError(MergeError, TypeError):
+    """The fields of a merge of the wrong type."""
+
+
+class _TransportTypeError(TransportError, TypeError):
+    """An argument of a transport of the wrong type."""
+
+
+class _LedgerTypeError(LedgerError, TypeError):
+    """A ledger, or an argument of one, of the wrong type."""
+
+
+_TYPE_ERRORS: Final[dict[type[VetmailError], type[TypeError]]] = {
+    MessageError: _MessageTypeError,
+    RecipientsError: _RecipientsTypeError,
+    MergeError: _MergeTypeError,
+    TransportError: _TransportTypeError,
+    LedgerError: _LedgerTypeError,
+}
+
+
+def wrong_type(
+    what: str, wanted: str, got: object, cure: str = "", *, error: type[VetmailError] | None = None
+) -> TypeError:
+    """Make the error for a value of the wrong type: what needs what, what it got, what to do.
+
+    Args:
+        what: the call, argument or thing, as the caller writes it: "Mailer()".
+        wanted: what it needs: "EmailPreferences".
+        got: the value; only the name of its type is shown, as it may hold a secret.
+        cure: what to do, as a whole sentence. A text that starts in lower case follows a semicolon.
+        error: the class that the contract promises beside TypeError; None for TypeError alone.
+    """
+    between = "; " if cure[:1].islower() else ". "
+    sentence = f"{what} needs {wanted}, got {type(got).__name__}{between if cure else ''}{cure}"
+    return TypeError(sentence) if error is None else _TYPE_ERRORS[error](sentence)

@@ -1,9 +1,7 @@
 """The people of a training organisation: who can be written to, and who writes.
 
-What it is for: carrying a record from VETtrak or the Trainer Portal into the library, with whatever the
-record holds. What it refuses: to drop a person whose address is bad; records hold bad addresses, so a
-``Person`` keeps them, and the plan that leaves the person out says why. Its law: a person is known by their
-key, never by their address, as families and employers share addresses.
+A person is known by their key, never by their address, because families and employers share addresses.
+Records hold bad addresses, so a ``Person`` keeps one, and the plan that leaves the person out says why.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.address.names import cleaned_name
 from vetmail_core.credentials import Login
-from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError
+from vetmail_core.errors import AddressError, AddressErrorCode, RecipientsError, wrong_type
 
 __all__ = ["Person", "Staff", "as_people", "by_role", "is_given", "merge_fields", "no_person"]
 
@@ -80,9 +78,9 @@ def _read(address: object) -> Mailbox:
         return address
     if isinstance(address, str):
         return parse_mailbox(address)
-    # Tables and databases mark a missing address in ways of their own, such as a float that is no number.
+    # Tables and databases mark a missing address in ways of their own, such as a float that is not a number.
     raise AddressError(
-        f"an e-mail address is a text, and here came {type(address).__name__}",
+        f"an e-mail address must be text, got {type(address).__name__}",
         code=AddressErrorCode.NO_ADDRESS,
         text=str(address),
     )
@@ -110,8 +108,8 @@ class Person:
         notes: what the source of the record has to say about it, a sentence each; among `warnings`.
 
     Raises:
-        RecipientsError: the key is no whole text, somebody related is no `Person`, `related` says no roles,
-            or `active` or `marketing` is a text.
+        RecipientsError: the key is no whole text, somebody related is not a `Person`, `related` has no
+            roles, or `active` or `marketing` is a text.
     """
 
     address: Mailbox | str | None
@@ -200,16 +198,19 @@ def _no_yes_or_no(person: Person) -> RecipientsError:
     # Exports write such columns as words, and Python counts every word as a yes: "N" would be written to.
     name = "active" if isinstance(person.active, str) else "marketing"  # pyright: ignore[reportUnnecessaryIsInstance] - as above
     return RecipientsError(
-        f"{name} of {person.name or person.key or 'a person'} is True or False, and here came the text "
-        f'{getattr(person, name)!r}. Read the record first: {name}=value == "Y".'
+        f"{name}= of {person.name or person.key or 'a person'} must be True or False, got "
+        f'{getattr(person, name)!r}. Convert it first: {name}=value == "Y".'
     )
 
 
-def no_person(value: object) -> RecipientsError:
-    """Make the error for something that is no person; an address alone is none, having no key and no name."""
-    return RecipientsError(
-        f"People are Person values, and here came {type(value).__name__}. Make one of each record: "
-        'Person("ann@example.com", key="C1001", name="Ann Lee").'
+def no_person(value: object) -> TypeError:
+    """Make the error for something that is not a person; an address alone has no key and no name."""
+    return wrong_type(
+        "people=",
+        "Person values",
+        value,
+        'Make one of each record: Person("ann@example.com", key="C1001", name="Ann Lee").',
+        error=RecipientsError,
     )
 
 
@@ -217,7 +218,7 @@ def as_people(value: Iterable[Person] | Person) -> tuple[Person, ...]:
     """Take one person or several.
 
     Raises:
-        RecipientsError: one of them is no person.
+        RecipientsError: one of them is not a person.
     """
     if isinstance(value, Person):
         return (value,)
@@ -238,9 +239,12 @@ def by_role(people: Mapping[str, _People]) -> Mapping[str, _People]:
             text.
     """
     if not isinstance(people, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise RecipientsError(
-            f"People by role are a mapping of roles to people, and here came {type(people).__name__}. "
-            'Say which role they hold: {"client": [Person(...)]}.'
+        raise wrong_type(
+            "people_by_role=",
+            "a mapping of roles to people",
+            people,
+            'Say which role they hold: {"client": [Person(...)]}.',
+            error=RecipientsError,
         )
     for role in people:
         _whole(str(role), what="role")
@@ -249,9 +253,11 @@ def by_role(people: Mapping[str, _People]) -> Mapping[str, _People]:
 
 def _own_login(_instance: object, _attribute: object, login: Login | None) -> None:
     if login is not None and not isinstance(login, Login):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"The login of a staff member is a Login, and here came {type(login).__name__}. "
-            'Make one of the user name and the secret: Login("kim@example.com", EnvironmentSecret("NAME")).'
+        raise wrong_type(
+            "Staff(login=...)",
+            "a Login",
+            login,
+            'Write login=Login("kim@example.com", EnvironmentSecret("NAME")).',
         )
 
 
@@ -266,8 +272,8 @@ class Staff:
         login: the Email Username and Password of the staff record; None when it has none.
 
     Raises:
-        AddressError: the address, or the name beside it, cannot stand in a header.
-        TypeError: the address is no text, or the login no `Login`.
+        AddressError: the address, or the name beside it, is not valid in a header.
+        TypeError: the address is not text, or the login is not a `Login`.
     """
 
     name: str = attrs.field(converter=_name)

@@ -1,7 +1,6 @@
 """To, CC and BCC of one email, and who they are in a context.
 
-What it is for: deciding who receives an email, once. What it refuses: to lose anybody in silence; whoever is
-left out is an `Exclusion` with a reason. Its law: an address stands once in an email, To over CC over BCC.
+An address is in an email once, To over CC over BCC. Whoever is left out is an `Exclusion` with a reason.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from vetmail_core.contexts import (
     refuse_unknown_context,
     refuse_unknown_roles,
 )
-from vetmail_core.errors import AddressError, AddressListError, RecipientsError
+from vetmail_core.errors import AddressError, AddressListError, RecipientsError, wrong_type
 from vetmail_core.people import Person, as_people, by_role
 
 if TYPE_CHECKING:
@@ -54,9 +53,11 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[M
     if isinstance(value, str):
         return parse_mailbox_list(value)
     if not isinstance(value, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"Recipients are mailboxes or their texts, one or several, and here came {type(value).__name__}. "
-            "Of a person or a staff member, take the mailbox()."
+        raise wrong_type(
+            "Recipients()",
+            "mailboxes or their texts",
+            value,
+            "Take the mailbox() of a person or a staff member.",
         )
     return tuple(map(as_mailbox, value))
 
@@ -64,10 +65,10 @@ def _mailboxes(value: Iterable[Mailbox | str] | Mailbox | str | None) -> tuple[M
 def typed(
     box: Iterable[Mailbox | str] | Mailbox | str | None, separator: str
 ) -> Iterable[Mailbox | str] | Mailbox | None:
-    """Split what was typed into a box at the preferences' separator; what is no text goes through as it is.
+    """Split what was typed into a box at the preferences' separator; a value that is not text stays as it is.
 
     Raises:
-        AddressListError: an entry is no mailbox.
+        AddressListError: an entry is not a mailbox.
     """
     return parse_mailbox_list(box, separator=separator) if isinstance(box, str) else box
 
@@ -85,7 +86,7 @@ class Recipients:
         bcc: likewise; these never appear in the bytes of the message.
 
     Raises:
-        AddressError: a string that is no mailbox.
+        AddressError: a string that is not a mailbox.
         TypeError: neither a mailbox nor a string.
     """
 
@@ -190,7 +191,7 @@ class Exclusion:
         detail: for people: one sentence.
 
     Raises:
-        RecipientsError: the reason is no `ExclusionReason`.
+        RecipientsError: the reason is not a `ExclusionReason`.
     """
 
     person: Person
@@ -199,9 +200,11 @@ class Exclusion:
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.reason, ExclusionReason):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise RecipientsError(
-                "The reason of an exclusion is one of ExclusionReason, such as ExclusionReason.NO_ADDRESS, "
-                f"and here came {self.reason!r}."
+            raise wrong_type(
+                "Exclusion(reason=...)",
+                "an ExclusionReason such as ExclusionReason.NO_ADDRESS",
+                self.reason,
+                error=RecipientsError,
             )
 
 
@@ -287,7 +290,7 @@ def place_roles(
         suppressed: says of an address why it is no use writing there.
 
     Raises:
-        RecipientsError: somebody is no `Person`.
+        RecipientsError: somebody is not a `Person`.
     """
     to: list[Mailbox] = []
     cc: list[Mailbox] = []
@@ -342,7 +345,7 @@ def expand_context(
 
     Raises:
         RecipientsError: the context is private and more than one address would read the email; nothing
-            knows the context or one of the roles; or somebody is no `Person`.
+            knows the context or one of the roles; or somebody is not a `Person`.
     """
     refuse_unknown_context(context, preferences.contexts)
     refuse_unknown_roles(by_role(people), known_roles(context, preferences.contexts), given="people=")

@@ -1,7 +1,7 @@
 """Who an email is from, where its replies go, and which login sends it.
 
-What it is for: the rules of the Mail server and Settings tabs, in one place. What it refuses: to guess a
-sender or a login. Its law: the same preferences and the same staff member give the same sender.
+The rules of the Mail server and Settings tabs. The same preferences and the same staff member always give
+the same sender; no sender or login is guessed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 from vetmail_core.address import Mailbox
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.credentials import Login
-from vetmail_core.errors import PreferencesError, Problem, Severity
+from vetmail_core.errors import PreferencesError, Problem, Severity, wrong_type
 from vetmail_core.people import Staff
 from vetmail_core.preferences import AuthenticationType, StaffDisplayName
 from vetmail_core.preferences.oauth import mailbox_of
@@ -48,7 +48,7 @@ class Sender:
         password.
 
     Raises:
-        AddressError: a text that is no mailbox.
+        AddressError: a text that is not a mailbox.
         TypeError: neither a mailbox nor a text.
     """
 
@@ -76,13 +76,10 @@ def resolve_sender(preferences: EmailPreferences, staff: Staff | None = None) ->
     Raises:
         PreferencesError: there is no From address, or no login where the server asks for one. It says
             where in VETtrak to enter it.
-        TypeError: the staff member is no `Staff`.
+        TypeError: the staff member is not a `Staff`.
     """
     if staff is not None and not isinstance(staff, Staff):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"Who sends is a Staff, and here came {type(staff).__name__}. Make one of the record: "
-            'Staff("Kim Lee", "kim@example.com").'
-        )
+        raise wrong_type("staff=", "a Staff", staff, 'Write Staff("Kim Lee", "kim@example.com").')
     mailbox = _from(preferences, staff)
     reply_to = preferences.settings.default_reply_to
     if reply_to is None and staff is not None and staff.address.address_key != mailbox.address_key:
@@ -100,7 +97,7 @@ def _from(preferences: EmailPreferences, staff: Staff | None) -> Mailbox:
         if default is None:
             raise _missing(
                 "settings.default_from",
-                "An e-mail by the system needs an address to be from, and there is none.",
+                "An e-mail by the system needs a Default from address, and the preferences have none.",
                 f"Enter a Default from address in {_SCREEN} > Settings, or let a staff member send.",
             )
         return default

@@ -1,8 +1,7 @@
 """Limits that all workers hold together: a rate, connections, and the recipients of 24 hours.
 
-What it is for: a mailbox, a tenant or a relay that several processes send through. What it refuses: to sleep
-for hours; a day that is used up ends a run. Its law: whose turn it is, is decided in the ledger's database
-and by its clock.
+For a mailbox, a tenant or a relay that several processes send through. The ledger's database decides by its
+clock whose turn it is. A day's allowance that is used up ends a run; nothing sleeps for hours.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import attrs
 
 from vetmail_core.clock import Clock, SystemClock
-from vetmail_core.errors import TransportValueError
+from vetmail_core.errors import TransportValueError, wrong_type
 from vetmail_core.receipts import Cause, Status
 
 if TYPE_CHECKING:
@@ -145,13 +144,15 @@ class SharedSpacing:
         clock: Clock | None = None,
     ) -> None:
         if not hasattr(ledger, "tables"):
-            raise TypeError(
-                f"Limits are held in the database of a ledger, and here came {type(ledger).__name__}. Open"
-                " one: SqliteLedger(path), or PostgresLedger(conninfo)."
+            raise wrong_type(
+                "SharedSpacing()",
+                "a SqliteLedger or a PostgresLedger",
+                ledger,
+                "Open one with SqliteLedger(path) or PostgresLedger(conninfo).",
             )
         for limit in (per_minute, connections, recipients_per_day):
             if limit is not None and not limit > 0:
-                raise TransportValueError(f"A limit is above zero, and here came {limit!r}. Correct it.")
+                raise TransportValueError(f"A limit of SharedSpacing() must be above 0, got {limit!r}.")
         self._tables = ledger.tables
         self.name: Final = name
         self._per_minute = per_minute

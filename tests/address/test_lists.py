@@ -229,7 +229,7 @@ def test_a_separator_is_a_semicolon_or_a_comma(separator: str) -> None:
 def test_what_is_no_text_is_a_plain_type_error() -> None:
     """The sentence says what came."""
     nothing: str = None  # type: ignore[assignment]
-    with pytest.raises(TypeError, match="A list of mailboxes to read is text, a str, and here came NoneType"):
+    with pytest.raises(TypeError, match="A list of mailboxes to read needs text, got NoneType"):
         parse_mailbox_list(nothing)
 
 
@@ -237,7 +237,7 @@ def test_what_is_no_text_is_a_plain_type_error() -> None:
 def test_several_mailboxes_are_not_one(given: Iterable[str]) -> None:
     """A text alone would come apart into its characters; the sentence says what to do instead."""
     for take in (format_mailbox_list, unique_mailboxes):
-        with pytest.raises(TypeError, match=rf"here came {type(given).__name__}\. .* parse_mailbox_list\.$"):
+        with pytest.raises(TypeError, match=rf"got {type(given).__name__}\. .* parse_mailbox_list\(\)\.$"):
             take(given)
 
 

@@ -114,7 +114,7 @@ def test_what_a_function_raises_says_whose_turn_it_was() -> None:
 def test_a_function_that_gives_no_content_is_named_with_the_person(given: Content) -> None:
     """None is no way of leaving somebody out: that would be an exclusion without a reason."""
     plan = plan_bulk(lambda _: given, attrs.evolve(ANN, name="Ann Lee"), sender="me@example.com")
-    with pytest.raises(MessageError, match=rf"Ann Lee \(key ANN\).* but {type(given).__name__} came"):
+    with pytest.raises(MessageError, match=rf"Ann Lee \(key ANN\).* got {type(given).__name__}"):
         plan.summary()
 
 

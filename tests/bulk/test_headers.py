@@ -164,7 +164,7 @@ def test_a_value_cannot_change_where_the_link_leads(value: str) -> None:
         ({"MIME-Version": "1.0"}, "", "the header MIME-Version is not the caller's"),
         ({"Content-Type": "x"}, "", "the header Content-Type is not the caller's"),
         ({"X-A": "a\nb"}, "", "the header X-A holds a line break"),
-        ({"X A": "a"}, "", "no header name"),
+        ({"X A": "a"}, "", "not a header name"),
     ],
 )
 def test_a_header_that_no_email_may_carry_is_refused_when_the_plan_is_made(
@@ -227,8 +227,8 @@ def test_a_field_without_its_end_is_found_when_the_plan_is_made() -> None:
     [
         ("X-A: 1", "", r"headers= needs a mapping of names to values, got str"),
         ({}, None, r"unsubscribe= needs a URI as text, got NoneType"),
-        (lambda _: None, "", r"The function headers= must give a mapping of names to values, got NoneType"),
-        ({}, lambda _: None, r'must give a URI as text, got NoneType\. Return ""'),
+        (lambda _: None, "", r"The function headers= must return a mapping of names to values, got NoneType"),
+        ({}, lambda _: None, r'must return a URI as text, got NoneType\. Return ""'),
     ],
 )
 def test_something_else_than_headers_is_a_type_error_that_says_what_to_write(

@@ -43,14 +43,14 @@ def test_a_sender_may_be_a_mailbox_or_its_text(sender: Mailbox | str) -> None:
 @pytest.mark.parametrize(
     ("changes", "kind", "fault"),
     [
-        ({"content": "Class on Monday"}, MessageError, "here came str; write Content"),
-        ({"content": None}, MessageError, "here came NoneType"),
-        ({"people": "ann@example.com"}, RecipientsError, "here came str"),
-        ({"people": None}, RecipientsError, "here came NoneType"),
-        ({"copies": "every_recipient"}, RecipientsError, "^copies is BulkCopies.* came 'every_recipient'"),
-        ({"context_copies": 1}, RecipientsError, "^context_copies is BulkCopies.* came 1"),
-        ({"sender": None}, TypeError, "here came NoneType"),
-        ({"shared": {"class_staff": ["jo@example.com"]}}, RecipientsError, "here came str"),
+        ({"content": "Class on Monday"}, MessageError, "got str. Write Content"),
+        ({"content": None}, MessageError, "got NoneType"),
+        ({"people": "ann@example.com"}, RecipientsError, "got str"),
+        ({"people": None}, RecipientsError, "got NoneType"),
+        ({"copies": "every_recipient"}, RecipientsError, "^copies= needs BulkCopies.* got str"),
+        ({"context_copies": 1}, RecipientsError, "^context_copies= needs BulkCopies.* got int"),
+        ({"sender": None}, TypeError, "got NoneType"),
+        ({"shared": {"class_staff": ["jo@example.com"]}}, RecipientsError, "got str"),
     ],
 )
 def test_what_cannot_be_planned_is_refused_when_planning(
@@ -66,7 +66,7 @@ def test_a_stranger_among_the_people_is_refused_at_their_turn() -> None:
     """The people are a stream, so nobody is looked at before."""
     steps = plan_bulk(NOTICE, [ANN, "bob@example.com"], sender="me@example.com").steps()  # type: ignore[list-item]
     assert isinstance(next(steps), Email)
-    with pytest.raises(RecipientsError, match="here came str"):
+    with pytest.raises(RecipientsError, match="got str"):
         next(steps)
 
 

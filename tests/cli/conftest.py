@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,17 @@ class Said:
     def files(self) -> list[Path]:
         """The emails in the outbox."""
         return sorted(self.outbox.glob("*.eml"))
+
+
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """The tests may run under nohup, where a command would ignore that its terminal is gone."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

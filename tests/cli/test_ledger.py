@@ -271,5 +271,5 @@ def test_an_address_that_is_left_out_is_written_to_again(vetmail: Callable[..., 
 
 def test_a_doubt_cannot_end_as_a_doubt(path: Path) -> None:
     """Accepted, deferred or refused; nothing else is an answer."""
-    with SqliteLedger(path) as ledger, pytest.raises(LedgerError, match="ends as accepted"):
+    with SqliteLedger(path) as ledger, pytest.raises(LedgerError, match="accepted, deferred or refused"):
         resolve_all(ledger.tables, ["spring/bob"], LedgerState.UNKNOWN)

@@ -17,9 +17,9 @@ PHRASES = (
     (r"here came", "`Mailer() needs EmailPreferences, got dict.`"),
     (r"\bbut [A-Za-z_{}.()]+ came\b", "`needs X, got Y`"),
     (r"\bcannot stand\b|\bcan't stand\b", "is not valid"),
-    (r"\b(?:is|are|was|were) none\b", "is not a ..., are not ..."),
+    (r"(?<![Tt]here )\b(?:is|are|was|were) none\b", "is not a ..., are not ..."),
     (
-        r"\bis no (?:text|number|address|Message-ID|folder|file|list|mapping|ledger|transport|date)\b",
+        r"(?<![Tt]here )\bis no (?:text|number|address|Message-ID|folder|file|list|mapping|ledger|date)\b",
         "is not a ...",
     ),
     (r"\bbehind the @", "after the @"),

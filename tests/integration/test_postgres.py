@@ -405,7 +405,7 @@ def test_a_password_shows_nowhere(server: Postgres) -> None:
 
 def test_a_lease_is_a_time(server: Postgres) -> None:
     """None would make every run dead."""
-    with pytest.raises(ValueError, match="lease is a time"):
+    with pytest.raises(ValueError, match="a number of seconds above 0"):
         PostgresLedger(server.conninfo, lease_seconds=0)
 
 

@@ -93,7 +93,7 @@ IN_DOUBT = [LedgerState.UNKNOWN] * 3
 def test_damaged_marks_put_an_email_in_doubt(
     path: Path, killed: Path, damage: Callable[[Path], None], right: list[LedgerState]
 ) -> None:
-    """An octet that is no mark, a foreign file, a link, a pipe, a folder; what is no file is not removed."""
+    """An octet that is no mark, a foreign file, a link, a pipe, a folder; only a file is removed."""
     damage(killed)
     assert states(path) == right
     assert os.path.lexists(killed) is (damage not in {_a_stranger, _foreign})
@@ -161,7 +161,7 @@ def test_an_empty_file_with_nothing_beside_it_is_new(path: Path, postbox: Make, 
 def test_what_is_no_file_is_no_ledger(path: Path, make: Callable[[Path], None]) -> None:
     """Said at once; SQLite would wait for a pipe."""
     make(path)
-    with pytest.raises(LedgerError, match="it is no file"):
+    with pytest.raises(LedgerError, match="it is not a file"):
         SqliteLedger(path)
 
 

@@ -22,7 +22,7 @@ def test_without_the_driver_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_lease_is_a_time() -> None:
     """None would make every run dead."""
-    with pytest.raises(ValueError, match="lease is a time"):
+    with pytest.raises(ValueError, match="a number of seconds above 0"):
         PostgresLedger("dbname=mail", lease_seconds=0)
 
 

@@ -94,5 +94,5 @@ def test_a_ledger_of_a_host_is_not_asked() -> None:
 
 def test_somebody_who_is_no_person_is_told_by_the_plan(ledger: SqliteLedger) -> None:
     """The look at the keys passes over them."""
-    with pytest.raises(RecipientsError, match="People are Person values"):
+    with pytest.raises(RecipientsError, match="needs Person values"):
         _mailer().send_bulk(_plan([ZOE, "bo@example.com"]), ledger=ledger)  # type: ignore[list-item]

@@ -427,7 +427,7 @@ def test_limits_for_a_transport_that_was_handed_in_are_a_mistake(
     preferences: EmailPreferences, counting: Make, given: Make
 ) -> None:
     """It has its own."""
-    with pytest.raises(TransportValueError, match=f"{next(iter(given))} came beside it"):
+    with pytest.raises(TransportValueError, match=f"either transport= or {next(iter(given))}, got both"):
         Mailer(preferences, transport=counting(), **given)
 
 

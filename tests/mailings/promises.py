@@ -308,7 +308,7 @@ class MailingsPromises:
 
     def test_a_slice_has_an_email_at_least(self, mailings: Mailings) -> None:
         """None would be a mailing without an end."""
-        with pytest.raises(ValueError, match="one email or more"):
+        with pytest.raises(ValueError, match="a whole number from 1"):
             mailings.enqueue(plan(), slice_emails=0)
 
     def test_a_mailing_to_nobody_is_one(self, mailings: Mailings) -> None:

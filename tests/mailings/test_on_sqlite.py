@@ -29,7 +29,7 @@ class TestOnSqlite(MailingsPromises):
 
 def test_a_ledger_that_keeps_no_tables_keeps_no_mailings() -> None:
     """A host's own remembers what was sent, and no more."""
-    with pytest.raises(TypeError, match=r"here came dict\. Open one: SqliteLedger"):
+    with pytest.raises(TypeError, match=r"got dict\. Open one with SqliteLedger"):
         Mailings({})  # type: ignore[arg-type] # that is what it is about
 
 

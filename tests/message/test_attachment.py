@@ -47,7 +47,7 @@ def test_a_file_is_read_under_its_own_name(tmp_path: Path) -> None:
     ("filename", "said"),
     [
         ("", "an attachment needs a file name"),
-        (None, "an attachment needs a file name, such as invoice.pdf, but None came"),
+        (None, "an attachment needs a file name, such as invoice.pdf, got None"),
         ("x" * 256, "256 characters and may have 255"),
         ('a.pdf"\r\nBcc: eve@example.com', "holds a line break .carriage return. at character 7"),
         ("a\0.pdf", "a NUL character"),
@@ -72,9 +72,9 @@ def test_a_name_that_cannot_be_sent_is_refused(filename: str, said: str) -> None
 @pytest.mark.parametrize(
     ("media_type", "said"),
     [
-        ("pdf", "needs a media type such as application/pdf, but 'pdf' came"),
+        ("pdf", "needs a media type such as application/pdf, got 'pdf'"),
         ("", "needs a media type"),
-        (None, "but None came"),
+        (None, "got None"),
         ("application/pdf\r\nBcc: eve@example.com", "needs a media type"),
         ('text/x; a="\r\n"', "needs a media type"),
         ("text/x; a=é", "needs a media type"),
@@ -97,14 +97,14 @@ def test_a_media_type_may_be_as_long_as_a_name() -> None:
 
 def test_data_are_bytes() -> None:
     """Text has no octets before it is encoded; the error says so, and does not show it."""
-    with pytest.raises(MessageError, match=r"a.txt needs bytes, but str came; open the file in binary mode"):
+    with pytest.raises(MessageError, match=r"a.txt needs bytes, got str; open the file in binary mode"):
         Attachment("a.txt", "private words")  # type: ignore[arg-type]  # the mistake under test
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_data_that_could_change_are_copied_by_the_caller(kind: Callable[[bytes], bytes]) -> None:
     """What is encoded once has to stay what it was."""
-    with pytest.raises(MessageError, match=rf"but {kind.__name__} came; copy them with bytes\(data\)"):
+    with pytest.raises(MessageError, match=rf"got {kind.__name__}; copy them with bytes\(data\)"):
         Attachment("a.txt", kind(b"x"))
 
 

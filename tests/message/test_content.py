@@ -18,8 +18,8 @@ from vetmail_core.message import Attachment, Content
         ("Hi\r\nBcc: eve@example.com", "the subject holds a line break (carriage return) at character 3"),
         ("Hi\n", "the subject holds a line break at character 3"),
         ("\0", "the subject holds a NUL character at character 1"),
-        (None, "the subject needs text, but NoneType came"),
-        (b"Hi", "the subject needs text, but bytes came"),
+        (None, "the subject needs text, got NoneType"),
+        (b"Hi", "the subject needs text, got bytes"),
     ],
 )
 def test_a_subject_is_one_line_of_text(subject: str, said: str) -> None:
@@ -42,22 +42,20 @@ def test_a_lone_surrogate_in_a_body_is_refused(place: str) -> None:
 @pytest.mark.parametrize("place", ["text", "html"])
 def test_a_body_is_text(place: str) -> None:
     """Bytes have no letters."""
-    with pytest.raises(MessageError, match=f"the {place} needs text, but bytes came"):
+    with pytest.raises(MessageError, match=f"the {place} needs text, got bytes"):
         Content("s", **{place: b"x"})  # type: ignore[arg-type]  # the mistake under test
 
 
 def test_attachments_are_attachments() -> None:
     """A path is not read behind the caller's back."""
-    with pytest.raises(
-        MessageError, match=r"attachments were expected, but str came; use Attachment.from_path"
-    ):
+    with pytest.raises(MessageError, match=r"needs a list of attachments, got str; use Attachment.from_path"):
         Content("s", attachments=["a.pdf"])  # type: ignore[list-item]  # the mistake under test
 
 
 @pytest.mark.parametrize("given", [Attachment("a.pdf", b"x"), None])
 def test_one_attachment_alone_stands_in_brackets(given: object) -> None:
     """The sentence shows how."""
-    with pytest.raises(MessageError, match=r"came; put one alone in brackets: attachments=\[attachment\]"):
+    with pytest.raises(MessageError, match=r"put a single one in brackets: attachments=\[attachment\]"):
         Content("s", attachments=given)  # type: ignore[arg-type]  # the mistake under test
 
 

@@ -146,7 +146,7 @@ def test_headers_that_the_email_writes_are_not_the_callers(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "X Y", "X:", "X-É", "X\r\nBcc", "X\n", "X" * 51, None, 5])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     """A header cannot be smuggled in by its name."""
-    with pytest.raises(MessageError, match="is no header name: letters, digits and hyphens were expected"):
+    with pytest.raises(MessageError, match="is not a header name: letters, digits and hyphens were expected"):
         HeaderFields({name: "x"})
 
 
@@ -160,7 +160,7 @@ def test_a_value_that_breaks_its_line_is_refused(value: str) -> None:
 
 def test_a_value_is_text() -> None:
     """A number is not written for the caller."""
-    with pytest.raises(MessageError, match="the header X-Count needs text as its value, but int came"):
+    with pytest.raises(MessageError, match="the header X-Count needs text, got int"):
         HeaderFields({"X-Count": 5})  # type: ignore[dict-item]  # the mistake under test
 
 

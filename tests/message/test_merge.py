@@ -149,9 +149,9 @@ def test_a_value_that_would_break_the_subject_is_refused(value: str, said: str) 
 @pytest.mark.parametrize("fields", [None, [("name", "Sam")], "Sam", 5, object()])
 def test_fields_are_a_mapping(fields: dict[str, object]) -> None:
     """A person, a list of pairs or nothing at all is told what was expected, and what came."""
-    with pytest.raises(MergeError, match=r'mapping of names to values, such as .*"Ann".*, but') as caught:
+    with pytest.raises(MergeError, match=r'mapping of names to values, such as .*"Ann".*, got') as caught:
         Content("s", "Dear ${name}").merge(fields)
-    assert str(caught.value).endswith(f"but {type(fields).__name__} came")
+    assert str(caught.value).endswith(f"got {type(fields).__name__}")
     assert (caught.value.field, caught.value.place) == ("name", "text")
 
 

@@ -75,7 +75,7 @@ def test_a_title_is_one_line(read: Callable[..., PeopleFile]) -> None:
 
 
 def test_what_stands_above_the_titles_is_passed_over_and_told(read: Callable[..., PeopleFile]) -> None:
-    """A heading is no person; beyond the first twenty rows nothing is looked for."""
+    """A heading is not a person; beyond the first twenty rows nothing is looked for."""
     file = read("Class list;;\n;;\nkey;name;address\n1;Ada;ada@example.com\n")
     assert [_told(person) for person in file.people] == [("1", "Ada", "ada@example.com")]
     assert file.warnings == ('1 row above the titles passed over: "Class list"',)

@@ -277,7 +277,7 @@ def test_all_problems_of_a_document_come_at_once() -> None:
         "settings": {"default_from": "nobody", "staff_display_name": "custom", "custom_display_name": 7},
         "contexts": {"x": 5, "client": {"guardian": "copy", "mentor": "all"}, "y": 5},
     }
-    with pytest.raises(PreferencesError, match="settings cannot stand") as caught:
+    with pytest.raises(PreferencesError, match="settings are not valid") as caught:
         preferences_from_dict(data)
     settings = [problem.setting for problem in caught.value.problems]
     assert settings == [

@@ -166,7 +166,7 @@ def test_a_long_value_is_cut_in_the_sentence() -> None:
 
 def test_all_problems_of_a_tab_come_at_once() -> None:
     """Nobody repairs one field to hear of the next."""
-    with pytest.raises(PreferencesError, match="10 settings cannot stand") as caught:
+    with pytest.raises(PreferencesError, match="10 settings are not valid") as caught:
         MailServer(
             host="a b",
             port=0,

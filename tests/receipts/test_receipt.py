@@ -220,7 +220,7 @@ def test_an_outcome_takes_a_text() -> None:
 @pytest.mark.parametrize("status", ["accepted", None, Cause.OTHER])
 def test_an_outcome_has_one_of_the_six_statuses(status: object) -> None:
     """A text in its place would count as none of them, and its recipient would be in no count."""
-    with pytest.raises(RecipientsError, match=r"is one of Status, such as Status\.ACCEPTED, and here came"):
+    with pytest.raises(RecipientsError, match=r"needs a Status such as Status\.ACCEPTED, got"):
         Outcome(ANN, status)  # type: ignore[arg-type]
 
 

@@ -261,14 +261,14 @@ def test_a_host_s_own_context_expands() -> None:
 
 
 def test_one_person_is_as_good_as_several() -> None:
-    """A record's one client is no list."""
+    """A record's one client is not a list."""
     expansion = expand_context("client", {"client": Person("ann@example.com")}, EmailPreferences())
     assert boxes(expansion.recipients) == ("ann", "", "")
 
 
 def test_who_is_no_person_is_refused() -> None:
     """An address alone has no key and no name: nobody could be named if it were bad."""
-    with pytest.raises(RecipientsError, match="here came str"):
+    with pytest.raises(RecipientsError, match="got str"):
         expand_context("client", {"client": ["ann@example.com"]}, EmailPreferences())  # type: ignore[list-item]
 
 

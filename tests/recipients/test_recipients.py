@@ -94,7 +94,7 @@ def test_an_address_stands_once_to_over_cc_over_bcc(
 @pytest.mark.parametrize("given", [[5], [None], [A, b"b@example.com"], iter([Recipients()])])
 def test_what_is_no_mailbox_is_refused(given: list[Mailbox]) -> None:
     """One alone too: recipients that exist are valid."""
-    with pytest.raises(TypeError, match=r"here came (int|NoneType|bytes|Recipients)"):
+    with pytest.raises(TypeError, match=r"got (int|NoneType|bytes|Recipients)"):
         Recipients(given)
 
 

@@ -312,10 +312,10 @@ def test_a_sender_takes_texts() -> None:
 
 
 def test_a_sender_that_is_no_mailbox_is_refused() -> None:
-    """A text that is no mailbox raises at once."""
+    """A text that is not a mailbox raises at once."""
     with pytest.raises(AddressError):
         Sender("office")
-    with pytest.raises(TypeError, match="here came Staff"):
+    with pytest.raises(TypeError, match="got Staff"):
         Sender(Staff("Kim Lee", "kim@example.com"))  # type: ignore[arg-type]  # resolve_sender takes these
 
 

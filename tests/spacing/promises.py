@@ -286,13 +286,13 @@ def test_a_limit_is_above_zero(limit: str) -> None:
     class Keeps:
         tables: Any = None
 
-    with pytest.raises(ValueError, match="A limit is above zero, and here came 0"):
+    with pytest.raises(ValueError, match="must be above 0, got 0"):
         SharedSpacing(Keeps(), "office", **{limit: 0})  # type: ignore[arg-type] # one of the limits
 
 
 def test_limits_need_a_ledger_with_tables() -> None:
     """A host's own remembers what was sent, and no more; the name of the limits is shown."""
-    with pytest.raises(TypeError, match="here came dict"):
+    with pytest.raises(TypeError, match="got dict"):
         SharedSpacing({}, "office")  # type: ignore[arg-type] # that is what it is about
 
     class Keeps:

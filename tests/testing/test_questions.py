@@ -86,7 +86,7 @@ def test_a_value_no_field_can_have_is_a_mistake_in_the_test(field: str, value: o
 
 
 def test_a_slip_in_a_question_is_not_no_such_email() -> None:
-    """An unknown field, an address that is none, times below one: said at once."""
+    """An unknown field, an address that is not valid, times below one: said at once."""
     outbox = Outbox()
     with pytest.raises(TypeError, match="no field 'subjet'; did you mean 'subject'"):
         outbox.find(subjet="Moved")  # type: ignore[call-arg] # the slip

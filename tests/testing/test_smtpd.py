@@ -252,7 +252,7 @@ def test_it_waits_for_mail_of_another_thread() -> None:
     [
         ({"without": ["PIPELINIG"]}, ValueError, r"offers \(8BITMIME, AUTH, .*STARTTLS\), got PIPELINIG"),
         ({"without": "SIZE"}, ValueError, "expected a list of extensions .* got E, I, S, Z"),
-        ({"tls": "explicit"}, TypeError, "is a TlsMethod, and here came 'explicit'"),
+        ({"tls": "explicit"}, TypeError, "needs a TlsMethod, got str"),
     ],
 )
 def test_a_slip_in_how_it_is_made_is_said(

@@ -777,7 +777,7 @@ def test_settings_that_are_not_valid_are_refused_at_once(settings: dict[str, obj
 
 def test_tls_is_a_tls_method() -> None:
     """A text would be taken for none."""
-    with pytest.raises(TypeError, match="must be a TlsMethod, got str"):
+    with pytest.raises(TypeError, match="needs a TlsMethod, got str"):
         ImapDrafts("imap.example.com", tls="implicit", login=Login("kim", PlainSecret("x")))  # type: ignore[arg-type]
 
 

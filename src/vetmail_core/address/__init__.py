@@ -1,8 +1,8 @@
 """Addresses as people type them, and as messages carry them.
 
-What it is for: one mailbox or a list of them, read strictly or, on request, with the repairs that pasted text
-needs; written for people and for headers. What it refuses: text that could be read in two ways, and anything
-invisible. Its law: ``parse_mailbox(str(mailbox)) == mailbox``, alone and in a list with either separator.
+A mailbox or a list is read strictly or, on request, with the repairs that pasted text needs. Text that
+could be read in two ways is an error. ``parse_mailbox(str(mailbox)) == mailbox``, alone and in a list with
+either separator.
 
 ::
 

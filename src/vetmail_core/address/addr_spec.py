@@ -1,8 +1,6 @@
 """The rules for the address itself: ``local-part@domain``.
 
-What it is for: deciding whether a typed addr-spec can be used, and bringing it to one written form.
-What it refuses: blanks, comments, routes, empty and over-long parts, a local part that readers would
-decode. Its law: an address that passes, passes again unchanged.
+Reading a written address again changes nothing.
 
 A plain ASCII address is settled here. Everything else, IDNA above all, is settled by email-validator
 after our own checks have had their say, because they know the place and the octets.
@@ -88,7 +86,7 @@ def checked_address(address: str) -> tuple[str, str]:
             Code.ADDRESS_TOO_LONG,
             0,
             len(address),
-            f"the address has {len(address):,} characters, and {_ADDRESS_OCTETS} is the most",
+            f"the address has {len(address):,} characters; at most {_ADDRESS_OCTETS} are allowed",
         )
     key = plain_key(address) if _PLAIN.fullmatch(address) else ""
     if key:
@@ -100,7 +98,7 @@ def checked_address(address: str) -> tuple[str, str]:
             Code.INVISIBLE_CHARACTER,
             found.start(),
             found.end(),
-            f"{shown_character(found[0])} cannot be seen and may not stand in an address",
+            f"{shown_character(found[0])} cannot be seen and is not allowed in an address",
             "delete it",
             edits=tuple(Edit(*one.span()) for one in INVISIBLE.finditer(address)),
         )
@@ -117,7 +115,7 @@ def checked_address(address: str) -> tuple[str, str]:
                 Code.ADDRESS_TOO_LONG,
                 0,
                 len(address),
-                f"the address {of_size(octets, address)}, and {_ADDRESS_OCTETS} is the most",
+                f"the address {of_size(octets, address)}; at most {_ADDRESS_OCTETS} are allowed",
             )
     return f"{local}@{domain}", f"{local}@{key_domain}"
 
@@ -189,7 +187,7 @@ def _checked_local(raw: str) -> str:
             Code.LOCAL_PART_EMPTY,
             0,
             max(len(raw), 1),
-            "nothing stands before the @",
+            "there is nothing before the @",
             "write one like anna@example.com",
         )
     first, last = text.find("=?"), text.rfind("?=")
@@ -209,7 +207,7 @@ def _checked_local(raw: str) -> str:
                 Code.LOCAL_PART,
                 bad.start(),
                 bad.end(),
-                f"{shown_character(bad[0])} may not stand before the @ without quotes",
+                f"{shown_character(bad[0])} is not allowed before the @ without quotes",
                 "delete it" if bad[0].isspace() else "check the address",
                 edits=(Edit(bad.start(), bad.end()),) if bad[0].isspace() else (),
             )
@@ -222,7 +220,7 @@ def _checked_local(raw: str) -> str:
             Code.LOCAL_PART_TOO_LONG,
             0,
             len(raw),
-            f"the part before the @ {of_size(octets, written)}, and {_LOCAL_OCTETS} is the most",
+            f"the part before the @ {of_size(octets, written)}; at most {_LOCAL_OCTETS} are allowed",
         )
     if quoted or not text.isascii():
         ask_email_validator(f"{written}@example.com", raw, Code.LOCAL_PART, "before the @")
@@ -251,7 +249,7 @@ def _sign(offset: int, character: str) -> Fault | None:
     if kind[0] not in "PZ" and plain == character and character != "\ufffd":
         return None
     if kind[0] == "Z":
-        what = f"{shown_character(character)} may not stand before the @ without quotes"
+        what = f"{shown_character(character)} is not allowed before the @ without quotes"
         return Fault.deleting(Code.LOCAL_PART, offset, offset + 1, what)
     hint = "check the address"
     edits: tuple[Edit, ...] = ()
@@ -260,7 +258,7 @@ def _sign(offset: int, character: str) -> Fault | None:
         hint = "two addresses may stand here; write each alone"
     elif len(meant) == 1 and (meant in ".@" or _SIGN.fullmatch(meant)):
         hint, edits = f"write {meant}", (Edit(offset, offset + 1, meant),)
-    what = f"{shown_character(character)}, U+{ord(character):04X}, may not stand before the @"
+    what = f"{shown_character(character)}, U+{ord(character):04X}, is not allowed before the @"
     return Fault(Code.LOCAL_PART, offset, offset + 1, what, hint, edits=edits)
 
 

@@ -1,7 +1,7 @@
 """The rules for the domain, and those that both sides of the @ share.
 
-What it is for: names in any script, and IP addresses in brackets. What it refuses: a name that DNS cannot
-hold, a bare IP address. Its law: every form that it gives, it gives again.
+A domain may be a name in any script or an IP address in brackets. Reading a written domain again changes
+nothing.
 
 A domain of plain ASCII is settled here, all others by email-validator after our own checks.
 """
@@ -70,14 +70,14 @@ def checked_domain(raw: str) -> tuple[str, str, str]:
     """
     if not raw:
         raise Fault(
-            Code.DOMAIN_EMPTY, 0, 0, "nothing stands behind the @", "write the domain, such as example.com"
+            Code.DOMAIN_EMPTY, 0, 0, "there is no domain after the @", "write the domain, such as example.com"
         )
     if raw.startswith("["):
         return raw, raw, _checked_literal(raw)
     dotted = raw.translate(_DOTS)
     bad = _NOT_HOST.search(dotted)
     if bad is not None:
-        what = f"{shown_character(bad[0])} may not stand behind the @"
+        what = f"{shown_character(bad[0])} is not allowed after the @"
         hint = "a domain has letters, digits, hyphens and dots"
         edits: tuple[Edit, ...] = ()
         if bad[0] == "@":
@@ -87,7 +87,7 @@ def checked_domain(raw: str) -> tuple[str, str, str]:
         elif bad[0] == ">":
             hint, edits = "delete it", (Edit(bad.start(), bad.end()),)
         raise Fault(Code.DOMAIN, bad.start(), bad.end(), what, hint, edits=edits)
-    refuse_bad_dots(dotted, "behind the @", Code.DOMAIN)
+    refuse_bad_dots(dotted, "after the @", Code.DOMAIN)
     plain = dotted.isascii() and "xn--" not in dotted.lower()
     domain = ascii_domain = dotted
     if not plain:
@@ -111,12 +111,12 @@ def checked_domain(raw: str) -> tuple[str, str, str]:
 
 
 def _domain_too_long(raw: str, octets: int) -> Fault:
-    what = f"the domain {of_size(octets, raw)}, and {_DOMAIN_OCTETS} is the most"
+    what = f"the domain {of_size(octets, raw)}; at most {_DOMAIN_OCTETS} are allowed"
     return Fault(Code.DOMAIN_TOO_LONG, 0, len(raw), what)
 
 
 def _label_too_long(start: int, end: int, octets: int, typed: str) -> Fault:
-    what = f"the domain part here {of_size(octets, typed)}, and {_LABEL_OCTETS} is the most"
+    what = f"the domain part here {of_size(octets, typed)}; at most {_LABEL_OCTETS} are allowed"
     return Fault(Code.DOMAIN_LABEL_TOO_LONG, start, end, what)
 
 
@@ -146,7 +146,7 @@ def _international(dotted: str, raw: str) -> tuple[str, str]:
     """The domain in U-labels and in A-labels, by email-validator (IDNA 2008 after UTS 46)."""
     top = unicodedata.normalize("NFKC", dotted.rpartition(".")[2]).casefold()
     suffix = ".com" if top in _SPECIAL_USE else ""
-    found = ask_email_validator(f"a@{dotted}{suffix}", raw, Code.DOMAIN, "behind the @")
+    found = ask_email_validator(f"a@{dotted}{suffix}", raw, Code.DOMAIN, "after the @")
     domain, ascii_domain = found
     return domain.removesuffix(suffix), ascii_domain.removesuffix(suffix)
 
@@ -179,9 +179,9 @@ def _suspect(raw: str, code: Code, where: str) -> Fault:
     """The fault of a piece that was refused without a place: of the character most likely at fault."""
     for offset, character in enumerate(raw):
         category = unicodedata.category(character)
-        odd = category[0] in ("CZSP" if where == "behind the @" else "CZ") and character not in " .-"
+        odd = category[0] in ("CZSP" if where == "after the @" else "CZ") and character not in " .-"
         if odd or (offset == 0 and category[0] == "M"):
-            what = f"{shown_character(character)} may not stand {where}"
+            what = f"{shown_character(character)} is not allowed {where}"
             if category[0] in "CMZ":
                 return Fault.deleting(code, offset, offset + 1, what)
             return Fault(code, offset, offset + 1, what, "check the address")
@@ -192,7 +192,7 @@ def _suspect(raw: str, code: Code, where: str) -> Fault:
             if octets > _LABEL_OCTETS and not label.isascii():
                 return _label_too_long(start, start + len(label), octets, label)
             start += len(label) + 1
-    return Fault(code, 0, len(raw), f'"{shown_text(raw)}" may not stand {where}', "check the address")
+    return Fault(code, 0, len(raw), f'"{shown_text(raw)}" is not allowed {where}', "check the address")
 
 
 def _checked_literal(raw: str) -> str:

@@ -1,8 +1,6 @@
 """UTF-8 text in the seven bits of a header (RFC 2047).
 
-What it is for: one way of writing encoded words, B or Q, whichever is shorter, for the name before an address
-and for the text of any other header. What it refuses: to tear a character apart. Its law: a reader who puts
-the words together has the text again.
+Each word is written as B or Q, whichever is shorter, and never cuts a character in two.
 """
 
 from __future__ import annotations

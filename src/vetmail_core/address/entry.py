@@ -1,9 +1,7 @@
 """Reading one entry: a mailbox as it is typed.
 
-What it is for: ``addr``, ``<addr>``, ``name <addr>`` and ``addr (comment)``, read by one pass over the
-entry. What it refuses: everything else, each with the place and what to write instead; groups, routes
-and text behind the address among them. Its law: a fault lies within the entry, and no text of the
-entry is passed over in silence.
+One pass reads ``addr``, ``<addr>``, ``name <addr>`` and ``addr (comment)``. Anything else is an error that
+says where and what to write instead; no text of the entry is skipped silently.
 """
 
 from __future__ import annotations

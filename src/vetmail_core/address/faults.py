@@ -1,9 +1,8 @@
 """What is wrong with a piece of text, before it is known which input the piece stands in.
 
-What it is for: the rules for addresses and names look at a piece; where that piece stands, in which
-entry of which list, only the reader of the whole text knows. A fault carries the one to the other and
-becomes the sentence people read. What it refuses: to show an invisible character raw, or a long text
-whole. Its law: a position in a sentence counts code points of the whole input from 1.
+The rules for addresses and names look at one piece of text; only the reader of the whole input knows where
+that piece is. A fault carries what is wrong to that reader and becomes the sentence that people see, with
+positions counted from 1 in the whole input. An invisible character is shown by its name.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final, NamedTuple
 
-from vetmail_core.errors import AddressError, AddressErrorCode
+from vetmail_core.errors import AddressError, AddressErrorCode, wrong_type
 
 __all__ = ["LINE_ENDS", "Edit", "Fault", "as_text", "shown_character", "shown_text"]
 
@@ -139,13 +138,13 @@ def as_text(given: object, what: str) -> str:
     """What was given, if it is text; a plain string even where a host's own kind of string came.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not text.
     """
     if type(given) is str:
         return given
     if isinstance(given, str):
         return str.__str__(given)
-    raise TypeError(f"{what} is text, a str, and here came {type(given).__name__}.")
+    raise wrong_type(what, "text", given)
 
 
 def shown_character(character: str) -> str:
@@ -155,7 +154,7 @@ def shown_character(character: str) -> str:
     if character.isprintable() and not character.isspace() and not unicodedata.combining(character):
         return f'"{character}"'
     if character == " ":
-        return "a blank"
+        return "a space"
     name = _CONTROL_NAMES.get(character) or unicodedata.name(character, "")
     if not name:
         name = "LONE SURROGATE" if "\ud800" <= character <= "\udfff" else "CONTROL CHARACTER"

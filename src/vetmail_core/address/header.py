@@ -1,8 +1,6 @@
 """The form a mailbox has in a message header.
 
-What it is for: writing ``name <address>`` so that every reader of RFC 5322 and RFC 2047 gets the same
-name back. What it refuses: a non-ASCII local part where only ASCII can go. Its law: no line is longer
-than 78 characters where a blank or an encoded word lets it be folded, and none ever reaches 998.
+A line has at most 78 characters where a space or an encoded word lets it be folded, and never reaches 998.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Repairs to pasted text, on request.
 
-What it is for: lists out of spreadsheets, web pages and other mail programs. What it refuses: every repair
-that could change who gets the mail; such text stays an error. Its law: a repair keeps the length, so
-that a place in the repaired text is the same place in the input.
+Only repairs that cannot change who gets the mail are made; other text stays an error. A repair keeps the
+length of the text, so a position in the repaired text is the same position in the input.
 """
 
 from __future__ import annotations

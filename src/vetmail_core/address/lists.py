@@ -1,8 +1,7 @@
 """Reading a whole input: one mailbox, or a list of them at the configured separator.
 
-What it is for: what stands in the boxes To, CC and BCC, and in the preferences. What it refuses: any
-separator but the configured one, and an input of more than 64 kB. Its law: each entry is a mailbox or an
-error with its place; nothing of the input is passed over.
+This reads the boxes To, CC and BCC and the preferences. Only the configured separator separates, and the
+input may have 64 kB at most.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from vetmail_core.address.mailbox import Mailbox, mailbox_of_checked
 from vetmail_core.address.names import NAME_LIMIT
 from vetmail_core.address.nesting import Nesting, trimmed
 from vetmail_core.address.rules import ONE, in_list, pasted
-from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError
+from vetmail_core.errors import AddressError, AddressErrorCode, AddressListError, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +73,7 @@ def parse_mailbox(text: str, *, lenient: bool = False) -> Mailbox:
         lenient: make the repairs to pasted text that cannot change who gets the mail.
 
     Raises:
-        AddressError: it is no mailbox.
+        AddressError: it is not a mailbox.
 
     >>> parse_mailbox("Anna Berg <anna@example.com>")
     Mailbox(addr_spec='anna@example.com', display_name='Anna Berg')
@@ -129,7 +128,7 @@ def as_mailbox(given: Mailbox | str) -> Mailbox:
     """A mailbox as it is, or a text read strictly: whatever takes a mailbox takes both.
 
     Raises:
-        AddressError: a text that is no mailbox.
+        AddressError: a text that is not a mailbox.
         TypeError: neither.
     """
     return given if isinstance(given, Mailbox) else parse_mailbox(given)
@@ -138,9 +137,11 @@ def as_mailbox(given: Mailbox | str) -> Mailbox:
 def _each(mailboxes: Iterable[Mailbox | str]) -> Iterator[Mailbox]:
     """Each of several mailboxes; a text alone would come apart into its characters."""
     if isinstance(mailboxes, str | Mailbox) or not isinstance(mailboxes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"Several mailboxes were expected, and here came {type(mailboxes).__name__}. "
-            "Put one alone in brackets, and read a text that holds a list with parse_mailbox_list."
+        raise wrong_type(
+            "format_mailbox_list()",
+            "a list of mailboxes",
+            mailboxes,
+            "Put a single one in brackets, and read a text that holds a list with parse_mailbox_list().",
         )
     return map(as_mailbox, mailboxes)
 
@@ -297,14 +298,14 @@ def _refuse_long(text: str) -> None:
             AddressErrorCode.INPUT_TOO_LONG,
             0,
             len(text),
-            f"the text has {len(text):,} characters, and {_INPUT_LIMIT:,} is the most",
+            f"the text has {len(text):,} characters; at most {_INPUT_LIMIT:,} are allowed",
             "split it",
         )
 
 
 def _refuse_separator(separator: str) -> None:
     if separator not in {";", ","}:
-        raise ValueError(f'The address separator is ";" or ",", and not {separator!r}.')
+        raise ValueError(f'The address separator must be ";" or ",", got {separator!r}.')
 
 
 def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = ";") -> str:
@@ -315,7 +316,7 @@ def format_mailbox_list(mailboxes: Iterable[Mailbox | str], *, separator: str = 
         separator: ";" or ",".
 
     Raises:
-        AddressError: a string that is no mailbox.
+        AddressError: a string that is not a mailbox.
         TypeError: one text or mailbox instead of several.
         ValueError: another separator.
     """
@@ -330,7 +331,7 @@ def unique_mailboxes(mailboxes: Iterable[Mailbox | str]) -> tuple[Mailbox, ...]:
         mailboxes: mailboxes, or strings that are read strictly.
 
     Raises:
-        AddressError: a string that is no mailbox.
+        AddressError: a string that is not a mailbox.
         TypeError: one text or mailbox instead of several.
     """
     first: dict[str, Mailbox] = {}

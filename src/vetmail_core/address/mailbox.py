@@ -1,8 +1,6 @@
 """One mailbox: an address that can be used, and the name people see with it.
 
-What it is for: the only form in which an address travels through the library. What it refuses: every
-text that is not a usable address, and every name that could carry something else into a message. Its
-law: a mailbox that exists is valid, and ``parse_mailbox(str(mailbox)) == mailbox``.
+Every address travels through the library in this form, so a mailbox that exists is valid.
 """
 
 from __future__ import annotations
@@ -45,8 +43,8 @@ class Mailbox:
             lower-case A-labels.
 
     Raises:
-        AddressError: when the address or the name cannot stand.
-        TypeError: when one of them is no text.
+        AddressError: when the address or the name is not valid.
+        TypeError: when one of them is not text.
 
     >>> anna = Mailbox("anna@example.com", "Anna Berg")
     >>> str(anna)
@@ -81,12 +79,12 @@ class Mailbox:
 
     @property
     def local_part(self) -> str:
-        """What stands before the @, as it is written, in quotes where it must be."""
+        """The part before the @, as it is written, in quotes where it must be."""
         return self.addr_spec.rpartition("@")[0]
 
     @property
     def domain(self) -> str:
-        """What stands behind the @, international labels as people read them."""
+        """The part after the @, international labels as people read them."""
         return self.addr_spec.rpartition("@")[2]
 
     @property

@@ -1,8 +1,7 @@
 """What people write instead of a mailbox, and what to tell them.
 
-What it is for: the faults of one entry, each with its place and the advice that mends it. What it refuses:
-advice that could send the mail to somebody else. Its law: it is asked only when an entry is wrong already,
-and decides nothing but the words.
+Asked only when an entry is already known to be wrong, this module chooses the words. It gives no advice
+that could send the mail to somebody else.
 """
 
 from __future__ import annotations
@@ -129,7 +128,7 @@ class Mistakes:
             return self.text_behind(first, behind, behind, commented=True)
         blanks = len(whole[:at]) - len(whole[:at].rstrip(" \t"))
         if blanks:
-            what = "a blank stands before the @"
+            what = "there is a space before the @"
             return Fault.deleting(Code.LOCAL_PART, first + at - blanks, first + at, what)
         name, _, address = whole.replace("\t", " ").rpartition(" ")
         name, address = name.strip(" ,;"), address.rstrip(">")
@@ -178,7 +177,7 @@ class Mistakes:
         colon = self.text.find(":", first, self.end)
         hint = "write the address alone, <anna@example.com>"
         if colon < 0:
-            return Fault(Code.LOCAL_PART_EMPTY, first, self.end, "nothing stands before the @", hint)
+            return Fault(Code.LOCAL_PART_EMPTY, first, self.end, "there is nothing before the @", hint)
         what = "a route stands before the address"
         return Fault.deleting(Code.ROUTE, first, colon + 1, what, "write the address alone")
 
@@ -207,7 +206,7 @@ class Mistakes:
                 angle,
                 angle + 1,
                 'the "<" here is never closed',
-                'add the ">" behind the address',
+                'add the ">" after the address',
                 edits=(Edit(self.end, self.end, ">"),),
                 otherwise=f"write one like {_NAME_FIRST}",
             )
@@ -227,7 +226,7 @@ class Mistakes:
                 edits=(Edit(last, behind),),
             )
         if self.text[last - 1 : last] == "@" and first < last:
-            what = "a blank stands where the domain should begin"
+            what = "there is a space where the domain should begin"
             return Fault.deleting(Code.DOMAIN_EMPTY, last, behind, what)
         return self.text_after(behind)
 

@@ -1,8 +1,6 @@
 """The rules for a display name: what may stand in it, and what is allowed but looks odd.
 
-What it is for: the alias people see before the address. What it refuses: control characters, characters
-nobody sees, a combining mark at its start, more than 1,000 characters. Its law: a name that passes is
-NFC, and passing it again changes nothing.
+A name that passes is NFC, and passing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -66,10 +64,10 @@ def refuse_controls(text: str) -> None:
             AddressErrorCode.CONTROL_CHARACTER,
             found.start(),
             found.end(),
-            "a line end stands here, and an address or a name is one line",
+            "there is a line break here, but an address or a name is a single line",
             "put a space in its place",
             edits=(Edit(found.start(), found.end(), " "),),
-            otherwise="check what stands on either side of it",
+            otherwise="check the text on either side of it",
         )
     if found is not None:
         raise Fault.deleting(
@@ -91,7 +89,7 @@ def checked_name(name: str) -> str:
             AddressErrorCode.NAME_TOO_LONG,
             NAME_LIMIT,
             len(name),
-            f"the name has {len(name):,} characters, and {NAME_LIMIT:,} is the most",
+            f"the name has {len(name):,} characters; at most {NAME_LIMIT:,} are allowed",
             "shorten it",
         )
     if name.isspace():
@@ -105,7 +103,7 @@ def checked_name(name: str) -> str:
             AddressErrorCode.INVISIBLE_CHARACTER,
             found.start(),
             found.end(),
-            f"{shown_character(found[0])} cannot be seen and may not stand in a name",
+            f"{shown_character(found[0])} cannot be seen and is not allowed in a name",
             "delete it",
             edits=tuple(Edit(*one.span()) for one in INVISIBLE.finditer(name)),
             otherwise="check the name",
@@ -151,7 +149,7 @@ def cleaned_name(name: str) -> tuple[str, tuple[str, ...]]:
         said.append("the name begins with a mark that needs a letter before it; it was taken out")
     if len(letters) > NAME_LIMIT:
         said.append(
-            f"the name has {len(letters):,} characters, and {NAME_LIMIT:,} is the most; it is not shown"
+            f"the name has {len(letters):,} characters; at most {NAME_LIMIT:,} are allowed; it is not shown"
         )
         letters = ""
     return letters, tuple(said)

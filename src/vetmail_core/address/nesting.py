@@ -1,9 +1,7 @@
 """Where quotes, comments and domain literals close, and where a list's entries end.
 
-What it is for: one look at the whole input answers for every opening in it, so a text of nothing but
-openings costs no more than any other. What it refuses: to let an opening without its partner swallow
-the entries behind it. Its law: every question is answered in time linear in the input, all of them
-together.
+One look at the input answers for every opening character in it, in linear time. An opening without its
+partner never swallows the entries after it.
 """
 
 from __future__ import annotations

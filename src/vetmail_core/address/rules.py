@@ -1,8 +1,7 @@
 """What may stand in a name without quotes, for each way a mailbox is read.
 
-What it is for: one mailbox alone, an entry of a list and a pasted entry differ in a few characters, and
-here they stand side by side. What it refuses: nothing by itself. Its law: the separator of a list that is
-read strictly is never part of a word.
+A single mailbox, an entry of a list and a pasted entry differ in a few characters; here they are side by
+side.
 """
 
 from __future__ import annotations

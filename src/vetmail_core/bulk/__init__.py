@@ -1,8 +1,7 @@
 """One email for each person, decided before anything is sent.
 
-What it is for: a mailing to a class, an intake or a whole college: who gets an email, who gets a copy, who
-is left out and why. What it refuses: to copy a private mail, and to leave anybody out without a reason. Its
-law: the preview and the run walk the same plan, so they cannot differ.
+The preview and the run walk the same plan, so they cannot differ. Everybody who is left out has a reason,
+and private mail is never copied.
 """
 
 from __future__ import annotations

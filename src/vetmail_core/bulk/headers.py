@@ -14,7 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from vetmail_core.bulk.personal import who
-from vetmail_core.errors import MergeError, MessageError
+from vetmail_core.errors import MergeError, MessageError, wrong_type
 from vetmail_core.message.headers import HeaderFields, check_field, check_text, header_line
 from vetmail_core.message.merge import Template
 from vetmail_core.people import merge_fields
@@ -59,16 +59,20 @@ class PlanHeaders:
         if isinstance(self.headers, Mapping):
             _Headers.of(self.headers, beside=bool(self.unsubscribe))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - a function might be a mapping too
         elif not callable(self.headers):
-            raise TypeError(
-                f"headers= needs a mapping of names to values, got {type(self.headers).__name__}. Write "
-                'headers={"X-Course": "${course}"}, or give a function of a person.'
+            raise wrong_type(
+                "headers=",
+                "a mapping of names to values",
+                self.headers,
+                'Write headers={"X-Course": "${course}"}, or give a function.',
             )
         if isinstance(self.unsubscribe, str):
             _Link.of(self.unsubscribe)
         elif not callable(self.unsubscribe):
-            raise TypeError(
-                f"unsubscribe= needs a URI as text, got {type(self.unsubscribe).__name__}. Write "
-                'unsubscribe="https://example.com/leave?who=${address}", or give a function of a person.'
+            raise wrong_type(
+                "unsubscribe=",
+                "a URI as text",
+                self.unsubscribe,
+                'Write unsubscribe="https://example.com/leave?who=${address}", or give a function.',
             )
 
     def for_one_email(self) -> HeaderFields:
@@ -93,7 +97,7 @@ class PlanHeaders:
 
         Returns:
             A function. It raises MergeError for a field that is unknown, and MessageError for a value or URI
-            that cannot stand; both name the person.
+            that is not valid; both name the person.
         """
         headers, unsubscribe, beside = self.headers, self.unsubscribe, bool(self.unsubscribe)
         for_all = _Headers.of(headers, beside=beside) if isinstance(headers, Mapping) else None  # pyright: ignore[reportUnknownArgumentType] - a function might be a mapping too
@@ -116,8 +120,8 @@ def _own_headers(
     given = headers if isinstance(headers, Mapping) else headers(person)  # pyright: ignore[reportUnknownVariableType] - a function might be a mapping too
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise TypeError(
-            f"The function headers= must give a mapping of names to values, got {type(given).__name__}. "
-            "Return {} for a person who has none."
+            f"The function headers= must return a mapping of names to values, got {type(given).__name__}. "
+            "Return {} for a person who has no headers."
         )
     return given  # pyright: ignore[reportUnknownVariableType] - a function might be a mapping too
 
@@ -126,8 +130,8 @@ def _own_link(unsubscribe: str | Callable[[Person], str], person: Person) -> str
     given = unsubscribe if isinstance(unsubscribe, str) else unsubscribe(person)
     if not isinstance(given, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
         raise TypeError(
-            f'The function unsubscribe= must give a URI as text, got {type(given).__name__}. Return "" for a '
-            "person who has none."
+            f'The function unsubscribe= must return a URI as text, got {type(given).__name__}. Return "" for '
+            "a person without one."
         )
     return given
 
@@ -196,7 +200,7 @@ class _Headers:
             except MergeError as error:
                 if error.field not in fields:
                     raise
-                # The field is known and its value cannot stand: a matter of the header.
+                # The field is known and its value is not valid: a matter of the header.
                 raise MessageError(f"the header {name} cannot be written: {error}") from error
             values[name] = value
             lines += header_line(name, value)

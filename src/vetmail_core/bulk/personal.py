@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.errors import MergeError, MessageError
+from vetmail_core.errors import MergeError, MessageError, wrong_type
 from vetmail_core.message import Content
 from vetmail_core.message.merge import STANDARD_FIELDS, nearest_field
 from vetmail_core.people import Person, is_given, merge_fields
@@ -45,7 +45,7 @@ class Letters:
             The finished content, the one it was merged from, and the fields that were given.
 
         Raises:
-            MergeError: a field is unknown or its value cannot stand in its place; names the person.
+            MergeError: a field is unknown or its value is not allowed in its place; names the person.
             MessageError: the host's function gave no content; names the person. What the host's function
                 itself raises comes through, with a note that names the person.
         """
@@ -124,9 +124,12 @@ def _given(content: Callable[[Person], Content], person: Person) -> Content:
         error.add_note(f"This happened while the e-mail for {who(person)} was made.")
         raise
     if not isinstance(given, Content):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise MessageError(
-            f"the e-mail for {who(person)} cannot be made: a Content was expected of the function that gives"
-            f" it, but {type(given).__name__} came; whoever shall get no email is not among the people"
+        raise wrong_type(
+            f"the e-mail for {who(person)} cannot be made: it",
+            "a Content from the function content=",
+            given,
+            "leave a person who should get no email out of the people",
+            error=MessageError,
         )
     return given
 

@@ -1,9 +1,7 @@
 """The plan of a bulk send: decided purely, walked lazily.
 
-What it is for: one email for each person, the copies where the preferences want them, everybody else left
-out with a reason. What it refuses: copies of private mail, shared roles without a context, a second walk of
-people who can be read only once. Its law: each person gives exactly one step, an email or an exclusion, and
-each walk gives the same steps.
+Each person gives exactly one step, an email or an exclusion with its reason, and each walk gives the same
+steps.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from vetmail_core.contexts import (
     refuse_unknown_context,
     refuse_unknown_roles,
 )
-from vetmail_core.errors import MessageError, RecipientsError
+from vetmail_core.errors import MessageError, RecipientsError, wrong_type
 from vetmail_core.message import Content, Email
 from vetmail_core.people import Person, by_role, no_person
 from vetmail_core.preferences import BulkCopies, EmailPreferences
@@ -143,10 +141,10 @@ class BulkPlan:
         """Walk the people. Each gives one step: their email, or an exclusion that says why there is none.
 
         Raises:
-            MergeError: a merge field's value cannot stand in its place, or the field is unknown; names the
+            MergeError: a merge field's value is not allowed in its place, or the field is unknown; names the
                 person. Of people who can be walked again, before the first email: nobody has the field.
             MessageError: the function that gives the content gave something else; names the person.
-            RecipientsError: the people came from an iterator, and it has been read; or one is no `Person`.
+            RecipientsError: the people came from an iterator, and it has been read; or one is not a `Person`.
         """
         return self._walk(None)
 
@@ -182,7 +180,7 @@ class BulkPlan:
         if self.most is None:  # of some people only, a field may be empty for all
             tally.refuse_ungiven()
         tally.add_mailboxes(self.sender.mailbox, self.typed)
-        # Not those in To: the person themself stands there, so a role that adds nobody to them misses nobody.
+        # Not those in To: the person themself is in it, so a role that adds nobody to them misses nobody.
         copied = [role for role, kind in self.roles.items() if kind is not RecipientType.TO]
         return tally.summary(
             wanted=copied,
@@ -403,20 +401,23 @@ def plan_bulk(
             Typed copies are not asked about, as somebody wants them. ``ledger.suppressed`` is one.
 
     Raises:
-        AddressError: the sender or a typed copy is no mailbox.
+        AddressError: the sender or a typed copy is not a mailbox.
         MergeError: a ``${`` in a header is never closed.
         MessageError: the content is neither a `Content` nor a function; a header that the email writes
             itself, or that holds a line break; a link to unsubscribe that is no https or mailto URI.
         RecipientsError: the preferences set nobody whom the context's mail is addressed to to To; nothing
             knows the context or a role; typed copies of a private context; shared roles without a context, or
-            of the very role that the context's mail is addressed to; people who are none; a choice of copies
-            that is no `BulkCopies`.
+            of the very role that the context's mail is addressed to; people who are not `Person` values;
+            a choice of copies that is not a `BulkCopies`.
         TypeError: the sender is neither a `Sender` nor a mailbox; headers or unsubscribe are of another kind.
     """
     if not (isinstance(content, Content) or callable(content)):
-        raise MessageError(
-            f"the content is a Content, or a function that gives one for a person, and here came "
-            f"{type(content).__name__}; write Content(subject, text)"
+        raise wrong_type(
+            "plan_bulk()",
+            "a Content, or a function that returns one for a person",
+            content,
+            "Write Content(subject, text).",
+            error=MessageError,
         )
     _check_choice("copies", copies)
     if context_copies is None:
@@ -462,8 +463,11 @@ def _check_related(person: Person, known: frozenset[str]) -> None:
 
 def _check_choice(name: str, choice: object) -> None:
     if not isinstance(choice, BulkCopies):
-        raise RecipientsError(
-            f"{name} is BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT, and here came {choice!r}"
+        raise wrong_type(
+            f"{name}=",
+            "BulkCopies.FIRST_RECIPIENT or BulkCopies.EVERY_RECIPIENT",
+            choice,
+            error=RecipientsError,
         )
 
 

@@ -1,8 +1,5 @@
 """Which people a walk has met, in a few bytes each.
 
-What it is for: finding a person who comes a second time among a million, without keeping their records or
-keys. What it refuses: to grow with the length of a key. Its law: a key that was met is always known again.
-
 A plan is a stream, and a stream can only tell that somebody comes twice by remembering everybody. So this is
 the one thing in a plan that grows with the number of people: 8 bytes for each, a 64-bit digest of the key.
 A Python set of the keys would take some 100 bytes for each.

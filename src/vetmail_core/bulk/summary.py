@@ -1,7 +1,6 @@
 """What a sender wants to know before pressing the button.
 
-What it is for: the figures of a plan, and its first email. What it refuses: to keep the emails it counts. Its
-law: it is counted from the very steps that a run takes.
+The figures are counted from the very steps that a run takes; emails are not kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What may be typed on the command line.
 
-What it is for: the options of each command, with help. What it refuses: anything else, in one line. Its
-law: a mistake in the arguments ends with status 2 before a file is opened.
+A mistake in the arguments ends with status 2 before a file is opened.
 """
 
 from __future__ import annotations

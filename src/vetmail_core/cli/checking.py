@@ -1,7 +1,6 @@
 """``check`` and ``paths``: the settings, looked at before mail depends on them.
 
-What it is for: a table of problems with advice, and a connection tried without sending. What it refuses: to
-change anything. Its law: status 1 means that mail would not leave as the settings stand.
+Nothing is changed and nothing is sent. Status 1 means that mail would not leave with these settings.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def myself(text: str) -> Mailbox:
     """Read whom the test copies go to.
 
     Raises:
-        NothingTriedError: it is no mailbox.
+        NothingTriedError: it is not a mailbox.
     """
     try:
         return parse_mailbox(text)

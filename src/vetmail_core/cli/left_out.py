@@ -1,6 +1,6 @@
 """Those who were left out, as a file that can be mended and given back as ``--people``.
 
-Its law: read again, it gives the same people with the same keys.
+Read again, the file gives the same people with the same keys.
 """
 
 from __future__ import annotations

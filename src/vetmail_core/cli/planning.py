@@ -1,8 +1,7 @@
 """From what was typed to a plan.
 
-What it is for: reading the files and options of ``send`` and ``preview``. What it refuses: an option that
-would be passed over in silence: a role or context nobody knows, half a login, a ledger without a batch. Its
-law: whatever is wrong shows here, in one sentence, before anything is written or sent.
+Whatever is wrong with the files and options is told here, in one sentence, before anything is written or
+sent. An option that would have no effect is an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """``send`` and ``preview``: one plan, shown or carried out.
 
-What it is for: the main job from a shell. What it refuses: to write anything before the whole plan has
-been walked once without a mistake. Its law: preview and send run the same plan.
+Nothing is written or sent before the whole plan has been walked once without a mistake.
 """
 
 from __future__ import annotations

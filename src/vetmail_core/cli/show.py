@@ -1,8 +1,7 @@
 """Lines for a terminal, and one that moves.
 
-What it is for: what people read while a command runs. What it refuses: to let a control character of
-somebody's record reach the terminal, and to end a run because nobody reads about it. Its law: results go to
-stdout, complaints to stderr, and what moves to a terminal alone.
+Results go to stdout, complaints to stderr, and a moving line to a terminal only. A control character in
+somebody's record does not reach the terminal, and a closed pipe does not end a run.
 """
 
 from __future__ import annotations

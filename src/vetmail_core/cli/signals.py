@@ -1,8 +1,8 @@
 """The signals of a system that wants the program to end, as a Ctrl-C.
 
-What it is for: a service manager, or a terminal that is closed, ends a run as its user would: with answers
-heard, the ledger written and a report. What it refuses: to be asked twice; the second signal ends the program
-at once. Its law: a signal that was ignored before, as under nohup, stays ignored.
+When a service manager or a closed terminal ends a run, answers are heard, the ledger is written and a
+report is printed. A second signal ends the program at once. A signal that was ignored before, as under
+nohup, stays ignored.
 """
 
 from __future__ import annotations

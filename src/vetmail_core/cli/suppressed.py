@@ -1,7 +1,7 @@
 """Whom it is no use writing to, as the ledger of the command line has it.
 
-What it is for: leaving out, by itself, whoever a report told of. What it refuses: to make a ledger that is
-not there. Its law: preview and send ask the same file.
+People whom a bounce report says cannot be reached are left out. A ledger that does not exist is not made
+for this.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """``work``: sweep and deliver, with no engine and no broker.
 
-What it is for: as many workers as somebody starts; they share the slices of whatever mailings there are.
-What it refuses: to open a mail program's windows. Its law: a SIGTERM lets the email at hand be heard, so
-nothing is in doubt when it ends.
+Any number of workers may be started; they share the slices of all mailings. After a SIGTERM the answer for
+the current email is heard, so nothing is in doubt.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def as_email(message: DjangoMessage) -> Email:
 
     Raises:
         ValueError: Django cannot write it, such as with a line break in its subject (BadHeaderError).
-        AddressError: the sender or a recipient is no mailbox.
+        AddressError: the sender or a recipient is not a mailbox.
         MessageError: it cannot be written in seven bits, or an address has letters beyond ASCII before its @.
     """
     envelope = _mailbox(message.from_email)

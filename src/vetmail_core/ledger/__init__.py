@@ -1,8 +1,7 @@
 """What has already been sent, so that a run can stop, crash and come back.
 
-What it is for: remembering each email by its key, on disk, before it can leave and after it was answered.
-What it refuses: to guess. An email that was on its way when a program died is in doubt, and stays so until
-a person decides. Its law: nobody is mailed twice by a run that came back, and nobody is forgotten.
+Each email is remembered by its key, on disk, before it can leave and after it was answered. An email that
+was on its way when a program died is in doubt, and stays so until a person decides.
 
 A host that keeps its own database implements the three methods of `Ledger`; `SqliteLedger` is the one that
 comes with the library; `deliver_once` puts either between emails and a transport.

@@ -1,7 +1,6 @@
 """What a run asks of a ledger, and runs through ledgers that can do less.
 
-What it is for: one loop for every ledger, and for none. What it refuses: nothing; it passes on. Its law:
-an email is claimed before it is begun.
+One loop serves every ledger, and no ledger. An email is claimed before it is begun.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ class LedgerRun(Protocol):
             retry_unknown: those in doubt are sent again, by somebody's choice.
 
         Returns:
-            One standing for each, in order: what `stand` makes of a row, `Standing(Verdict.SEND)` where there
-            is none, and `Standing(Verdict.ELSEWHERE)` for what a run holds at this moment.
+            One standing for each, in order: what `stand` makes of a row, `Standing(Verdict.SEND)` where it
+            has no row, and `Standing(Verdict.ELSEWHERE)` for what a run holds at this moment.
         """
         ...
 

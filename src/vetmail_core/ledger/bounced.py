@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from vetmail_core.address import parse_mailbox
-from vetmail_core.errors import AddressError, LedgerError
+from vetmail_core.errors import AddressError, LedgerError, wrong_type
 from vetmail_core.ledger.policy import LedgerState, recalled
 from vetmail_core.notices import Action, Bounce, BounceTaken, Notice
 from vetmail_core.receipts import Cause, Status
@@ -239,9 +239,8 @@ def as_seconds(since: datetime) -> int:
         LedgerError: it has no time zone.
     """
     if not isinstance(since, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"never_reached(since=...) needs a datetime, got {type(since).__name__}. Write"
-            " since=datetime(2026, 2, 1, tzinfo=UTC)."
+        raise wrong_type(
+            "never_reached(since=...)", "a datetime", since, "Write since=datetime(2026, 2, 1, tzinfo=UTC)."
         )
     if since.utcoffset() is None:
         raise LedgerError(

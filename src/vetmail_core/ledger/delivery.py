@@ -1,10 +1,9 @@
 """Emails through a ledger to a transport.
 
-What it is for: one loop that asks the ledger, hands over what is to be sent, and writes the answers down in
-order. What it refuses: to hand over an email that is not written down, or that somebody has. Its law: each
-email that is taken from the caller is answered for, once: by a receipt, or by `AlreadySent`. In order, but
-for those that the ledger knows as put off: they come last, for what stopped one run must not stop the next
-at the same place, before anybody else had a turn. Of these 10,000 are kept aside; more keep their place.
+One loop asks the ledger, hands over what is to be sent, and writes the answers down. Each email that is
+taken from the caller is answered for once, by a receipt or by `AlreadySent`. Answers are in order, except
+for emails that the ledger knows as put off: those come last, so that what stopped one run does not stop the
+next at the same place. Of these 10,000 are kept aside; more keep their place.
 
 Emails are taken in groups, so that one commit serves many. A group holds what goes out in a twentieth of a
 second: one email where the server is slow or a wait time is set, hundreds where it is quick. Where commits
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import attrs
 
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import LedgerError, TransportError, VetmailError
+from vetmail_core.errors import LedgerError, TransportError, VetmailError, wrong_type
 from vetmail_core.ledger.adapters import KnowsPutOff, OneByOne, OpensRuns, Unremembered, keyless
 from vetmail_core.ledger.entries import (
     AlreadySent,
@@ -141,7 +140,7 @@ class Delivery:
             that it may have waited for a slow server. True costs a transport its connection.
 
     Raises:
-        LedgerError: the ledger is none.
+        LedgerError: ``ledger`` is not a ledger; a TypeError too.
 
     Attributes:
         stopped: `stop` said True, or the caller closed `steps`, before the end.
@@ -513,9 +512,8 @@ def _opened(ledger: Ledger) -> LedgerRun:
 def _check_ledger(ledger: Ledger) -> None:
     # A path in its place would count as a database that fails, and None as a wish to remember nothing.
     if not isinstance(ledger, Ledger):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise LedgerError(
-            f"A ledger remembers what was sent, and here came {type(ledger).__name__}. Open one of a file: "
-            "SqliteLedger(path)."
+        raise wrong_type(
+            "ledger=", "a Ledger", ledger, "Open one with SqliteLedger(path).", error=LedgerError
         )
 
 
@@ -537,8 +535,8 @@ def deliver_once(
         run, and those that come twice in this one, are passed over; `Mailer.send_bulk` lists them.
 
     Raises:
-        LedgerError: the ledger cannot be opened or is none, or an email has no key, after those before it
-            are answered.
+        LedgerError: the ledger cannot be opened, or is not a ledger; or an email has no key, and those before
+            it are answered.
     """
     _check_ledger(ledger)
     delivery = Delivery(transport, emails, ledger=ledger, retry_unknown=retry_unknown)

@@ -1,8 +1,7 @@
 """One email on its way through a run.
 
-What it is for: what is to be handed over, and what is answered without that. What it refuses: to ask the
-transport about somebody who is answered for already. Its law: the answer is for the caller's own email, and
-for each of its recipients.
+The answer is for the caller's own email and for each of its recipients. The transport is not asked about a
+recipient who is already answered for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A lock that only the process that made it may take.
 
-What it is for: a ledger that was opened before a fork. What it refuses: the child, which has a copy of a
-connection that it must not use, and maybe of a lock that a thread held which the child does not have. Its
-law: the child hears a sentence and does not hang.
+A child process that inherits an open ledger gets an error at once. It must not use the connection, and the
+lock may be held by a thread that the child does not have.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a ledger knows of an email, and what follows for sending it.
 
-What it is for: the states, and the one decision of a resumed run: who still needs this email. What it
-refuses: to send again to somebody who has it, or may have it. Its law: recipients are decided one by one;
-where one of three was put off, only that one is tried again.
+The states of an email, and the one decision of a resumed run: who still needs it. Recipients are decided
+one by one; nobody who has it, or may have it, gets it again.
 
 An email to Ann with a copy to her employer, whose server was busy: Ann's stands as accepted, the employer's
 as deferred. A later run sends to the employer alone, under the same Message-ID, so Ann gets nothing twice

@@ -96,11 +96,11 @@ def resolve_all(tables: Tables, keys: Iterable[str], state: LedgerState) -> None
             REFUSED when they did not and are not to be sent.
 
     Raises:
-        LedgerError: one of them is not in doubt, the state is none of the three, or the ledger cannot be
+        LedgerError: one of them is not in doubt, the state is not one of the three, or the ledger cannot be
             written.
     """
     if state not in _ENDS:
-        raise LedgerError(f"A doubt ends as accepted, deferred or refused, got {state}.")
+        raise LedgerError(f"resolve() needs the state accepted, deferred or refused, got {state}.")
     tables.recover_all()
     with tables.writing() as statements:
         for key in dict.fromkeys(keys):

@@ -1,7 +1,7 @@
 """What mailings and spacing ask of a ledger's database: statements, in one transaction, by its clock.
 
-What it is for: one text for each statement, whichever database it goes to. What it refuses: to know one. Its
-law: tables are named ``@name`` and values ``?``; each database puts its own spelling in their place.
+Each statement is written once: tables are named ``@name`` and values ``?``, and each database puts its own
+spelling in their place.
 """
 
 from __future__ import annotations

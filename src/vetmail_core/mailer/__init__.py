@@ -1,8 +1,6 @@
 """The front door: an organisation's preferences joined to a transport.
 
-What it is for: sending one email, planning a bulk run, carrying it out. What it refuses: to decide anything
-that the preferences decide. Its law: every email goes through one transport's `deliver`, and everybody in
-it is answered for.
+Every email goes through one transport's `deliver`, and everybody in it is answered for.
 
 For a progress bar, hand a `Progress` to `send_bulk`::
 

@@ -1,7 +1,6 @@
 """`Mailer`: send, plan_bulk, send_bulk.
 
-What it is for: the calls a host makes. What it refuses: to keep a connection that nobody uses. Its law: a
-run that ends early, for whatever reason, still leaves a report.
+A run that ends early, for whatever reason, still leaves a report.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from vetmail_core.bulk import BulkPlan, plan_bulk
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import (
     TransportValueError,
+    wrong_type,
 )
 from vetmail_core.ledger import AlreadySent, Delivery
 from vetmail_core.mailer.new_keys import refuse_new_keys
@@ -88,7 +88,7 @@ class Mailer:
         last_report: the report of the last bulk run, also of one that ended with an exception; None before.
 
     Raises:
-        TypeError: the preferences are none.
+        TypeError: the preferences are not EmailPreferences.
         TransportValueError: limits or deadlines for a transport that was handed in; it has its own.
     """
 
@@ -104,15 +104,14 @@ class Mailer:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(preferences, EmailPreferences):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TypeError(
-                f"A mailer sends under EmailPreferences, and here came {type(preferences).__name__}. Read "
-                "the file with load_preferences(path)."
+            raise wrong_type(
+                "Mailer()", "EmailPreferences", preferences, "Load them with load_preferences(path)."
             )
         if transport is not None and (limits is not None or deadlines is not None):
             given = "limits" if limits is not None else "deadlines"
             raise TransportValueError(
-                f"A transport that is handed in has its own limits and deadlines, and {given} came beside"
-                f" it. Give {given} to the transport when it is made, or leave the transport out."
+                f"Mailer() needs either transport= or {given}, got both. Give {given} to the transport"
+                " when it is made, or leave transport= out."
             )
         self.preferences: Final = preferences
         self.staff: Final = staff
@@ -175,7 +174,7 @@ class Mailer:
             RecipientsError: there is nobody to send to, the context is private and more than one address
                 would read the email, nothing knows the context or a role, or there are people without a
                 context.
-            AddressError: a mailbox that is none.
+            AddressError: a mailbox that is not valid.
             MergeError: the content or a header asks for a field that is not given.
             PreferencesError: no sender or no login can be worked out.
         """
@@ -214,7 +213,7 @@ class Mailer:
 
         Raises:
             PreferencesError: no sender can be worked out.
-            AddressError: a typed copy that is no mailbox.
+            AddressError: a typed copy that is not a mailbox.
             MessageError: a header or a link to unsubscribe that no email may carry.
         """
         return plan_bulk(
@@ -383,7 +382,7 @@ class Mailer:
 def _check_function(name: str, value: object) -> None:
     if value is not None and not callable(value):
         example = "progress=Progress(total)" if name == "progress" else "cancel=stopped.is_set"
-        raise TypeError(f"{name}= needs a function, got {type(value).__name__}. Write {example}.")
+        raise wrong_type(f"{name}=", "a function", value, f"Write {example}.")
 
 
 def _nothing() -> None:

@@ -1,8 +1,7 @@
 """How far a run is, and how long it will take.
 
-What it is for: the progress bar of a screen or a command line. What it refuses: to know why a run is slow;
-it measures. Its law: the estimate follows the pace of the last emails, so a wait time, a server that
-throttles and a back-off all show in it, and show again when they end.
+The estimate follows the pace of the last emails, so a wait time, a throttling server and a backoff all show
+in it, and disappear again when they end.
 """
 
 from __future__ import annotations

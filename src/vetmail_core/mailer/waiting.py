@@ -1,8 +1,7 @@
 """Waits that somebody can put an end to.
 
-What it is for: a cancel button that works while a run waits: two seconds between emails, or minutes for a
-server that throttles. What it refuses: to cut a wait short and go on; the server would get its next
-email too early. Its law: a wait lasts its time, or the run ends.
+A cancel button works while a run waits, be it two seconds between emails or minutes for a throttling
+server. A wait either lasts its full time or ends the run; it is never cut short to go on early.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The emails of a run, one after the other.
 
-What it is for: taking them out of a plan, or out of whatever a host hands over. What it refuses: anything
-that is no email. Its law: an interrupt that falls into the making of an email loses neither it nor those
-after it.
+Emails come out of a plan, or out of whatever a host hands over. An interrupt while an email is being made
+loses neither that email nor the ones after it.
 
 An interrupt ends the generator that it falls into, and the people whom a plan had not come to would be in
 no report. A plan and a list can be walked again: the steps that were taken are passed over.
@@ -15,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from vetmail_core.bulk import BulkPlan
-from vetmail_core.errors import MessageError, RecipientsError
+from vetmail_core.errors import MessageError, RecipientsError, wrong_type
 from vetmail_core.message import Email
 from vetmail_core.recipients import Exclusion
 from vetmail_core.transports.calls import one_email
@@ -79,9 +78,12 @@ class Walk:
 
     def _leave_out(self, step: object) -> None:
         if not isinstance(step, Exclusion):  # hosts are not all typed
-            raise MessageError(
-                f"send_bulk takes a plan or emails, and here came {type(step).__name__}. People become a "
-                "plan by plan_bulk(content, people)."
+            raise wrong_type(
+                "send_bulk()",
+                "a plan or emails",
+                step,
+                "Make a plan of people with plan_bulk(content, people).",
+                error=MessageError,
             )
         self._tally.exclude(step)
 

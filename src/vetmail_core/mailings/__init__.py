@@ -1,8 +1,7 @@
 """Mailings that are written down before anything is queued, so that nobody is forgotten.
 
-What it is for: a plan in a ledger's database, sent slice by slice by whichever workers there are. What it
-refuses: to keep private mail, and to trust an engine. Its law: the list is the truth. A report starts from
-it, so whoever was never tried can be seen.
+A plan is kept in a ledger's database and sent slice by slice by whichever workers there are. The report
+starts from the list, so whoever was never tried can be seen. Private mail is never kept.
 
 ::
 

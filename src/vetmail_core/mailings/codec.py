@@ -1,7 +1,7 @@
 """An email as JSON, and back: equal in value and in bytes.
 
-What it is for: emails that are written down now and sent later, by another process. What it refuses: a value
-that it could not give back. Its law: what everybody gets is kept once; of each email, what differs.
+A value that could not be given back exactly is refused. What everybody gets is kept once; of each email,
+only what differs.
 
 An email is told as its difference to the first of its mailing. Texts are told line by line: where two have
 as many lines, those that differ. Files are kept by their digest.

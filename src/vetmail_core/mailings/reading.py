@@ -1,7 +1,6 @@
 """Slices and reports, out of the rows of a mailing.
 
-What it is for: who is to be sent to next, and what became of everybody. What it refuses: to answer from
-anything but the list. Its law: the recipients of a report are the recipients of the plan.
+Everything is answered from the list, so the recipients of a report are the recipients of the plan.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`Mailings`: enqueue, open_slices, deliver_slice, report, progress, stop, resume, forget.
 
-What it is for: the calls of a host, of an engine's task and of a sweep. What it refuses: to raise for what
-happens to mail. Its law: two workers on one slice are harmless, and so is a call that comes twice or never.
+Two workers on one slice are harmless, and so is a call that comes twice or never. What happens to mail is a
+result; exceptions are for misuse.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from vetmail_core.clock import Clock, SystemClock
-from vetmail_core.errors import LedgerError
+from vetmail_core.errors import LedgerError, wrong_type
 from vetmail_core.ledger.delivery import Delivery
 from vetmail_core.ledger.policy import LedgerState, forgotten
 from vetmail_core.mailings.reading import GIVEN_UP_SECONDS, TRIES, Known, find, report_of, slice_emails
@@ -73,9 +73,11 @@ class Mailings:
 
     def __init__(self, ledger: KeepsTables, *, clock: Clock | None = None) -> None:
         if not hasattr(ledger, "tables"):
-            raise TypeError(
-                f"Mailings are kept in the database of a ledger, and here came {type(ledger).__name__}."
-                " Open one: SqliteLedger(path), or PostgresLedger(conninfo)."
+            raise wrong_type(
+                "Mailings()",
+                "a SqliteLedger or a PostgresLedger",
+                ledger,
+                "Open one with SqliteLedger(path) or PostgresLedger(conninfo).",
             )
         self._ledger = ledger
         self._tables = ledger.tables
@@ -99,7 +101,7 @@ class Mailings:
             Exception: whatever the plan raises.
         """
         if slice_emails < 1:
-            raise ValueError(f"A slice has one email or more, and here came {slice_emails!r}. Correct it.")
+            raise ValueError(f"slice_emails= needs a whole number from 1, got {slice_emails!r}.")
         try:
             with self._tables.writing() as statements:
                 return write_down(plan, statements, slice_emails=slice_emails)
@@ -299,7 +301,7 @@ class Mailings:
         """
         if before.tzinfo is None:
             raise TypeError(
-                f"A moment needs its time zone, and here came {before!r}. Write datetime(..., tzinfo=UTC)."
+                f"before= needs a datetime with a time zone, got {before!r}. Write datetime(..., tzinfo=UTC)."
             )
         self._tables.recover_all()
         with self._tables.writing() as statements:

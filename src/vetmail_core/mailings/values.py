@@ -1,7 +1,7 @@
 """What is told of a mailing that was written down.
 
-What it is for: small values for a host's pages and logs. What it refuses: an email or an address. Its law: a
-count is of emails, and the counts of a mailing add up to its emails.
+Small values for a host's pages and logs, without emails or addresses. All counts are of emails, and the
+counts of a mailing add up to its emails.
 """
 
 from __future__ import annotations

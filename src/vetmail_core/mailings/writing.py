@@ -1,7 +1,7 @@
 """A plan becomes rows: all of them, or none.
 
-What it is for: writing down a million emails in flat memory. What it refuses: a plan that could not be known
-again, private mail, and another plan under a name that is taken. Its law: the same batch is the same mailing.
+A million emails are written down in flat memory. The same batch is the same mailing; another plan under its
+name is refused.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """What is read, and who gets it from whom, as the bytes that go on the wire.
 
-What it is for: ``Content`` (subject, text, HTML, attachments), ``Email`` (content with its sender and
-recipients) and their wire form, ten and more times faster than the standard library writes it. What it
-refuses: anything that would break out of a header, a character no charset can write, a second merge. Its
-law: reading ``Email.as_bytes()`` back gives what ``Email.to_message()`` holds, and never a Bcc.
+``Content`` is the subject, text, HTML and attachments; ``Email`` is content with its sender and recipients.
+Reading ``Email.as_bytes()`` back gives what ``Email.to_message()`` holds, and never a Bcc. Text that would
+break out of a header is refused.
 
 ::
 
     merge.py       ${name} fields, compiled once for a whole run
     links.py       how a value is written where it stands in a link
-    marks.py       what a reader would take for a merge field that is none
+    marks.py       what a reader would take for a merge field that was not filled in
     attachment.py  a file, encoded once and shared by every email that carries it
     content.py     what is read: subject, text, HTML, attachments -> a MIME entity
     bodies.py      one text as a MIME part: 7bit, quoted-printable or base64

@@ -1,9 +1,7 @@
 """A file that travels with an email.
 
-What it is for: a name, a media type and octets, encoded once however many emails carry it. What it
-refuses: a name that breaks its header, leads to another folder or hides its ending; a media type that is
-a multipart of its own. Its law: the receiver saves exactly the octets that were given; of an attached email,
-the same email.
+A file is encoded once, however many emails carry it. A name that breaks its header, leads to another folder
+or hides its ending is refused. The receiver saves exactly the octets that were given.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import attrs
 from vetmail_core._files import read_whole
 from vetmail_core.address.addr_spec import in_quotes
 from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
-from vetmail_core.errors import MessageError
+from vetmail_core.errors import MessageError, wrong_type
 from vetmail_core.message.bodies import base64_lines
 from vetmail_core.message.headers import SOFT_LIMIT, check_text, fold_words
 from vetmail_core.message.structure import attached_message
@@ -94,7 +92,7 @@ _MEDIA_TYPES: Final = {
 
 def _checked_filename(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or value.strip() in {"", ".", ".."}:
-        raise MessageError(f"an attachment needs a file name, such as invoice.pdf, but {value!a} came")
+        raise MessageError(f"an attachment needs a file name, such as invoice.pdf, got {value!a}")
     if len(value) > _NAME_LIMIT:
         raise MessageError(
             f"the name of an attachment has {len(value)} characters and may have {_NAME_LIMIT}; shorten it"
@@ -117,18 +115,19 @@ def _checked_filename(_instance: object, _attribute: attrs.Attribute[str], value
 
 def _checked_data(instance: Attachment, _attribute: attrs.Attribute[bytes], value: object) -> None:
     if not isinstance(value, bytes):
-        kind = type(value).__name__
-        advice = "open the file in binary mode, or encode the text"
-        if isinstance(value, bytearray | memoryview):
-            advice = "copy them with bytes(data), as they could change"
-        raise MessageError(f"the attachment {instance.filename} needs bytes, but {kind} came; {advice}")
+        could_change = isinstance(value, bytearray | memoryview)
+        advice = (
+            "copy them with bytes(data), as they could change"
+            if could_change
+            else "open the file in binary mode, or encode the text"
+        )
+        raise wrong_type(f"the attachment {instance.filename}", "bytes", value, advice, error=MessageError)
 
 
 def _checked_media_type(instance: Attachment, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None or len(value) > _NAME_LIMIT:
         raise MessageError(
-            f"the attachment {instance.filename} needs a media type such as application/pdf, "
-            f"but {value!a} came"
+            f"the attachment {instance.filename} needs a media type such as application/pdf, got {value!a}"
         )
     if value.lower().startswith(_COMPOSITE) and not instance.is_message:
         raise MessageError(

@@ -1,7 +1,7 @@
 """One text as a MIME part.
 
-What it is for: choosing 7bit, quoted-printable or base64 (whichever is shorter) and writing it. What it
-refuses: nothing; the content has checked its text. Its law: CRLF only, no line over 998 octets, seven bits.
+7bit, quoted-printable or base64 is chosen, whichever is shorter. Lines end with CRLF and have at most 998
+octets.
 
 Line ends of any kind (CRLF, LF, a lone CR) are line ends, and the last line has one too, as in the
 standard library's ``set_content``.

@@ -1,8 +1,7 @@
 """What is read: subject, text, HTML and attachments.
 
-What it is for: the part of an email that is the same whoever gets it, or that is made personal by merge
-fields. What it refuses: a subject of more than one line, a character no charset can write. Its law: what is
-the same for many emails is encoded once, and that encoded form belongs to the value it was made from.
+What is the same for many emails is encoded once, and that encoded form belongs to the value it was made
+from.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from vetmail_core.errors import MessageError
+from vetmail_core.errors import MessageError, wrong_type
 from vetmail_core.message.attachment import Attachment
 from vetmail_core.message.bodies import text_part
 from vetmail_core.message.headers import check_text
@@ -39,13 +38,13 @@ _HTML: Final = 2
 
 def _checked_subject(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str):
-        raise MessageError(f"the subject needs text, but {type(value).__name__} came")
+        raise wrong_type("the subject", "text", value, error=MessageError)
     check_text(value, place="the subject")
 
 
 def _checked_body(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str):
-        raise MessageError(f"the {attribute.name} needs text, but {type(value).__name__} came")
+        raise wrong_type(f"the {attribute.name}", "text", value, error=MessageError)
     if not value.isascii():
         try:
             value.encode()
@@ -60,14 +59,21 @@ def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
     try:
         kept = tuple(value)
     except TypeError:
-        raise MessageError(
-            f"a list of attachments was expected, but {type(value).__name__} came; "
-            "put one alone in brackets: attachments=[attachment]"
+        raise wrong_type(
+            "attachments=",
+            "a list of attachments",
+            value,
+            "put a single one in brackets: attachments=[attachment]",
+            error=MessageError,
         ) from None
     for one in kept:
         if not isinstance(one, Attachment):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise MessageError(
-                f"attachments were expected, but {type(one).__name__} came; use Attachment.from_path(path)"
+            raise wrong_type(
+                "attachments=",
+                "a list of attachments",
+                one,
+                "use Attachment.from_path(path)",
+                error=MessageError,
             )
     return kept
 
@@ -150,8 +156,8 @@ class Content:
             The content with its values; the attachments are shared.
 
         Raises:
-            MergeError: a field is unknown (the error names it and its place), a value cannot stand where it
-                shall go, such as a line break in the subject, or a reader would see the mark of a field:
+            MergeError: a field is unknown (the error names it and its place), a value is not valid where it
+                goes, such as a line break in the subject, or a reader would see the mark of a field:
                 ``{{first_name}}``, or ``${first_name}`` with a tag within it.
         """
         if self._merged:

@@ -1,8 +1,7 @@
 """One email: what is read, who it is from and who gets it.
 
-What it is for: the value that plans make, transports deliver and receipts answer for. What it refuses: an
-email nobody would receive, and headers that contradict it. Its law: pure. It reads no clock; a transport
-gives it the date, and a Message-ID where it has no key to make one from.
+An email reads no clock: a transport gives it the date, and a Message-ID where it has no key to make one
+from.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import attrs
 from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.address import Mailbox, parse_mailbox
 from vetmail_core.address.addr_spec import ASCII_ATOM
-from vetmail_core.errors import MessageError, RecipientsError
+from vetmail_core.errors import MessageError, RecipientsError, wrong_type
 from vetmail_core.message.content import Content
 from vetmail_core.message.headers import HeaderFields
 from vetmail_core.message.wire import wire_bytes
@@ -43,9 +42,12 @@ def _mailbox(value: Mailbox | str) -> Mailbox:
         return value
     if isinstance(value, str):
         return parse_mailbox(value)
-    raise MessageError(
-        "the sender, reply_to and bounce_to of an email need mailboxes or their texts, but "
-        f"{type(value).__name__} came; of a person, a staff member or a Sender, take the mailbox"
+    raise wrong_type(
+        "the sender, reply_to or bounce_to of an email",
+        "a mailbox or its text",
+        value,
+        "take the mailbox of a person, a staff member or a Sender",
+        error=MessageError,
     )
 
 
@@ -79,11 +81,12 @@ def _date(value: datetime | None) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise MessageError(f"the date needs a datetime with a time zone, but {type(value).__name__} came")
+        raise wrong_type("the date", "a datetime with a time zone", value, error=MessageError)
     offset = value.utcoffset()
     if offset is None:
         raise MessageError(
-            f"the date {value.isoformat()} says no time zone; give it one, such as datetime(..., tzinfo=UTC)"
+            f"the date {value.isoformat()} has no time zone; use an aware datetime such as "
+            "datetime(..., tzinfo=UTC)"
         )
     moment = value
     if offset.total_seconds() % 60:  # a header's offset has hours and minutes
@@ -111,16 +114,14 @@ def _check_message_id(value: object) -> None:
     if not is_message_id(value):
         shown = value[:80] if isinstance(value, str) else value
         raise MessageError(
-            f"{shown!a} is no Message-ID: <something@a.domain> in ASCII was expected, "
+            f"{shown!a} is not a Message-ID; expected <left@right> in ASCII, "
             f"{_MESSAGE_ID_LIMIT} characters at most"
         )
 
 
 def _check_key(value: object) -> None:
     if not isinstance(value, str):
-        raise MessageError(
-            f"the key of an email needs text, but {type(value).__name__} came; write a number as text"
-        )
+        raise wrong_type("the key of an email", "text", value, "write a number as text", error=MessageError)
     if has_surrogate(value):
         raise MessageError(f"the key {value!r} holds {HALF_A_PAIR}; read its source as UTF-8")
 
@@ -143,7 +144,7 @@ class Email:
         content: what is read. A ``$${`` in it becomes ``${``, and a field with a default takes it.
         reply_to: where answers go; none means the sender.
         key: the email's identity in a run, from which its Message-ID is made: the same key and sender
-            give the same Message-ID on every machine; "" and None are none.
+            give the same Message-ID on every machine; "" and None are no key.
         message_id: ``<left@right>``; "" or None makes it from the key, or leaves it to the transport
             without one.
         date: aware; None leaves it to the transport.
@@ -155,9 +156,9 @@ class Email:
 
     Raises:
         RecipientsError: nobody would receive it.
-        MessageError: a header, Message-ID or date that cannot stand.
+        MessageError: a header, Message-ID or date that is not valid.
         MergeError: the content or a header still holds a merge field; merge it first.
-        AddressError: a mailbox given as text that is none.
+        AddressError: a mailbox given as text that is not valid.
     """
 
     sender: Mailbox = attrs.field(converter=_mailbox)
@@ -175,13 +176,12 @@ class Email:
 
     def __attrs_post_init__(self) -> None:
         if type(self.content) is not Content:
-            raise MessageError(f"an email needs a Content, but {type(self.content).__name__} came")
+            raise wrong_type("an email", "a Content", self.content, error=MessageError)
         # Nothing unmerged leaves: whatever an email carries is finished, whoever made the email.
         object.__setattr__(self, "content", self.content.merge({}))
         if type(self.recipients) is not Recipients:
-            raise RecipientsError(
-                f"an email needs Recipients, but {type(self.recipients).__name__} came; "
-                "write Recipients(to=...)"
+            raise wrong_type(
+                "an email", "Recipients", self.recipients, "write Recipients(to=...)", error=RecipientsError
             )
         if not self.recipients:
             raise RecipientsError(

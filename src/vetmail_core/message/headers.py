@@ -1,8 +1,7 @@
 """Header values: what may stand in one, and how it is written.
 
-What it is for: turning a subject, a custom header or a list of mailboxes into header lines. What it
-refuses: line breaks and other control characters, and headers that the email itself decides (Bcc above
-all). Its law: a reader unfolds and decodes the line to exactly the value that was given.
+A reader who unfolds and decodes a line gets exactly the value that was given. Control characters are
+refused, and so are headers that the email itself decides, Bcc above all.
 
 Lines are folded at 78 characters where there is a blank to fold at and never reach 998 (RFC 5322, section
 2.1.1). What ASCII cannot say is written in UTF-8 encoded words (RFC 2047), B or Q, whichever is shorter.
@@ -18,7 +17,7 @@ import attrs
 
 from vetmail_core.address.encoded_words import WORD_LINE, encoded_words
 from vetmail_core.address.names import CONTROL
-from vetmail_core.errors import MessageError
+from vetmail_core.errors import MessageError, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,9 +182,11 @@ def _custom_header(name: str, value: str) -> str:
 
 def _checked_fields(fields: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise MessageError(
-            "the headers need a mapping of names to values, such as "
-            f'{{"Auto-Submitted": "auto-generated"}}, but {type(fields).__name__} came'
+        raise wrong_type(
+            "headers=",
+            'a mapping of names to values, such as {"Auto-Submitted": "auto-generated"}',
+            fields,
+            error=MessageError,
         )
     kept = dict(fields)
     seen: set[str] = set()
@@ -208,7 +209,7 @@ def header_line(name: str, value: str) -> str:
         One or more lines with their CRLF.
 
     Raises:
-        MessageError: the value holds a line break or another control character, or cannot stand here.
+        MessageError: the value holds a line break or another control character, or is not valid here.
     """
     if (
         value.isascii()
@@ -242,7 +243,7 @@ class HeaderFields(Mapping[str, str]):
         lines: the header lines as they go on the wire, each with its CRLF.
 
     Raises:
-        MessageError: a name is no header name, is one the email writes itself (Bcc, To, Content-Type ...)
+        MessageError: a name is not a header name, is one the email writes itself (Bcc, To, Content-Type ...)
             or stands twice; a value holds a line break or another control character.
     """
 
@@ -257,8 +258,8 @@ class HeaderFields(Mapping[str, str]):
             The headers with their values; finished, whatever the values hold.
 
         Raises:
-            MergeError: a field is unknown, or its value cannot stand in a header.
-            MessageError: the merged value cannot stand in its header.
+            MergeError: a field is unknown, or its value is not valid in a header.
+            MessageError: the merged value is not valid in its header.
         """
         if self._finished:
             return self
@@ -313,16 +314,16 @@ def check_field(name: object, value: object) -> None:
     """Refuse a header that no caller may set.
 
     Raises:
-        MessageError: the name is no header name, or is one the email writes itself; the value is no text, or
-            holds a line break or another control character.
+        MessageError: the name is not a header name, or is one that the email writes itself; the value is not
+            text, or holds a line break or another control character.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None or len(name) > _NAME_LIMIT:
         raise MessageError(
-            f"{name!a} is no header name: letters, digits and hyphens were expected, {_NAME_LIMIT} at most"
+            f"{name!a} is not a header name: letters, digits and hyphens were expected, {_NAME_LIMIT} at most"
         )
     advice = _refusal(name)
     if advice is not None:
         raise MessageError(f"the header {name} is not the caller's to set: {advice}")
     if not isinstance(value, str):
-        raise MessageError(f"the header {name} needs text as its value, but {type(value).__name__} came")
+        raise wrong_type(f"the header {name}", "text", value, error=MessageError)
     check_text(value, place=f"the header {name}")

@@ -135,7 +135,7 @@ class Template:
         """Put the values in: text as it is, None as nothing, anything else by ``str``; escaped in HTML.
 
         Raises:
-            MergeError: a field is unknown, its value cannot stand here, or the fields are no mapping.
+            MergeError: a field is unknown, its value is not valid here, or the fields are no mapping.
         """
         if not self.slots:
             return self.pieces[0]
@@ -151,8 +151,8 @@ class Template:
                 if isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
                     raise  # a fault of its own
                 raise MergeError(
-                    "the fields of a merge are a mapping of names to values, such as "
-                    f'{{"first_name": "Ann"}}, but {type(fields).__name__} came',
+                    "the fields of a merge need a mapping of names to values, such as "
+                    f'{{"first_name": "Ann"}}, got {type(fields).__name__}',
                     field=name,
                     place=self.place,
                 ) from None

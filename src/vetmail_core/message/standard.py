@@ -1,7 +1,7 @@
 """An email as the standard library's object.
 
-What it is for: hosts that go on with ``email.message.EmailMessage``. What it refuses: nothing beyond what
-an email refuses. Its law: the headers are written by this library and the bodies by the standard one.
+For hosts that go on with ``email.message.EmailMessage``: this library writes the headers, the standard
+library the bodies.
 
 The standard library folds and encodes some headers wrongly (it opens encoded words inside quotes and
 puts blanks between encoded words of a name), so it is given header lines that are ready, and told not to

@@ -20,7 +20,7 @@ import re
 from binascii import crc32
 from typing import TYPE_CHECKING, Final
 
-from vetmail_core.errors import MessageError
+from vetmail_core.errors import MessageError, wrong_type
 from vetmail_core.message.bodies import encoded_text
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def check_invitation(value: object) -> None:
         MessageError: it is not bytes in UTF-8, not a calendar, or has no METHOD.
     """
     if not isinstance(value, bytes):
-        raise MessageError(f"the invitation needs bytes, got {type(value).__name__}; write calendar.encode()")
+        raise wrong_type("the invitation", "bytes", value, "write calendar.encode()", error=MessageError)
     calendar_method(value)
 
 

@@ -1,8 +1,6 @@
 """An email as the bytes that go on the wire.
 
-What it is for: header lines and the content's MIME entity, joined. What it refuses: an address that needs
-SMTPUTF8 where the server does not speak it. Its law: the same email, date and Message-ID give the same
-bytes, and no recipient of a blind copy is in them.
+The same email, date and Message-ID give the same bytes, and no blind-copy recipient is in them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, cast
 
-from vetmail_core.errors import MessageError
+from vetmail_core.errors import MessageError, wrong_type
 from vetmail_core.message.attachment import Attachment
 from vetmail_core.message.content import Content
 from vetmail_core.message.headers import text_header
@@ -33,8 +33,8 @@ def as_written(data: bytes) -> bytes:
         MessageError: it is not bytes, has no header, or cannot be written in seven bits.
     """
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise MessageError(
-            f"written needs the octets of a message, got {type(data).__name__}; write message.as_bytes()"
+        raise wrong_type(
+            "written=", "the octets of a message", data, "write message.as_bytes()", error=MessageError
         )
     head, body = _halves(attached_message(data))
     if not head:

@@ -60,7 +60,7 @@ class Columns:
 
 
 def _address(cell: str) -> tuple[Mailbox | str, tuple[str, ...]]:
-    """The address to write to; a cell that is none stays as it is, and the plan leaves its person out."""
+    """The address to write to; a cell that is not one stays as it is, and the plan leaves its person out."""
     if not cell:
         return cell, _NO_NOTES
     try:

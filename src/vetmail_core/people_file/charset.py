@@ -56,7 +56,7 @@ def charset_of(path: Path, *, given: str | None) -> Charset:
         given: what the caller says; decides alone.
 
     Raises:
-        MistakesError: it is no text, in no charset, or in none that Python knows.
+        MistakesError: it is not text, in no charset, or in none that Python knows.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
@@ -87,8 +87,8 @@ def _look_over(path: Path, name: str) -> None:
     """Decode a file line by line, where its lines can be told by their octets.
 
     Raises:
-        MistakesError: it holds null bytes, so it is no text.
-        BrokenTextError: an octet is no character.
+        MistakesError: it holds null bytes, so it is not text.
+        BrokenTextError: an octet is not a character.
     """
     if name.startswith(("utf-16", "utf-32")):
         return
@@ -117,7 +117,7 @@ def _first_line_beyond_ascii(path: Path) -> int | None:
 
 
 class BrokenTextError(Exception):
-    """An octet that is no character of the file's charset; the table says in which row it is.
+    """An octet that is not a character of the file's charset; the table says in which row it is.
 
     Attributes:
         line: counted from 1.

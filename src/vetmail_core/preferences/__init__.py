@@ -1,8 +1,7 @@
 """The organisation's e-mail preferences: model, providers, checks, file and description.
 
-What it is for: every setting of VETtrak's e-mail preferences screen, every mistake in them caught with
-advice, and none of them lost on the way to the shared file and back. What it refuses: to send, to look up
-a server, or to show a password. Its law: a value that exists is valid, and each problem has a dotted name.
+Every problem has the dotted name of its setting. Nothing here sends mail, looks up a server or shows a
+password.
 
 ::
 

@@ -1,9 +1,8 @@
 """Preferences as plain data, ready for JSON, and back.
 
-What it is for: the one shape in which preferences are stored and exchanged, with a schema number. What it
-refuses: a value of another type, however close; a newer schema; and writing a plain password unasked. Its
-law: reading what was written gives the same preferences, and what is not known here is written back
-untouched.
+Reading what was written gives the same preferences, and what is not known here is written back untouched. A
+value of another type, however close, is refused, and so is a newer schema. A plain password is not written
+unasked.
 """
 
 from __future__ import annotations
@@ -244,7 +243,7 @@ def _read_secret(written: object, _kind: object) -> Secret | None:
     if written is None:
         return None
     try:
-        # One key and no other: what else stands there may be the password, in the wrong place.
+        # One key and no other: anything else may be the password, in the wrong place.
         match list(written.items()) if rules.is_group(written) else ():
             case [("environment", str(name))]:
                 return EnvironmentSecret(name)

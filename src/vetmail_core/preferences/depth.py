@@ -1,7 +1,7 @@
 """How deep a document is nested, found without going down into it.
 
-What it is for: plain data of a stranger's, before anything reads it by recursion. What it refuses: to be led
-round in a circle, or by a thousand ways to one place. Its law: its time grows with the data and no faster.
+Plain data from outside is measured here before anything reads it by recursion. The time grows with the data
+and no faster, also for data that contains itself.
 """
 
 from __future__ import annotations

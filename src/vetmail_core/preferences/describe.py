@@ -15,6 +15,7 @@ from typing import Final, TypeGuard
 import attrs
 
 from vetmail_core.contexts import ROLE_LABELS, STANDARD_CONTEXTS, EmailContext, RecipientType
+from vetmail_core.errors import wrong_type
 from vetmail_core.preferences.model import (
     PORTS,
     WAITS_MS,
@@ -388,9 +389,11 @@ def rules_shown(
     own: dict[str, EmailContext] = {}
     for context in contexts:
         if not isinstance(context, EmailContext):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TypeError(
-                f"contexts= needs EmailContext values, got {type(context).__name__}. Write "
-                'contexts=[EmailContext("open_day", "Open Day", to_roles="client")].'
+            raise wrong_type(
+                "contexts=",
+                "EmailContext values",
+                context,
+                'Write contexts=[EmailContext("open_day", "Open Day", to_roles="client")].',
             )
         own[context.key] = context
     rules: Mapping[str, Mapping[str, RecipientType]] = {} if current is None else current.contexts

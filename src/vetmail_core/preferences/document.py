@@ -1,9 +1,9 @@
 """The text of a preferences file, read strictly.
 
-What it is for: turning the bytes of a file into plain data, or into a sentence that says what is wrong and at
-which line and column. What it refuses: what JSON's readers let pass, a name that stands twice in a group, NaN
-and a tower of lists. Its law: a fault is answered, never raised, and shows nothing of the text: what ``json``
-raises holds all of it, and it may hold a password.
+The text becomes plain data, or a sentence that says what is wrong at which line and column. Stricter than
+JSON's usual readers: a name given twice in a group, NaN and very deep nesting are refused. A fault is
+returned, not raised, and shows nothing of the text, because an exception of ``json`` holds all of it and it
+may hold a password.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import attrs
 
 from vetmail_core.contexts import STANDARD_CONTEXTS, EmailContext, RecipientType
 from vetmail_core.credentials import PlainSecret
-from vetmail_core.errors import PreferencesError, Problem, StalePreferencesError
+from vetmail_core.errors import PreferencesError, Problem, StalePreferencesError, wrong_type
 from vetmail_core.preferences import rules
 from vetmail_core.preferences.describe import (
     SettingDescription,
@@ -99,9 +99,11 @@ def preferences_from_form(
     """
     _check("preferences_from_form()", current)
     if not isinstance(posted, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"preferences_from_form() needs a mapping of names to texts, got {type(posted).__name__}. "
-            "Give it the form's data, such as request.POST."
+        raise wrong_type(
+            "preferences_from_form()",
+            "a mapping of names to texts",
+            posted,
+            "Give it the form's data, such as request.POST.",
         )
     reading = _Reading(_Screen.of(current, contexts), current)
     stale = reading.read_revision(posted)
@@ -123,10 +125,7 @@ def preferences_from_form(
 
 def _check(call: str, preferences: object) -> None:
     if not isinstance(preferences, EmailPreferences):
-        raise TypeError(
-            f"{call} needs EmailPreferences, got {type(preferences).__name__}. Load them with "
-            "load_preferences(path)."
-        )
+        raise wrong_type(call, "EmailPreferences", preferences, "Load them with load_preferences(path).")
 
 
 @attrs.frozen

@@ -1,9 +1,7 @@
 """The organisation's e-mail preferences: the three tabs of VETtrak's screen as values.
 
-What it is for: holding each setting under one name, with VETtrak's choices and defaults, and saying which
-of them apply. What it refuses: a value that cannot stand (a port of 0, an alias with a line break, a copied
-password mail), every one of them named at once; it reads no file and asks no server. Its law: switching
-something off hides settings and never loses them.
+Each setting has one name, with VETtrak's choices and defaults. All invalid values are named at once.
+Switching something off hides settings and never loses them.
 
 Source of labels, choices and effects:
 https://help-vettrak.readytech.io/support/solutions/articles/51000288226-email-preferences
@@ -249,7 +247,7 @@ _NOTHING_UNKNOWN: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType({
 
 
 def _frozen(mapping: Mapping[str, Mapping[str, _Value]]) -> Mapping[str, Mapping[str, _Value]]:
-    """Copy both levels read-only; what is no mapping stays as it is, to be named with the other problems."""
+    """Copy both levels read-only; another value stays as it is, to be named with the other problems."""
     if not _is_mapping(mapping):
         return mapping
     return MappingProxyType(

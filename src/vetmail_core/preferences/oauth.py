@@ -95,7 +95,7 @@ def source_rule(source: object) -> Iterator[Problem]:
     if source is not None and not callable(source):
         yield rules.error(
             OAUTH,
-            f"Expected a source of access tokens, found a value of type "
+            f"This needs a source of access tokens, got "
             f"{getattr(source, 'kind', type(source).__name__)} (not shown).",
             "Use MicrosoftApp(...), MicrosoftSignIn(...) or GoogleServiceAccount(...).",
         )

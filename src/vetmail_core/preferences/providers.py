@@ -1,8 +1,7 @@
 """What the usual mail providers require and allow, as data with sources.
 
-What it is for: filling in a settings screen, and knowing beforehand what a provider will refuse. What it
-refuses: to look anything up; what a provider changes next year changes here by hand. Its law: a limit that
-no page states is None, never a guess, and each figure has its page.
+A limit that no page states is None, never a guess, and each figure has its page. Nothing is looked up at
+run time.
 """
 
 from __future__ import annotations
@@ -49,8 +48,9 @@ class Provider:
         recipients_per_message: To, CC and BCC together; None when not published.
         message_bytes: size of a message as sent; None when not published.
         connections: at once, for one mailbox; None when not published.
-        tenant_formula: factor, exponent and least number of ``tenant_recipients_per_day``; None when there
-        is none. notes: what else to know, one sentence each.
+        tenant_formula: factor, exponent and least number of ``tenant_recipients_per_day``; None when
+        there is none.
+        notes: what else to know, one sentence each.
         sources: the pages all this is from.
     """
 

@@ -1,8 +1,7 @@
 """What a value of each kind of setting must be.
 
-What it is for: one rule for each kind, used by the constructors of all tabs, each yielding problems in words
-that a help desk understands. What it refuses: to raise at the first fault, and to repeat a secret. Its law:
-a rule names the setting, what was expected, what came and what to do.
+There is one rule for each kind, used by the constructors of all tabs. A rule yields every problem it finds
+and repeats no secret.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ def switch(setting: str, value: object) -> Iterator[Problem]:
 def whole_number(
     setting: str, value: object, bounds: tuple[int, int], *, unit: str = ""
 ) -> Iterator[Problem]:
-    """A whole number within its bounds; true is none, although Python counts with it."""
+    """A whole number within its bounds; True is not one, although Python counts with it."""
     least, most = bounds
     advice = "Write a whole number."
     if isinstance(value, str):
@@ -139,7 +138,7 @@ def one_line(setting: str, value: object) -> Iterator[Problem]:
 
 def host(setting: str, value: object) -> Iterator[Problem]:
     """The name or IP address of a server and nothing around it; it may be empty."""
-    # A pasted smtp://user:password@host is no host, and its password is no text for an error.
+    # A pasted smtp://user:password@host is not a host, and its password is not text for an error.
     _login, at, name = value.rpartition("@") if isinstance(value, str) else ("", "", value)
     faults = () if at else tuple(one_line(setting, value))
     if faults or not isinstance(value, str):

@@ -1,8 +1,7 @@
 """The shared preferences file: read whole, replaced whole.
 
-What it is for: one file that VETtrak and the Trainer Portal share, at one place on the machine. What it
-refuses: to overwrite what somebody else wrote in the meantime, to leave half a file behind, and to write a
-password unasked. Its law: at every moment, through every crash, a reader finds the old file or the new one.
+At every moment, through every crash, a reader finds the old file or the new one. What somebody else wrote
+in the meantime is not overwritten, and a password is not written unasked.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def load_preferences(path: str | os.PathLike[str] | None = None) -> EmailPrefere
 
     Raises:
         PreferencesError: there is no such file or it cannot be read; it is damaged (the message names
-            line and column); or settings in it cannot stand (all of them are named).
+            line and column); or settings in it are not valid (all of them are named).
     """
     file = default_preferences_path() if path is None else Path(path)
     data = _read(file)

@@ -1,8 +1,6 @@
 """What became of each email, recipient by recipient.
 
-What it is for: the answers of the transports, from a single reply to the report of a whole run. What it
-refuses: an answer that leaves a recipient out, or answers for one twice. Its law: what a server says is
-a value here, never an exception.
+What a server says is a value here, never an exception. An answer covers each recipient exactly once.
 
 The way through: a `Reply` (what the server said) and a `Cause` (what it means) make an `Outcome` (one
 recipient), outcomes make a `Receipt` (one email), receipts make a `Report` (a run). `Tally` is the one

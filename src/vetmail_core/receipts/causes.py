@@ -1,8 +1,8 @@
 """Kinds of results: how it ended, where it happened, why, and what to do about it.
 
-What it is for: three small vocabularies that every transport shares, so that a host can act on a result
-without reading server prose. What it refuses: a cause without advice. Its law: the advice is a sentence
-a help desk can act on, and names the setting when a setting is the cure.
+Three small vocabularies that every transport shares, so that a host can act on a result without reading a
+server's prose. Every cause has advice that a help desk can act on; it names the setting when a setting is
+the cure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """A cell of a CSV file that no spreadsheet runs.
 
-What it is for: names, keys and the words of servers in a file that somebody opens with a spreadsheet. What
-it refuses: to let one of them become a formula. Its law: read with commas, semicolons or tabs, no cell begins
-with a sign that starts one.
+Read with commas, semicolons or tabs, no cell begins with a sign that starts a formula.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A report as text, CSV and JSON.
 
-What it is for: showing it to a person, a spreadsheet or another program. What it refuses: to let a server's
-words or somebody's name become a formula, or a control character on a terminal. Its law: the same facts
-in all three.
+The same facts are in all three. No name and no word of a server becomes a formula, or a control character
+on a terminal.
 """
 
 from __future__ import annotations

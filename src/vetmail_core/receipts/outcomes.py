@@ -1,7 +1,6 @@
 """The result for one recipient, and for one email.
 
-What it is for: what a transport answers. What it refuses: a receipt that leaves a recipient of its email
-out, or answers for one twice. Its law: every recipient of an email stands in its receipt exactly once.
+Every recipient of an email is in its receipt exactly once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vetmail_core.address.lists import as_mailbox
-from vetmail_core.errors import RecipientsError
+from vetmail_core.errors import RecipientsError, wrong_type
 from vetmail_core.receipts.causes import REACHED, Cause, Phase, Status
 from vetmail_core.recipients import Recipients
 
@@ -65,8 +64,8 @@ class Outcome:
         phase: where it happened.
 
     Raises:
-        AddressError: the mailbox is none.
-        RecipientsError: the status is no `Status`.
+        AddressError: the mailbox is not a mailbox.
+        RecipientsError: the status is not a `Status`; a TypeError too.
     """
 
     mailbox: Mailbox = attrs.field(converter=as_mailbox)
@@ -79,9 +78,8 @@ class Outcome:
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.status, Status):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise RecipientsError(
-                "The status of an outcome is one of Status, such as Status.ACCEPTED, and here came "
-                f"{self.status!r}."
+            raise wrong_type(
+                "Outcome(status=...)", "a Status such as Status.ACCEPTED", self.status, error=RecipientsError
             )
 
     @property
@@ -242,7 +240,7 @@ class Receipt:
 
     @property
     def refused(self) -> tuple[Mailbox, ...]:
-        """Those refused for good."""
+        """Those refused permanently."""
         return self._with(Status.REFUSED)
 
     @property

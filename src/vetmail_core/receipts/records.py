@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import attrs
 
 from vetmail_core.address import Mailbox
-from vetmail_core.errors import RecipientsError, VetmailError
+from vetmail_core.errors import RecipientsError, VetmailError, wrong_type
 from vetmail_core.message import Content, Email
 from vetmail_core.receipts.causes import Cause, Phase, Status
 from vetmail_core.receipts.outcomes import Outcome, Receipt, Reply
@@ -222,7 +222,7 @@ class _Place:
     def of(cls, value: object, path: str = "") -> _Place:
         if not isinstance(value, dict):
             where = f"{path} of a receipt" if path else "A receipt"
-            raise RecipientsError(f"{where} needs a dictionary, got {type(value).__name__}. {_ADVICE}")
+            raise wrong_type(where, "a dictionary", value, _ADVICE, error=RecipientsError)
         return cls(cast("dict[str, object]", value), f"{path}." if path else "")
 
     def wrong(self, key: str, needed: str, got: object) -> RecipientsError:

@@ -1,8 +1,7 @@
 """What became of everyone in a run.
 
-What it is for: counting receipts as they come, keeping those that need somebody's attention, and saying
-it in words, as CSV and as JSON. What it refuses: to keep what went well; a million accepted emails are a
-number. Its law: whoever was not accepted or handed over can be found in the report.
+Receipts are counted as they come, and those that need attention are kept: whoever was not accepted or
+handed over can be found in the report. What went well is only counted, so memory stays small.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Report:
     Attributes:
         emails: how many emails were answered for.
         accepted: recipients for whom the server took responsibility.
-        refused: recipients refused for good.
+        refused: recipients refused permanently.
         deferred: recipients put off for now.
         unknown: recipients in doubt; they may have the email.
         not_attempted: recipients for whom nothing was tried.

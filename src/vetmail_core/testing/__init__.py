@@ -1,8 +1,7 @@
 """The test kit: for testing features that send e-mail, in pytest, unittest or none of them.
 
-What it is for: handing a test a transport that answers like a mail server and remembers everything.
-What it refuses: patching, global switches, and accepting more than the real thing would. Its law: a
-fake that accepts more is a liar.
+A test gets a transport that answers like a mail server and remembers everything. It accepts nothing that
+the real thing would refuse, and it patches nothing.
 
 ::
 

@@ -1,7 +1,6 @@
 """People, preferences, content and emails that are valid as they are; change what the test is about.
 
-What it is for: a test that says in one line what matters and nothing else. What it refuses: chance; the same
-call gives the same value. Its law: what a builder gives would pass everywhere in the library.
+The same call always gives the same value, and what a builder gives is valid everywhere in the library.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A clock that a test winds by hand.
 
-What it is for: whatever waits in the library asks a ``Clock``, so a test hands in this one: a pause of ten
-minutes takes no time and is written down. What it refuses: to go back, and to sleep. Its law: time
-moves when somebody sleeps or calls ``advance``, and for no other reason.
+Whatever waits in the library asks a ``Clock``. With this one a pause of ten minutes takes no time and is
+written down; time moves when somebody sleeps or calls ``advance``, and never back.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class FakeClock:
 
     @property
     def slept(self) -> tuple[float, ...]:
-        """Every pause somebody asked for, in seconds and in order; pauses of zero or less are none."""
+        """Every pause somebody asked for, in seconds and in order; pauses of zero or less are not kept."""
         with self._lock:
             return tuple(self._slept)
 

@@ -1,7 +1,7 @@
 """What every transport must pass, to subclass in its tests.
 
-What it is for: a transport of ours, or of somebody else's, shows that it keeps the promises a host relies on.
-What it refuses: to know how a transport works inside. Its law: each test is one promise of `Transport`.
+A transport of the library, or of somebody else's, shows that it keeps the promises of `Transport`. Each
+test is one promise.
 """
 
 from __future__ import annotations

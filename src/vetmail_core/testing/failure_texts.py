@@ -1,8 +1,7 @@
 """What a failing assertion says.
 
-What it is for: telling the reader what was sent, how near it came, and what to do, without a debugger. What
-it refuses: the body of a message beyond what was asked about. Its law: first what was expected, then the
-nearest email field by field, then one line for each email, then a hint where the mistake is known.
+First what was expected, then the nearest email field by field, then one line for each email, then a hint
+where the mistake is known. Bodies are shown only as far as they were asked about.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One scripted misfortune.
 
-What it is for: saying what goes wrong, where, for whom and how often. What it refuses: a reply no server
-could give, and an address where none is known yet. Its law: a fault is a value; the script counts its firing.
+What goes wrong, where, for whom and how often. A reply that no server could give is refused. The script,
+not the fault, counts how often it fired.
 """
 
 from __future__ import annotations

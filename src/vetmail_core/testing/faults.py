@@ -1,9 +1,8 @@
 """Scripted misfortune: what a mail server will answer, or fail to answer, in a test.
 
-What it is for: one script of refusals, deferrals, dropped lines and silences that drives the ``Outbox`` in
-memory and the ``LocalSmtpServer`` on a real socket alike. What it refuses: a reply no server could give.
-Its law: a fault fires where a server would answer, counts each time it fires, and what never fired can be
-asked for (``unused``), because a fault that never fired has tested nothing.
+One script of refusals, deferrals, dropped lines and silences drives the ``Outbox`` in memory and the
+``LocalSmtpServer`` on a real socket alike. Faults that never fired can be asked for (``unused``), because
+they tested nothing.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class Faults:
         at: Phase = Phase.RCPT,
         times: int | None = None,
     ) -> Self:
-        """Refuse for good.
+        """Refuse permanently.
 
         Args:
             address: whose mail; "@example.com" for a whole domain, None for everybody.
@@ -117,7 +116,7 @@ class Faults:
             times: how often at most; None is always.
 
         Raises:
-            AddressError: ``address`` is none.
+            AddressError: ``address`` is not an address.
             ValueError: a reply no server could give.
         """
         self._check_class(5, code, "a permanent refusal", "defer() takes 400 to 499")
@@ -144,7 +143,7 @@ class Faults:
             at: where the server says so, as in ``refuse``.
 
         Raises:
-            AddressError: ``address`` is none.
+            AddressError: ``address`` is not an address.
             ValueError: a reply no server could give.
         """
         self._check_class(4, code, "a passing refusal", "refuse() takes 500 to 599")
@@ -201,7 +200,7 @@ class Faults:
             address: only for a message to this address.
 
         Raises:
-            AddressError: ``address`` is none.
+            AddressError: ``address`` is not an address.
             ValueError: an address with a phase that comes before any.
         """
         return self._silence(FaultKind.DROP, after, times, address)
@@ -220,7 +219,7 @@ class Faults:
             address: only for a message to this address.
 
         Raises:
-            AddressError: ``address`` is none.
+            AddressError: ``address`` is not an address.
             ValueError: an address with a phase that comes before any.
         """
         return self._silence(FaultKind.STALL, after, times, address)
@@ -316,7 +315,7 @@ class Faults:
 
 
 def _keys(addresses: Iterable[str]) -> frozenset[str]:
-    """What addresses are compared by; one that is none by our rules is nobody a fault could be about."""
+    """What addresses are compared by; no fault can be about one that our rules refuse."""
     keys: set[str] = set()
     for address in addresses:
         with contextlib.suppress(AddressError):

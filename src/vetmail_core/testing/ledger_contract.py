@@ -1,8 +1,7 @@
 """What every ledger must pass, to subclass in its tests.
 
-What it is for: a ledger of ours, or of a host's, shows that nobody is mailed twice and nobody is forgotten.
-What it refuses: to know how a ledger keeps what it knows. Its law: each test is one promise of `Ledger`, and
-its failure says what a user would suffer.
+A ledger shows that nobody is mailed twice and nobody is forgotten. Each test is one promise of `Ledger`,
+and its failure says what a user would suffer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A mailer that tells its outbox whom it left out.
 
-What it is for: the hint "she was left out: no marketing mail" when an email is missing. What it refuses: to
-do anything else differently. Its law: it is the mailer, waits and all.
+It gives the hint "she was left out: no marketing mail" when an email is missing. In everything else it is
+the mailer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a test wants of an email, and how near an email comes to it.
 
-What it is for: `contains`, `matches` and `any_of`, and the scoring behind "nearest". What it refuses: a
-field no email has, and an address that is none; a typing slip must not read as "no such email". Its law: a
-text alone means exactly that text, and an address alone means "among these".
+A plain text means exactly that text, and a plain address means "among these". A field that no email has, or
+an address that is not valid, is an error: a typing slip must not read as "no such email".
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ def contains(part: str) -> Matcher:
     """A text with this part somewhere in it, upper and lower case as written.
 
     Raises:
-        TypeError: the part is no text.
+        TypeError: the part is not text.
 
     >>> contains("moved").fits("Your class moved")
     True
@@ -250,7 +249,7 @@ def wishes(fields: Mapping[str, object]) -> tuple[Wish, ...]:
 
     Raises:
         TypeError: a field no email has, or a value that field cannot have; says what would do.
-        AddressError: an address that is none.
+        AddressError: an address that is not valid.
     """
     return tuple(Wish(name, _checked(name, wanted)) for name, wanted in fields.items())
 

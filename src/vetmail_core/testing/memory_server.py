@@ -1,8 +1,7 @@
 """A mail server without a socket, for the outbox.
 
-What it is for: answering the very session that ``SmtpTransport`` holds with a server, in memory and at once.
-What it refuses: whatever a submission server refuses: commands out of order, a message above its size, and
-what the script says. Its law: the same script, asked at the same moments, as ``LocalSmtpServer`` asks it.
+It answers the very session that ``SmtpTransport`` holds with a server, in memory and at once, and refuses
+what a submission server refuses. It asks the same script at the same moments as ``LocalSmtpServer``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The SMTP transport on a line without a socket.
 
-What it is for: giving the outbox the real session: the same commands, limits, tries and pauses, so the same
-receipts. What it refuses: to wait; a server that is silent has passed its deadline at once. Its law: of
-``SmtpTransport`` it changes where the line leads, and nothing else.
+Only where the line leads differs from ``SmtpTransport``, so receipts, limits, retries and pauses are the
+real ones. A silent server has passed its deadline at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The recording transport.
 
-What it is for: standing where the mail server's transport would stand, and remembering all that went through.
-What it refuses: what the real one refuses. Its law: it *is* the SMTP transport, holding its ordinary session
-with a server in memory; nothing about receipts is made up here.
+It is the SMTP transport, holding its ordinary session with a server in memory; nothing about receipts is
+made up here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Faults in the words of the big providers.
 
-What it is for: testing against what Microsoft 365, Gmail and Amazon SES really say. What it refuses: invented
-codes. Its law: code, enhanced code and moment are those of the provider's own pages.
+Code, enhanced code and moment are those of the pages of Microsoft 365, Gmail and Amazon SES.
 """
 
 from __future__ import annotations

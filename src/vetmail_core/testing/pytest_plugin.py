@@ -1,7 +1,6 @@
 """The pytest plugin: fixtures, ini option, markers and the strict hook.
 
-What it is for: a test asks for ``vetmail_outbox`` and gets a fresh one. What it refuses: to cost a test
-run that does not use it anything; it imports only pytest until a fixture is used. Its law: what fails a
+A test asks for ``vetmail_outbox`` and gets a fresh one. Only pytest is imported until a fixture is used. A
 test fails in its call, not in its teardown.
 """
 

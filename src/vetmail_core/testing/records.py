@@ -1,8 +1,7 @@
 """What a recording transport remembers of each email, and whether a test has looked at it.
 
-What it is for: holding the email beside its receipt. What it refuses: to count a look that was not a test's:
-the library, and the feature under test, read receipts too. Its law: an email is claimed when an assertion
-of the outbox matches it, when the test reads its record, or when the test itself reads its receipt.
+An email is claimed when an assertion of the outbox matches it, when the test reads its record, or when the
+test itself reads its receipt. A look by the library or by the tested feature does not count.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Questions to a record of sent mail.
 
-What it is for: `find`, `one`, `assert_sent`, `assert_none` over what a transport recorded. What it refuses:
-to call mail sent that nobody accepted, and to look at the last email only. Its law: an assertion that looks
-at an email claims it, and one that fails says what there was.
+An assertion that looks at an email claims it, and one that fails says what there was. Mail that nobody
+accepted does not count as sent.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class SentMail(ABC):
 
         Raises:
             TypeError: a field no email has, or a value that field cannot have.
-            AddressError: an address that is none.
+            AddressError: an address that is not valid.
         """
         found = self._matching(wishes(fields))
         for record in found:
@@ -105,7 +104,7 @@ class SentMail(ABC):
 
         Raises:
             AssertionError: there are none, or not so many; says what was sent instead.
-            TypeError: ``times`` is no number; an address goes into a field.
+            TypeError: ``times`` is not a number; an address goes into a field.
             ValueError: ``times`` below 1.
         """
         __tracebackhide__ = True

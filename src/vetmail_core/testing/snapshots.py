@@ -1,8 +1,7 @@
 """Whole emails held against an approved file.
 
-What it is for: seeing what a change does to the emails people get. What it refuses: to approve by itself; a
-new or changed text fails until somebody has looked. Its law: what differs from run to run (Date, Message-ID,
-boundaries) is made plain, and nothing else.
+A new or changed text fails until somebody has looked and approved it. What differs from run to run (Date,
+Message-ID, boundaries) is made plain, and nothing else.
 """
 
 from __future__ import annotations

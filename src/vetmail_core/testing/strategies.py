@@ -1,8 +1,6 @@
 """Hypothesis strategies for everything a host hands to the library.
 
-What it is for: testing a feature with addresses, people and mishaps nobody thought of. What it refuses:
-values the library would refuse; what is drawn here is valid. Its law: small values come first, so that
-failures read well.
+What is drawn is valid, and small values come first, so that failures read well.
 """
 
 from __future__ import annotations

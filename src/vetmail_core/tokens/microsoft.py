@@ -397,7 +397,7 @@ def _cache_rule(cache: object) -> tuple[Problem, ...]:
     return (
         settings.wrong(
             f"{_SIGN_IN}.cache",
-            f"Expected a place where sign-ins are kept, got {type(cache).__name__}.",
+            f"This needs a place where sign-ins are kept, got {type(cache).__name__}.",
             "Use FileTokens(path), KeyringTokens(service), or a class with read, write and hold.",
         ),
     )

@@ -131,7 +131,7 @@ def path_of(value: Path | str | None) -> Path | None:
 
 
 def without_slash(value: str) -> str:
-    """An address without slashes at its end; what is no text stays as it is."""
+    """An address without slashes at its end; what is not text stays as it is."""
     return value.rstrip("/") if isinstance(value, str) else value  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
 
 
@@ -177,7 +177,7 @@ def secret(setting: str, value: object) -> Iterator[Problem]:
         kind = value.kind if isinstance(value, UnwrappedSecret) else type(value).__name__
         yield wrong(
             setting,
-            f"Expected a secret, found a bare value of type {kind} (not shown).",
+            f"This needs a secret, got a bare value of type {kind} (not shown).",
             'Wrap it, so that it is never printed: PlainSecret("..."), EnvironmentSecret("NAME") or '
             'KeyringSecret("service", "user name").',
         )

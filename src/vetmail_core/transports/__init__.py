@@ -1,7 +1,6 @@
 """Ways for an email to leave: SMTP, a mail program, a folder, and transports made of transports.
 
-What it is for: taking decided emails to the edge and answering for every recipient. What it refuses: to
-decide who receives what. Its law: one receipt for each email, in order.
+Who receives what is decided before. A transport gives one receipt for each email, in order.
 """
 
 from __future__ import annotations

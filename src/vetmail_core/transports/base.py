@@ -1,7 +1,7 @@
 """The seam between what is decided and what is done.
 
-What it is for: anything that takes emails and answers with receipts. What it refuses: to raise for what
-a server or network did. Its law: exactly one receipt for each email, in order, pulled lazily.
+A transport takes emails, pulled lazily, and answers with exactly one receipt for each, in order. It does
+not raise for what a server or network did.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Which way the preferences say mail leaves.
 
-What it is for: turning preferences into a transport. What it refuses: the built-in client without a server to
-send through. Its law: the same preferences and staff member give the same way.
+The same preferences and staff member always give the same way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Receipts of the transports that hand an email to something else than a mail server.
 
-What it is for: one answer for a folder and for a mail program. What it refuses: ACCEPTED; only a server
-takes responsibility. Its law: the reply holds our own words, so its code is 0.
+A folder and a mail program give the same kind of answer. It is never ACCEPTED, since only a server takes
+responsibility, and the code of its reply is 0, since the words are the library's own.
 """
 
 from __future__ import annotations

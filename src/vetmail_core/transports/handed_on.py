@@ -1,8 +1,8 @@
 """What a wrapper hands on to the transport inside.
 
-What it is for: emails on their way in, each beside the email of the caller's that it stands for. What it
-refuses: to keep one that is answered. Its law: whoever must know which emails have begun to leave, as a
-ledger must after a kill, is asked about every one, and about none before its time; and its no is kept.
+Each email on its way in is kept beside the caller's email that it was made from, until it is answered. A
+ledger must know which emails have begun to leave: it is asked about every one, not before its time, and its
+no is kept.
 """
 
 from __future__ import annotations

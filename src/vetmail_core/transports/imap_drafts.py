@@ -28,7 +28,7 @@ import attrs
 
 from vetmail_core.clock import SystemClock
 from vetmail_core.credentials import CONTROL, Login
-from vetmail_core.errors import MessageError, TransportError, TransportValueError, VetmailError
+from vetmail_core.errors import MessageError, TransportError, TransportValueError, VetmailError, wrong_type
 from vetmail_core.preferences import TlsMethod
 from vetmail_core.receipts import Cause
 from vetmail_core.transports.hand_over import handed_over, in_doubt, not_attempted
@@ -327,7 +327,7 @@ class ImapDrafts:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(tls, TlsMethod):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TypeError(f"ImapDrafts(tls=...) must be a TlsMethod, got {type(tls).__name__}.")
+            raise wrong_type("ImapDrafts(tls=...)", "a TlsMethod", tls, "Write tls=TlsMethod.IMPLICIT.")
         if not host:
             raise TransportValueError("ImapDrafts() got an empty host. Name the IMAP server.")
         if not 0 < port <= _LARGEST_PORT or not timeout > 0:

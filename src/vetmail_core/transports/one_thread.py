@@ -1,7 +1,7 @@
 """Notices a transport that two threads use at once.
 
-What it is for: one word of warning instead of two runs that disturb each other. What it refuses: to make
-the second thread wait; a run may take hours. Its law: the first thread goes on as if nothing had happened.
+The second thread gets a warning instead of a run that disturbs the first. It does not wait, because a run
+may take hours.
 """
 
 from __future__ import annotations

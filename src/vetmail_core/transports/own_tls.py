@@ -1,7 +1,7 @@
 """The TLS of whoever brings none of their own.
 
-What it is for: one context for all that connects. What it refuses: versions before TLS 1.2, and a certificate
-that does not list the server's name. Its law: a host's own context is never looked into here.
+One context for everything that connects: TLS 1.2 or later, and a certificate that lists the server's name.
+A host's own context is used as it is.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ _ORDINARY_WORDS: Final = frozenset(
 )  # fmt: skip
 _NUMBER_IN_BRACKETS: Final = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})\W*$", re.ASCII)
 # Postfix begins with its own name, and smtp-relay.example.com says nothing about relaying. Exchange writes
-# STOREDRV.Submission.Exception: with capitals, which is no host.
+# STOREDRV.Submission.Exception: with capitals, which is not a host.
 _ELSEWHERE: Final = re.compile(
     r"https?://\S+|(?<![\w@.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z]{2,}(?![\w-])", re.ASCII
 )

@@ -1,7 +1,7 @@
 """What an email gets as it leaves: a date, and a Message-ID by chance where it has none and no key.
 
-What it is for: every transport that writes a message. What it refuses: to change what an email says of
-itself. Its law: this is the only file that asks chance for something that is sent.
+This is the only file that asks for a random value for something that is sent. What an email says of itself
+is not changed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Transports made of transports.
 
-What it is for: four habits that any transport can be given: everything to one address, another try for
-what was put off, a pause between emails, and a copy of what left. What it refuses: to know the transport
-inside. Its law: what goes out of a wrapper is answered for as what came in: the caller's own emails, in
-order, recipient by recipient.
+Everything to one address, another try for what was put off, a pause between emails, and a copy of what
+left. What goes out of a wrapper is answered for as what came in: the caller's own emails, in order,
+recipient by recipient.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import attrs
 
 from vetmail_core.address.lists import as_mailbox
 from vetmail_core.clock import Clock, SystemClock
-from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.errors import TransportError, TransportValueError, wrong_type
 from vetmail_core.message import HeaderFields
 from vetmail_core.message.written import content_of, with_headers
 from vetmail_core.receipts import Cause, Outcome, Receipt, Reply, Status, only_for
@@ -50,9 +49,12 @@ class _Wrapper:
 
     def __init__(self, inner: Transport) -> None:
         if not isinstance(inner, Transport):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TransportError(
-                f"A wrapper is made around a transport, and here came {type(inner).__name__}. Hand it what "
-                "delivers, such as transport_for(preferences)."
+            raise wrong_type(
+                f"{type(self).__name__}()",
+                "a transport",
+                inner,
+                "Give it one, such as transport_for(preferences).",
+                error=TransportError,
             )
         self._inner = inner
 
@@ -142,8 +144,8 @@ class RedirectAll(_Wrapper):
         to: the one address; text is parsed strictly.
 
     Raises:
-        AddressError: `to` is no mailbox.
-        TransportError: `inner` is no transport.
+        AddressError: `to` is not a mailbox.
+        TransportError: `inner` is not a transport.
     """
 
     def __init__(self, inner: Transport, to: Mailbox | str) -> None:
@@ -220,7 +222,7 @@ class Retrying(_Wrapper):
         clock: waits.
 
     Raises:
-        TransportError: a delay that is negative or no number, or `inner` is no transport.
+        TransportError: a delay that is negative or no number, or `inner` is not a transport.
     """
 
     def __init__(self, inner: Transport, *, delays: Iterable[float], clock: Clock | None = None) -> None:
@@ -307,9 +309,7 @@ class Retrying(_Wrapper):
 
 def _check_delay(seconds: object) -> None:
     if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
-        raise TransportValueError(
-            f"A delay is a number of seconds, zero or more; {seconds!r} came. Correct it."
-        )
+        raise TransportValueError(f"A delay needs a number of seconds from 0, got {seconds!r}.")
 
 
 def _put_off(outcome: Outcome) -> bool:
@@ -386,15 +386,15 @@ class Spaced(_Wrapper):
         spacing: any context manager, entered before each email and left after it.
 
     Raises:
-        TransportError: `inner` is no transport, or `spacing` is no context manager.
+        TransportError: `inner` is not a transport, or `spacing` is not a context manager.
     """
 
     def __init__(self, inner: Transport, spacing: AbstractContextManager[object]) -> None:
         super().__init__(inner)
         if not isinstance(spacing, AbstractContextManager):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
-                "A pause is a context manager, such as a Spacing, which several transports may share, and"
-                f" here came {type(spacing).__name__}. Write Spaced(transport, Spacing(seconds))."
+                f"Spaced() needs a context manager such as a Spacing, got {type(spacing).__name__}. Write "
+                "Spaced(transport, Spacing(seconds))."
             )
         self._spacing = spacing
 
@@ -473,7 +473,7 @@ class Archived(_Wrapper):
         clock: asked for the Date of emails that have none.
 
     Raises:
-        TransportError: `inner` is no transport.
+        TransportError: `inner` is not a transport.
         TypeError: `keep` is neither a folder nor a function.
     """
 
@@ -482,9 +482,8 @@ class Archived(_Wrapper):
     ) -> None:
         super().__init__(inner)
         if not (isinstance(keep, Path) or callable(keep)):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TypeError(
-                f"Archived() needs a folder or a function, got {type(keep).__name__}. Write "
-                'Archived(transport, Path("sent")).'
+            raise wrong_type(
+                "Archived()", "a folder or a function", keep, 'Write Archived(transport, Path("sent")).'
             )
         self._keep = keep
         self._clock = SystemClock() if clock is None else clock

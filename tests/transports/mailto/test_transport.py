@@ -206,7 +206,7 @@ def test_each_warning_is_its_name_and_has_a_sentence(warning: HandOverWarning) -
 def test_html_without_text_is_a_draft_even_where_the_text_may_go_alone(
     make_email: Callable[..., Email], deliver: Callable[..., list[Receipt]], program: MailProgram
 ) -> None:
-    """There is no text to go alone."""
+    """There is not text to go alone."""
     deliver(make_email(html="<p>Room 7</p>", text=""), text_without_html=True)
     assert b"Room 7" in program.draft()
 

@@ -1,4 +1,4 @@
-"""What stops a hand-over: no mail program, one that gives up, a full disk, settings that cannot stand."""
+"""What stops a hand-over: no mail program, one that gives up, a full disk, settings that are not valid."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_a_check_of_a_refused_login_names_the_login(serve: Serve, connect: Conne
 
 
 def test_a_login_that_is_no_address_is_no_sender(serve: Serve, connect: Connect) -> None:
-    """The empty sender is asked about then; a recipient that is no address is the caller's mistake."""
+    """The empty sender is asked about then; a recipient that is not an address is the caller's mistake."""
     server = serve(mechanisms=("PLAIN",), good=(f"\0apikey\0{SECRET}",))
     transport = connect(server, **(ANNA | {"username": "apikey"}))
     assert transport.check().sender == ""

@@ -116,7 +116,7 @@ def test_no_session_comes_about(answers: list[bytes], phase: str, cause: str, tr
         ([b"501 Syntactically invalid argument(s)", b"501 no"], "EHLO_NAME", "once", "501 Syntactically"),
         ([b"501 5.5.4 Invalid domain name", b"550 no"], "EHLO_NAME", "once", "Invalid domain name"),
         ([b"500 what", b"500 what"], "EHLO_NAME", "once", "500 what"),
-        ([b"550 <ME> is no host that I know", b"550 no"], "EHLO_NAME", "once", "is no host"),
+        ([b"550 <ME> is not a host that I know", b"550 no"], "EHLO_NAME", "once", "is not a host"),
         ([b"421-4.7.0 Try again later (EHLO)\n421 4.7.0 gsmtp"], "EHLO_NAME", "once", "Try again later"),
         ([b"421 4.7.1 me does not match the name of your address"], "EHLO_NAME", "once", "does not match"),
         ([b"421 4.3.2 come back"], "CONNECTION", "many", "come back"),

@@ -1,8 +1,7 @@
 """The ledger in a PostgreSQL database, for the workers of several machines.
 
-What it is for: one memory for a fleet. What it refuses: to compare the clocks of two machines, and to believe
-marks that a crash of the server may have lost. Its law: a run's number is never used twice, and an email
-leaves only while its row says that number.
+The clocks of two machines are never compared, and marks that a crash of the server may have lost are not
+believed. A run's number is never used twice, and an email leaves only while its row holds that number.
 
 ::
 

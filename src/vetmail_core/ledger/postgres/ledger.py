@@ -1,7 +1,7 @@
 """`PostgresLedger`: what a host opens.
 
-What it is for: the calls of `SqliteLedger`, on a database that several machines share. What it refuses: to
-show a password. Its law: without the extra `postgres` it says so in one sentence.
+It has the calls of `SqliteLedger`, on a database that several machines share. A password in the connection
+string is never shown.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PostgresLedger:
 
     def __init__(self, conninfo: str, *, lease_seconds: float = 60.0, schema: str = "public") -> None:
         if lease_seconds <= 0:
-            raise ValueError(f"A lease is a time in seconds, and here came {lease_seconds!r}. Correct it.")
+            raise ValueError(f"lease_seconds= needs a number of seconds above 0, got {lease_seconds!r}.")
         try:
             from vetmail_core.ledger.postgres.store import Store  # noqa: PLC0415 - psycopg is an extra
         except ImportError as error:
@@ -131,10 +131,10 @@ class PostgresLedger:
                 REFUSED when it did not and is not to be sent.
 
         Raises:
-            LedgerError: the email is not in doubt, or the state is none of the three.
+            LedgerError: the email is not in doubt, or the state is not one of the three.
         """
         if state not in _ENDS_OF_DOUBT:
-            raise LedgerError(f"A doubt ends as accepted, deferred or refused, but {state} came. Say which.")
+            raise LedgerError(f"resolve() needs the state accepted, deferred or refused, got {state}.")
         if not self._store.resolve(key, LedgerState(state)):
             raise LedgerError(f"The email {key!r} is not in doubt, so there is nothing to resolve.")
 

@@ -1,8 +1,7 @@
 """One run through the ledger in PostgreSQL.
 
-What it is for: putting emails down in groups, and asking once more before each leaves. What it refuses: to
-let an email go whose row says another run. Its law: an answer is written with the next email's beginning, so
-a kill leaves one email in doubt.
+Emails are written down in groups, and the database is asked once more before each leaves. An answer is
+written together with the beginning of the next email, so a kill leaves one email in doubt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The tables of the ledger in PostgreSQL.
 
-What it is for: `create_tables`, and the same as text for a host's own migrations. What it refuses: nothing.
-Its law: it may be run again, and by several at once.
+`create_tables` may be run again, and by several programs at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The connection to a ledger's database, its rows, and what dead runs left behind.
 
-What it is for: one connection, shared by the ledger and its runs, under one lock. What it refuses: session
-settings, so that a pooler may stand between. Its law: who is dead is decided by the database's clock alone.
+The ledger and its runs share one connection under one lock. No session setting is used, so a connection
+pooler may be in between. The database's clock alone decides which run is dead.
 """
 
 from __future__ import annotations

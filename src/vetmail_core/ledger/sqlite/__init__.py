@@ -1,7 +1,7 @@
 """The ledger in one SQLite file.
 
-What it is for: remembering, for the programs of one machine, with no server to look after. What it refuses:
-a network drive. Its law: what is written down survives a kill, a full disk and a power cut.
+It serves the programs of one machine; a network drive is refused. What is written down survives a kill, a
+full disk and a power cut.
 
 ::
 

@@ -1,8 +1,7 @@
 """The ledger that comes with the library: one SQLite file.
 
-What it is for: remembering what was sent, for one program or several at once, through kills, full disks and
-power cuts. What it refuses: to let an email go that it could not write down first. Its law: `attempting` is
-on the disk before the email can leave.
+`attempting` is on the disk before an email can leave; an email that could not be written down first does
+not leave.
 
 The file is in WAL mode with every commit written through (``synchronous=FULL``). A run writes down a group of
 emails with one commit, and what became of the previous group goes into the same commit. The marks beside the
@@ -135,10 +134,10 @@ class SqliteLedger:
                 REFUSED when it did not and is not to be sent.
 
         Raises:
-            LedgerError: the email is not in doubt, or the state is none of the three.
+            LedgerError: the email is not in doubt, or the state is not one of the three.
         """
         if state not in _ENDS_OF_DOUBT:
-            raise LedgerError(f"A doubt ends as accepted, deferred or refused, but {state} came. Say which.")
+            raise LedgerError(f"resolve() needs the state accepted, deferred or refused, got {state}.")
         with self._store.writing():
             if not self._store.resolve(key, LedgerState(state)):  # a command line or a form gives it as text
                 raise LedgerError(f"The email {key!r} is not in doubt, so there is nothing to resolve.")

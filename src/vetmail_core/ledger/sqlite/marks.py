@@ -1,8 +1,8 @@
 """How far a run got, in a form that outlives its process.
 
-What it is for: telling, after a program was killed, which of the emails it had put down as "about to be
-sent" it had really begun, and which of those were answered. What it refuses: to be believed after the
-machine itself went down. Its law: a mark is made before the thing it marks can happen.
+After a program was killed, the marks tell which of the emails that it had written down as "about to be
+sent" it had really begun, and which were answered. A mark is made before the thing it marks can happen.
+After a restart of the machine marks are not believed.
 
 A commit to disk costs as much as several emails, so a run puts down a group at a time. By itself that
 would leave the whole group in doubt after a kill. So each run also holds a small file mapped into memory,

@@ -1,7 +1,7 @@
 """One run through the ledger in a file.
 
-What it is for: putting emails down in groups, and writing down what became of them with the next group. What
-it refuses: to let an email go that is not on the disk. Its law: what a kill leaves unwritten, the marks tell.
+Emails are written down in groups, and answers with the next group. What a kill leaves unwritten, the marks
+tell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rows of a ledger file, and the rules for touching them.
 
-What it is for: one connection, shared by the ledger and its runs, under one lock. What it refuses: another
-program's database, and a later version's. Its law: every change is one transaction, written through to the
-disk, and what a dead run left behind is worked out before anybody decides on it.
+The ledger and its runs share one connection under one lock. Every change is one transaction, written
+through to the disk. What a dead run left behind is worked out before anybody decides on it. Another
+program's database, or a later version's, is refused.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _make_private(path: Path) -> None:
     """Make a new ledger its owner's alone; SQLite's files beside it take after it.
 
     Raises:
-        LedgerError: there is something that is no file, or a file that has lost its content.
+        LedgerError: there is something that is not a file, or a file that has lost its content.
         OSError: no file can have the name.
     """
     checked_name(path)
@@ -172,7 +172,9 @@ def _refuse_what_is_no_ledger(path: Path) -> None:
     lived = bool(stray_runs(path)) or (wal.exists() and wal.stat().st_size > 0)
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise LedgerError(f"The ledger {path} cannot be opened: it is no file. {_WHAT_TO_DO[_CANNOT_OPEN]}")
+        raise LedgerError(
+            f"The ledger {path} cannot be opened: it is not a file. {_WHAT_TO_DO[_CANNOT_OPEN]}"
+        )
     if lived and not found.st_size:
         raise _lost(path)
 

@@ -1,8 +1,8 @@
 """What will go wrong with these preferences, and what to do about it.
 
-What it is for: telling an administrator on the settings screen what a mail server would only tell the first
-class that gets no mail. What it refuses: to connect to anything, and to speak of settings that do not apply.
-Its law: every problem names its setting, the matter and the cure in plain words, the gravest first.
+The checks tell an administrator on the settings screen what a mail server would only tell the first class
+that gets no mail. Nothing is connected to. Each problem names its setting, what is wrong and what to do,
+the gravest first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What the checks look at, and how they speak.
 
-What it is for: the preferences, who will send and the provider, gathered once for all rules. What it
-refuses: to judge. Its law: a problem has a setting, a message and advice, none of them empty.
+The preferences, who will send, and the provider are gathered once for all rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Checks of the way to the mail server: name, port and TLS.
 
-What it is for: a server that is missing, a port nobody answers at, a TLS method that does not fit, a
-password in clear. What it refuses: to try the connection. Its law: it knows only what the settings say.
+Only the settings are looked at; nothing is connected to.
 """
 
 from __future__ import annotations

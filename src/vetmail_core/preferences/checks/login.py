@@ -1,7 +1,6 @@
 """Checks of signing in: the way, the shared login, the staff's own logins.
 
-What it is for: a login that is missing, unused or of a kind the provider does not take. What it refuses: to
-look at a password itself. Its law: where staff log in as themselves, each of them needs a login.
+The password itself is never looked at. Where staff log in as themselves, each of them needs a login.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def way_of_signing_in(case: Case) -> Iterator[Problem]:
             "mail_server.authentication",
             f"{provider.name} turns signing in with a password (Basic authentication) off by default at the "
             "end of December 2026; mail then stops with 550 5.7.30.",
-            "Change to OAuth now; an administrator can turn passwords on again for a while, not for good.",
+            "Change to OAuth now; an administrator can turn passwords on again for a while, not permanently.",
         )
     elif way is AuthenticationType.PASSWORD and provider.name == "Gmail":
         yield hint(
@@ -58,13 +57,13 @@ def login_without_use(case: Case) -> Iterator[Problem]:
     if server.use_staff_logins:
         yield warning(
             "mail_server.use_staff_logins",
-            "Individual staff logins are ticked, but the authentication type is none, so nobody logs in.",
+            "Individual staff logins are ticked, but the authentication type is None, so nobody logs in.",
             "Choose an authentication type, or untick the individual logins.",
         )
     elif server.username or server.password is not None:
         yield hint(
             "mail_server.authentication",
-            "A login is entered, but the authentication type is none, so it is not used.",
+            "A login is entered, but the authentication type is None, so it is not used.",
             "Choose User/Password if the mail server asks for a login.",
         )
 

@@ -1,7 +1,6 @@
 """Checks of what is sent: From, replies, pace, copies, separator and the rules of the contexts.
 
-What it is for: settings that work and still do harm. What it refuses: to call an unknown context or role of
-the rules a mistake. Its law: each piece of advice can be followed on the screen that shows it.
+Settings that work and still do harm. Each piece of advice can be followed on the screen that shows it.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def _staff_from_is_login(staff: Iterable[Staff], effect: str, cure: str) -> Iter
 
 
 def _differ(address: str, username: str) -> bool:
-    # A user name that is no address (DOMAIN\\user) says nothing about the mailbox behind it.
+    # A user name that is not an address (DOMAIN\\user) says nothing about the mailbox behind it.
     return "@" in username and address.casefold() != username.casefold()
 
 

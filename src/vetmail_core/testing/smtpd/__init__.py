@@ -1,7 +1,7 @@
 """A mail server on this machine: a real socket, a scripted answer, and a record of what came.
 
-What it is for: tests of the wire. What it refuses: to be used for mail. Its law: what it was asked to
-refuse it refuses, and all else it takes as a submission server would.
+For tests over a real socket. What it was told to refuse it refuses; all else it takes as a submission
+server would.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the local server asks for, and what it heard.
 
-What it is for: the one thing that the server and all its connections share. What it refuses: to be read half
-written; connections run in the server's thread, and tests look from theirs. Its law: what a script needs to
-fire is asked for.
+The server and all its connections share this one record. Connections run in the server's thread and tests
+look from theirs, so nothing is read half written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the local server was handed.
 
-What it is for: looking at the envelope and the bytes as a server sees them. What it refuses: to guess what
-was meant; these are the bytes of the wire. Its law: BCC stands in the envelope, and if it stands in the
-bytes as well, a test can see that too.
+The envelope and the exact bytes, as a server sees them. BCC is in the envelope; if it is in the bytes as
+well, a test can see that too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A mail server on this machine, for one test.
 
-What it is for: trying a transport, or a whole program, over a real socket. What it refuses: a fixed port, and
-mail from other machines: it listens on the loopback address only. Its law: it answers by the same ``Faults``
-as the ``Outbox``, so a script moves from a unit test to the wire unchanged.
+It listens on a free port of the loopback address only. It answers by the same ``Faults`` as the ``Outbox``,
+so a script moves from a unit test to the wire unchanged.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import trustme
 
 from vetmail_core.address import Mailbox
 from vetmail_core.credentials import Login
+from vetmail_core.errors import wrong_type
 from vetmail_core.preferences import AuthenticationType, EmailPreferences, MailServer, Settings, TlsMethod
 from vetmail_core.receipts import Phase
 from vetmail_core.testing.fault import FaultKind
@@ -67,7 +67,7 @@ class LocalSmtpServer:
         without: extensions not to offer, such as ["PIPELINING"].
 
     Raises:
-        TypeError: a TLS method or a login that is none.
+        TypeError: a TLS method or a login of another type.
         ValueError: an extension that this server never offers.
 
     >>> with LocalSmtpServer() as smtpd:
@@ -86,12 +86,11 @@ class LocalSmtpServer:
         without: Iterable[str] = (),
     ) -> None:
         if login is not None and not isinstance(login, Login):  # pyright: ignore[reportUnnecessaryIsInstance] - tests are not all typed
-            raise TypeError(
-                f"The login the server asks for is a Login, and here came {type(login).__name__}; write "
-                'Login("office@example.com", PlainSecret("..."))'
+            raise wrong_type(
+                "login=", "a Login", login, 'Write Login("office@example.com", PlainSecret("...")).'
             )
         if not isinstance(tls, TlsMethod):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
-            raise TypeError(f"The TLS method of the server is a TlsMethod, and here came {tls!r}.")
+            raise wrong_type("tls=", "a TlsMethod", tls, "Write tls=TlsMethod.STARTTLS.")
         left_out = frozenset(name.upper() for name in without)
         if not left_out <= _EXTENSIONS:
             raise ValueError(

@@ -1,8 +1,7 @@
 """One connection to the local server: aiosmtpd's session, with the script of faults in front of its answers.
 
-What it is for: answering as a well-behaved submission server does, except where the script says otherwise.
-What it refuses: mail without the TLS or the login it asks for. Its law: the script is asked once for
-each answer, just before it would be given.
+It answers as a well-behaved submission server does, except where the script says otherwise. The script is
+asked once for each answer, just before it would be given.
 """
 
 from __future__ import annotations

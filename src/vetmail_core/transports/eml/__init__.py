@@ -1,8 +1,8 @@
 """Writes emails into a folder, one file each, to look at instead of sending.
 
-What it is for: rehearsing a run, keeping what would have been sent, and handing mail to programs that read
-`.eml` files. What it refuses: to overwrite a file, and to leave half of one behind. Its law: a `.eml` is
-the message as it would go over the wire, so whoever receives a blind copy stands beside it, never in it.
+For rehearsing a run, keeping what would have been sent, and handing mail to programs that read `.eml`
+files. A `.eml` is the message as it would go over the wire, so blind-copy recipients are in the record
+beside it, never in it. No file is overwritten or left half written.
 
 The folder, for whoever reads it::
 

@@ -1,7 +1,7 @@
 """Names of the files in a folder of emails.
 
-What it is for: a name that sorts in sending order and says whom it is for. What it refuses: any character
-that some file system, shell or mail program gives a meaning. Its law: later numbers sort later.
+A name sorts in sending order, says whom the email is for, and holds no character that some file system,
+shell or mail program gives a meaning.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def number_of(name: str) -> int:
 
 def _number(name: str) -> int:
     found = _NAME.fullmatch(name)
-    # The letter says how many digits there are, so a number of forty digits is none of ours.
+    # The letter says how many digits there are, so a number of forty digits is not one of ours.
     if found is None or len(found[2]) != _DIGITS + _LETTERS.find(found[1]) + bool(found[1]):
         return 0
     return int(found[2])

@@ -1,8 +1,6 @@
 """Emails out of a folder.
 
-What it is for: reading back what a run wrote, as the emails that were handed over. What it refuses: a file
-that is not what was written. Its law: content comes out of the message itself, the blind copies out of the
-record beside it.
+Content comes from the message itself, blind copies from the record beside it.
 """
 
 from __future__ import annotations

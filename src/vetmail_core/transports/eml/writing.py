@@ -1,7 +1,6 @@
 """Emails into a folder.
 
-What it is for: the transport that writes `.eml` files. What it refuses: to overwrite, and to go on when the
-folder cannot be written to. Its law: both files of an email are there, or neither.
+Both files of an email are there, or neither.
 """
 
 from __future__ import annotations
@@ -97,8 +96,8 @@ class EmlTransport(DefaultAnswers):
     def __init__(self, folder: Path | str, *, clock: Clock | None = None) -> None:
         if folder == "":
             raise TransportValueError(
-                'The emails need a folder to go into, and here came an empty text; write "outbox", or "." '
-                "for the folder this program stands in."
+                'EmlTransport() needs the name of a folder, got an empty text. Write "outbox", or "." '
+                "for the current folder."
             )
         self._folder = Path(folder)
         self._clock = SystemClock() if clock is None else clock

@@ -1,7 +1,7 @@
 """An email as a draft file, for what a link cannot carry.
 
 A draft is not a message on the wire: it holds its blind copies, which the mail program takes off as it
-sends. So others may not read the file, and it is not kept for good.
+sends. So others may not read the file, and it is deleted after a while.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def draft_bytes(email: Email, *, with_sender: bool = False) -> bytes:
     r"""Write an email as a draft file (`.eml`) that a mail program opens for sending.
 
     For a web page's "download and open", too. From is the first header, or Linux takes the file for plain
-    text; it is empty, because a mail program has accounts of its own and warns of a sender that is none of
+    text; it is empty, because a mail program has accounts of its own and warns of a sender that is not one of
     them. `X-Unsent: 1` makes Outlook and Thunderbird open the file as a draft. BCC is kept.
 
     Pure: without a date the draft has none, and without a key no Message-ID.

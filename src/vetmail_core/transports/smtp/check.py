@@ -160,7 +160,7 @@ def check_connection(
 
     Raises:
         TransportError: no session came about, or an address needs SMTPUTF8 and the server has it not.
-        AddressError: a text that is no mailbox.
+        AddressError: a text that is not a mailbox.
     """
     writer = _to_mailbox(sender) if sender is not None else _login_address(opener.username)
     reader = None if recipient is None else _to_mailbox(recipient)

@@ -14,7 +14,7 @@ import attrs
 
 from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.clock import SystemClock
-from vetmail_core.errors import TransportError, TransportValueError
+from vetmail_core.errors import TransportError, TransportValueError, wrong_type
 from vetmail_core.preferences import MailServer
 from vetmail_core.preferences.host_names import spoken_name
 from vetmail_core.preferences.providers import provider_for
@@ -94,14 +94,16 @@ class SmtpTransport:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(server, MailServer):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-            raise TypeError(
-                f"SmtpTransport() needs a MailServer, got {type(server).__name__}. Write "
-                'SmtpTransport(MailServer(host="localhost")).'
+            raise wrong_type(
+                "SmtpTransport()",
+                "a MailServer",
+                server,
+                'Write SmtpTransport(MailServer(host="localhost")).',
             )
         said = _checked_name(server.ehlo_name if ehlo_name is None else ehlo_name)
         if not isinstance(pipelining, Pipelining):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
             raise TransportValueError(
-                f"pipelining is a Pipelining, such as Pipelining.AUTO, got {pipelining!r}."
+                f"pipelining= needs a Pipelining such as Pipelining.AUTO, got {pipelining!r}."
             )
         self._clock = SystemClock() if clock is None else clock
         self._limits = (Limits() if limits is None else limits).known(provider_for(server.host))
@@ -211,7 +213,7 @@ class SmtpTransport:
         Raises:
             TransportError: the transport is closed, no session came about, or an address has letters beyond
                 ASCII that the server does not take; says at which step, why, and what to do.
-            AddressError: a text that is no mailbox.
+            AddressError: a text that is not a mailbox.
         """
         if self._host.closed:
             raise TransportError(CLOSED)
@@ -262,9 +264,11 @@ class SmtpTransport:
 
 def _checked_name(typed: str) -> str:
     if not isinstance(typed, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hosts are not all typed
-        raise TypeError(
-            f"ehlo_name must be a str, got {type(typed).__name__}. Give the name of this computer, or None "
-            "for the setting of the mail server."
+        raise wrong_type(
+            "ehlo_name=",
+            "text",
+            typed,
+            "Give the name of this computer, or None for the setting of the mail server.",
         )
     if has_surrogate(typed):
         raise TransportValueError(f"ehlo_name {typed!r} holds {HALF_A_PAIR}. Give the name of this computer.")
