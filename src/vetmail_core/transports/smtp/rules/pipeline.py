@@ -463,7 +463,7 @@ class DataLane:
             case _Then.IN_DOUBT:
                 transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
                 self.over = True
-            case _Then.OUT_OF_STEP:
+            case _:
                 transaction.out_of_step(raw, phase)
         self._finish(transaction)
 
