@@ -1,8 +1,8 @@
 """How many people all mailboxes of an organisation together may write to in a day.
 
-What it is for: a provider that counts the organisation as a whole, said by ``check``, and by ``preview``
-where a mailing comes near it. What it refuses: to guess how many licences there are. Its law: without a
-number of licences the figure is that of one, the least there is, and the line says so.
+``check`` says it for a provider that counts the organisation as a whole, and ``preview`` where a mailing
+comes near it. Without a number of licences the figure is that of one, the least there is, and the line says
+so.
 """
 
 from __future__ import annotations

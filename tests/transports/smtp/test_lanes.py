@@ -57,7 +57,7 @@ def test_each_mode_waits_as_often_as_it_must(mode: Pipelining, said: list[bytes]
     """What is sent before an answer is awaited; dots are doubled but in CHUNKING, and no body is shown."""
     lane, transaction = a_lane(mode), a_transaction("a@x.com b@x.com")
     lane.put(transaction)
-    found = []
+    found: list[bytes] = []
     while transaction not in lane.done:
         octets, shown = lane.take()
         body = octets[octets.find(b"Subject") :] if b"Subject" in octets else b""
@@ -104,7 +104,7 @@ def test_each_answer_is_waited_for_as_what_it_answers(mode: Pipelining) -> None:
 @pytest.mark.parametrize("rest", [b"", b"503 no"], ids=["and a close", "and more"])
 def test_a_goodbye_in_a_window_is_told_as_the_answer_to_what_it_answers(rest: bytes) -> None:
     """RSET and MAIL, two RCPT, and the message."""
-    phases = []
+    phases: list[Phase] = []
     for number in range(5):
         lane, transaction = a_lane(CHUNKING), a_transaction("a@x.com b@x.com")
         lane.put(transaction)

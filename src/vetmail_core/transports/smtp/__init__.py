@@ -1,7 +1,6 @@
 """SMTP: a few connections, used well, and an honest answer for every recipient.
 
-What it is for: `SmtpTransport`. What it refuses: see each room. Its law: the rules of the session do no input
-or output; the socket knows no rules.
+The rules of the session do no input or output, and the socket knows no rules.
 
 The rooms, from the outside in::
 

@@ -1,8 +1,7 @@
 """Trying a connection without sending anything.
 
-What it is for: the answer to "why does mail not go out?", for a help desk. What it refuses: to leave a
-message behind; it ends with RSET. Its law: what a server says about a sender or recipient is a result, and
-only a session that did not come about is an error.
+It answers "why does mail not go out?" for a help desk. No message is left behind: it ends with RSET. What a
+server says about a sender or recipient is a result; only a session that could not be opened is an error.
 """
 
 from __future__ import annotations

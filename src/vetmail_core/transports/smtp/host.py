@@ -1,8 +1,7 @@
 """What a transport has learnt about its server.
 
-What it is for: what outlives a connection and a run: the mode that works, the pace, a resting session. What
-it refuses: to be shared between transports. Its law: a mode that failed on a fresh connection is not tried
-again.
+This outlives a connection and a run: the mode that works, the pace, a resting session. It belongs to one
+transport. A mode that failed on a fresh connection is not tried again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The connections of a transport: how many are lent to runs, and which rest between two.
 
-What it is for: several threads that send through one transport. A run gets one connection, and more while
-some are free; a run that finds none waits its turn, and one that has several gives one back for it. What it
-refuses: to hold its lock while anything goes over a network. Its law: never more connections are open at once
-than the limit says, but for a run inside a run: it gets one of its own, else it would wait for itself.
+Several threads may send through one transport. A run gets one connection, and more while some are free; a
+run that finds none waits its turn, and one that has several gives one back for it. The lock is not held
+while anything goes over a network. Never more connections are open at once than the limit says, except for
+a run inside a run: it gets one of its own, or it would wait for itself.
 """
 
 from __future__ import annotations

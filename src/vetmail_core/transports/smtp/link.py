@@ -1,7 +1,6 @@
 """A connection that a run has at the moment, and how it gets the next one.
 
-What it is for: using a connection again while it is good, parting from it in time, and connecting with
-patience. What it refuses: a message on a line that is worn, old, idle or silent without cause. Its law: a
+A connection is used again while it is good, and left when it is worn, old, idle or silent without cause. A
 server that has hung up between two messages costs a connection and nothing else.
 """
 

@@ -1,7 +1,6 @@
 """How fast a run goes: the wait between emails, slowing down, and pauses before trying again.
 
-What it is for: giving a server the rest it asks for. What it refuses: to sleep on its own; every pause is
-asked of the Clock. Its law: a throttled run gets slower at once and faster bit by bit.
+Every pause is asked of the Clock. A throttled run gets slower at once and faster bit by bit.
 """
 
 from __future__ import annotations

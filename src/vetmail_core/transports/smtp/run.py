@@ -1,8 +1,7 @@
 """One run: emails in, receipts out, over as many connections as it takes.
 
-What it is for: pulling, waiting, connecting, sending, trying again and stopping. What it refuses: to send a
-message again whose last octet may have arrived, and to pull an email before there is a place for it. Its law:
-every email that was pulled gets exactly one receipt, in order, unless the caller walks away.
+A message whose last octet may have arrived is not sent again, and an email is not pulled before there is a
+place for it. Every email that was pulled gets exactly one receipt, in order, unless the caller walks away.
 
 How several connections go together. One thread drives them all: it is the thread that walks the receipts,
 and the caller's iterable, ledger and token function are called on no other. Whatever takes time on a

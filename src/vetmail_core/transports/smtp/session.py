@@ -1,8 +1,7 @@
 """A session: a connection on which messages may be sent, and how one comes about.
 
-What it is for: connect, TLS, EHLO and login in their order, with the credentials fetched at the last moment.
-What it refuses: to log in where others can listen. Its law: a session that did not come about leaves no open
-socket behind.
+Connect, TLS, EHLO and login in their order, with the credentials fetched at the last moment. A session that
+could not be opened leaves no open socket behind.
 """
 
 from __future__ import annotations

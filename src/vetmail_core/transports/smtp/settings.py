@@ -1,7 +1,7 @@
 """What can be set about an SMTP session: patience, limits and how much to send before an answer.
 
-What it is for: the numbers of the transport, in one place, each with its unit. What it refuses: a deadline or
-limit that would hang or never send. Its law: every wait has an end.
+The numbers of the transport, each with its unit. A deadline or limit that would hang or never send is
+refused, so every wait has an end.
 """
 
 from __future__ import annotations

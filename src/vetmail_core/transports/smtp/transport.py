@@ -1,8 +1,7 @@
 """The SMTP transport: emails in, receipts out.
 
-What it is for: delivering to a mail server as fast as the line allows, with an honest answer for every
-recipient. What it refuses: to raise for what a server or network does, to send a password in the clear, and
-to send a message again that may have arrived. Its law: exactly one receipt for each email, in order.
+Each email gets exactly one receipt, in order. What a server or network does is a result, not an exception;
+a password is not sent in the clear, and a message that may have arrived is not sent again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rules of SMTP: what to say, and what follows from an answer.
 
-What it is for: everything that decides. What it refuses: a socket, TLS, a thread and a clock, which an import
-contract holds. Its law: the same answers lead to the same outcomes, however they came.
+Everything that decides is here, without a socket, TLS, a thread or a clock; an import contract holds that.
+The same answers lead to the same outcomes, however they came.
 
 ::
 

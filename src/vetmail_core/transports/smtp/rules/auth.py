@@ -1,8 +1,8 @@
 """Logging in: PLAIN, LOGIN, XOAUTH2 and OAUTHBEARER, without a socket.
 
-What it is for: choosing a mechanism and saying its words. What it refuses: CRAM-MD5 and its kin, whose
-servers must keep passwords in the clear, and a mechanism the server does not offer. Its law: a secret
-stands in nothing but the octets that are sent, and the first refusal (535) is the last try.
+A mechanism that the server does not offer is not used, and neither are CRAM-MD5 and its kin, whose servers
+must keep passwords in the clear. A secret is in nothing but the octets that are sent, and the first refusal
+(535) is the last try.
 """
 
 from __future__ import annotations

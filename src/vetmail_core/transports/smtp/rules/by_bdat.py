@@ -1,8 +1,8 @@
 """Whole messages behind one another by BDAT (RFC 3030): nothing waits for an answer.
 
-What it is for: filling the line to a distant server. What it refuses: more messages on the way than its
-window, because each of them is in doubt when the line dies. Its law: answers come in the order of the
-commands, so a message's answers are looked at when all of them are there.
+This fills the line to a distant server. Each message on the way is in doubt when the line dies, so no more
+than a window of them is sent. Answers come in the order of the commands; a message's answers are looked at
+when all of them are there.
 
 Each message goes behind a RSET: a server that has refused every recipient may keep the transaction open,
 and the next message's recipients would join it (RFC 3030, section 2, wants RSET after a failed BDAT).

@@ -1,8 +1,8 @@
 """Whether a run goes on, and how fast, by what the server's answers to different people have in common.
 
-What it is for: ending a run that would hear the same from everybody, and slowing one that is too fast. What
-it refuses: to blame one person, or one email, for what the server says to all, and the run for what it says
-about one. Its law: an acceptance wipes out what came before it.
+A run that would hear the same from everybody ends, and one that is too fast slows down. One person or email
+is not blamed for what the server says to all, nor the run for what it says about one. An acceptance wipes
+out what came before it.
 
 What a single reply leads to stands in the table of replies; here is what their order leads to.
 """

@@ -1,9 +1,8 @@
 """From the greeting to the login: the talk before the first message, without a socket.
 
-What it is for: the rules of EHLO, STARTTLS and AUTH as flows: generators that hand out what to say and are
-sent the answer, so that a blocking and an asynchronous driver run the same rules. What it refuses: to go on
-in the clear where TLS was asked for, and to say a password where others can read it. Its law: what was heard
-before TLS counts for nothing afterwards.
+The rules of EHLO, STARTTLS and AUTH are flows: generators that hand out what to say and are sent the
+answer, so that a blocking and an asynchronous driver run the same rules. Where TLS was asked for, nothing
+goes on in the clear. What was heard before TLS counts for nothing afterwards.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One message on its way: to whom, what the server said, and what that comes to.
 
-What it is for: turning the replies to an envelope and a body into outcomes, one for each recipient, and into
-what to do next. What it refuses: to call anything failed that may have arrived. Its law: after the last
-octet of a message has left, only the server's answer ends the doubt.
+The replies to an envelope and a body become outcomes, one for each recipient, and what to do next. After
+the last octet of a message has left, only the server's answer ends the doubt; nothing that may have arrived
+is called failed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Messages on their way over one connection: what may be sent now, and what each answer belongs to.
 
-What it is for: the order of commands, bodies and answers in every mode, without a socket. What it refuses: to
-decide on half a group of answers, and to leave a transaction open for the next message to fall into. Its
-law: a message is finished exactly once: with outcomes, or with the word to send it again.
+The order of commands, bodies and answers in every mode, without a socket. A message is finished exactly
+once: with outcomes, or with the word to send it again. A transaction is never left open for the next
+message to fall into.
 
 How AUTO keeps two messages in flight. A message by DATA costs two round trips: one for the envelope, one
 for the text. RFC 2920 lets commands go in groups, with two rules: a text may be the first thing of a group,

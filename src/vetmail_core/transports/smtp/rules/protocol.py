@@ -1,8 +1,7 @@
 """SMTP without a socket: replies read, commands written, capabilities understood.
 
-What it is for: bytes in, replies out; values in, command lines out. It does no input or output, so that any
-driver can use it. What it refuses: a reply that never ends, and a command with a control character in it.
-Its law: however the incoming bytes are cut, the replies are the same.
+Bytes in, replies out; values in, command lines out. However the incoming bytes are cut, the replies are the
+same. A reply that never ends is an error, and so is a command with a control character in it.
 
 A reply travels as its raw lines, joined by LF and without their line ends, until somebody wants to read it:
 ``raw[:1]`` tells success from failure, and of a hundred thousand replies hardly any is read by a person.

@@ -1,7 +1,6 @@
 """The wire below the rules of SMTP: octets, deadlines and TLS.
 
-What it is for: getting octets out and in, for one connection or several at once. What it refuses: to decide
-what is said. Its law: nothing waits longer than its deadline.
+Octets get out and in, for one connection or several at once. Nothing waits longer than its deadline.
 
 ::
 

@@ -1,7 +1,6 @@
 """Opening a line: the name server, the addresses of a host, and TLS from the first byte.
 
-What it is for: a connection within its deadline, whatever the name server does. What it refuses: to wait
-for a name server longer than that. Its law: what is given up is closed.
+A connection comes within its deadline, whatever the name server does. What is given up is closed.
 """
 
 from __future__ import annotations

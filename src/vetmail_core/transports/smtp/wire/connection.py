@@ -1,9 +1,7 @@
 """One connection: socket, TLS, deadlines and a transcript.
 
-What it is for: moving bytes for the rules of the session, which know nothing of sockets. What it refuses: to
-wait longer than its deadline, whatever trickles in; to write without reading, which lets two full buffers
-wait for each other; and to keep a secret in the transcript. Its law: it always knows how many octets have
-left, so nobody has to guess whether a message may have gone.
+It moves bytes for the rules of the session, which know nothing of sockets. It always knows how many octets
+have left, so nobody has to guess whether a message may have gone. No secret is in the transcript.
 
 What "left" means, and why it decides. When a line dies, a message is in doubt if its last octet may have
 reached the server, and only then. The octets that the system has taken from this program are counted in

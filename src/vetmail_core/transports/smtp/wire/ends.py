@@ -1,7 +1,7 @@
 """The two ends of a line, and what the system says when it breaks.
 
-What it is for: addresses as SMTP writes them, and words for people. What it refuses: to ask a name server.
-Its law: a line that is gone has no ends, and asking is no error.
+Addresses as SMTP writes them, and words for people. No name server is asked. A line that is gone has no
+ends, and asking for them is no error.
 """
 
 from __future__ import annotations

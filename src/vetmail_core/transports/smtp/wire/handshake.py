@@ -1,7 +1,7 @@
 """The TLS handshake: one step at a time, and what it means when it fails.
 
-What it is for: telling a certificate that is not to be trusted from a server that hung up. What it refuses:
-to wait; whoever calls it has the deadline. Its law: whatever fails here is a matter of TLS.
+A certificate that is not to be trusted is told apart from a server that hung up. Whoever calls it has the
+deadline.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What was said on a line, for people: the last lines of it.
 
-What it is for: the answer to "what did the server say?". What it refuses: bodies, and secrets. Its law: what
-it shows holds no secret, as those were taken out before it came in, and is fit for a screen.
+It answers "what did the server say?". It holds no bodies, and no secrets: those were taken out before.
 """
 
 from __future__ import annotations

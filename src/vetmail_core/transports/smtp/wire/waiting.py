@@ -1,9 +1,8 @@
 """What a step on a line waits for, and who waits for it.
 
-What it is for: one thread that waits for several lines at once. Whatever may take time is a generator: it
-does what can be done, and gives out a `Wait` when it can do no more; it is sent what is ready, as `selectors`
-has it, or 0 when its time is over. What it refuses: to know what is being sent. Its law: whoever waits for
-one line alone, and whoever waits for five, run the very same steps.
+One thread waits for several lines at once. Whatever may take time is a generator: it does what can be done,
+and gives out a `Wait` when it can do no more; it is sent what is ready, as `selectors` has it, or 0 when
+its time is over. Waiting for one line and for five run the very same steps.
 """
 
 from __future__ import annotations
