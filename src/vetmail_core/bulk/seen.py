@@ -42,8 +42,7 @@ class SeenKeys:
         Returns:
             Whether it is new.
         """
-        data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
-        digest = int.from_bytes(blake2b(data, digest_size=_DIGEST_BYTES).digest(), "little")
+        digest = _digest(key)
         shard = self._shards.get(digest & _SHARD_BITS)
         if shard is None:
             self._shards[digest & _SHARD_BITS] = array("Q", (digest,))
@@ -53,3 +52,14 @@ class SeenKeys:
             return False
         shard.insert(place, digest)
         return True
+
+    def __contains__(self, key: str) -> bool:
+        digest = _digest(key)
+        shard = self._shards.get(digest & _SHARD_BITS, ())
+        place = bisect_left(shard, digest)
+        return place < len(shard) and shard[place] == digest
+
+
+def _digest(key: str) -> int:
+    data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=_DIGEST_BYTES).digest(), "little")

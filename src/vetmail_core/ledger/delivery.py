@@ -31,7 +31,8 @@ from vetmail_core.ledger.entries import (
     in_doubt,
     not_attempted,
 )
-from vetmail_core.ledger.policy import NEW, Ledger
+from vetmail_core.ledger.keys import KeysOfARun
+from vetmail_core.ledger.policy import NEW, Ledger, Verdict
 from vetmail_core.receipts import Cause, Receipt, Reply, Status
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class Delivery:
         self._passed: deque[Entry] = deque()  # handed over, or lying between such
         self._error: Exception | None = None  # raised when what is under way is answered
         self._broken: Exception | None = None  # why the ledger cannot be written
+        self._keys = KeysOfARun()
         self._mine: set[str] = set()  # keys that this run has put down and that are not answered
         self._unsettled: Receipt | None = None  # being taken down
         self._feed = Feed(self)
@@ -406,6 +408,11 @@ class Delivery:
         return map(self._unwritten, group)
 
     def _decided(self, email: Email, standing: Standing) -> Entry:
+        clash = "" if self._ledger is None else self._keys.clash(email)
+        if clash:
+            answer = not_attempted(email, Cause.OTHER, reply=Reply(0, "", clash))
+            # What the claim has put down, for an email of this key that is answered already, is let go again.
+            return self._settled(answer) if standing.verdict is Verdict.SEND else answer
         entry = decided(email, standing, mine=email.key in self._mine)
         if isinstance(entry, Sending):
             self._mine.add(email.key)

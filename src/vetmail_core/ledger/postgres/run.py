@@ -133,7 +133,7 @@ class PostgresRun:
         Raises:
             LedgerError: the database cannot be written; none of the group may be sent.
         """
-        identities = {email.key: identity(email) for email in emails}
+        identities = {email.key: identity(email) for email in reversed(emails)}
 
         def work(statements: Statements) -> tuple[list[Standing], dict[str, Row | None]]:
             rows = self._prepared(statements, identities)

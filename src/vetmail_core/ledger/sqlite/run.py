@@ -119,7 +119,7 @@ class SqliteRun:
                 if standing.verdict is Verdict.SEND:
                     wanted[email.key] = row
                 standings.append(standing)
-            claims = self._put_down(wanted, {email.key: identity(email) for email in emails})
+            claims = self._put_down(wanted, {email.key: identity(email) for email in reversed(emails)})
         self._written()
         self._claims.update(claims)
         return standings, foreign
