@@ -10,6 +10,7 @@ comes with the library; `deliver_once` puts either between emails and a transpor
 
     policy.py      the one set of decisions: what is known of an email, and what follows
     entries.py     one email on its way through a run: to hand over, or answered already
+    keys.py        the keys that a run has met, and two emails under one
     delivery.py    the loop: ask, hand over, write down
     adapters.py    what a run asks of a ledger, of one that can do less, and of none
     settling.py    who is not done, for the command line, and how that is settled

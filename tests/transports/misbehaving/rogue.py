@@ -273,7 +273,7 @@ class Line:
         self.answer("ehlo", "250 rogue.example.com", self.number)
 
     def do_starttls(self, _line: str) -> None:
-        if self.server.injected:
+        if self.server.injected and self.number < self.server.injections:
             self.send(b"220 2.0.0 go ahead\r\n" + self.server.injected)
             self.shake_hands()
         elif self.answer("starttls", "220 2.0.0 go ahead", self.number) == 220 and not self.mute:
@@ -461,6 +461,7 @@ class Rogue:
         self.line: type[Line] = Line
         self.offers_tls = True
         self.injected = b""
+        self.injections = 1_000  # connections, from the first on
         self.eager = False
         self.hates_chunks = False
         self.per_connection = 0

@@ -144,10 +144,10 @@ def test_a_stripped_starttls_stops_the_run(certificates: Certificates) -> None:
     [b"250 2.1.0 ok\r\n", b"250-forged\r\n250 AUTH PLAIN\r\n", b"250", b"\r\n", b"\x16\x03", b"garbage\r\n"],
     ids=repr,
 )
-def test_octets_behind_the_answer_to_starttls_are_an_attack(
+def test_octets_after_the_answer_to_starttls_cost_that_connection(
     certificates: Certificates, octets: bytes
 ) -> None:
-    """Whatever stands behind the 220 in the clear ends the run: a TLS matter, nothing is sent."""
+    """Three fresh connections are tried, then the run ends: a TLS matter, nothing is sent in the clear."""
     emails = [an_email(number) for number in range(3)]
     with Rogue(tls=TlsMethod.EXPLICIT, context=certificates.good) as server:
         server.injected = octets
@@ -155,4 +155,17 @@ def test_octets_behind_the_answer_to_starttls_are_an_attack(
     assert complaints(trial) == []
     assert {o.cause for r in trial.receipts for o in r.outcomes} == {Cause.TLS}
     assert {o.phase for r in trial.receipts for o in r.outcomes} <= {Phase.STARTTLS, Phase.TLS}
-    assert server.connections == 1
+    assert server.connections == 4
+    assert {line.split()[0] for line in server.heard} <= {"EHLO", "STARTTLS", "QUIT"}
+
+
+def test_an_injected_answer_once_costs_nobody_anything(certificates: Certificates) -> None:
+    """Somebody between who tries it on one connection does not stop an organisation's mail."""
+    emails = [an_email(number) for number in range(3)]
+    with Rogue(tls=TlsMethod.EXPLICIT, context=certificates.good) as server:
+        server.injected = b"250 2.1.0 ok\r\n"
+        server.injections = 3
+        trial = deliver(server, emails, client_context=certificates.client)
+    assert complaints(trial) == []
+    assert [receipt.reason for receipt in trial.receipts if not receipt.ok] == []
+    assert server.connections == 4

@@ -64,6 +64,8 @@ _READ_OCTETS: Final = 65_536
 _RECORD_OCTETS: Final = 16_384
 _MEBIBYTE: Final = 1_048_576
 _NO: Final = b"45"
+# What somebody has put behind an answer costs that connection; three fresh ones may do without it.
+_TRIES_WITH_SOMEBODY_BETWEEN: Final = 4
 _SLICE_SECONDS: Final = 0.25  # how long nobody notices that the run is called off elsewhere
 # Where the system has it: see ``hasten``.
 _QUICK_ACK: Final = tuple(getattr(socket, name) for name in ("TCP_QUICKACK",) if hasattr(socket, name))
@@ -511,6 +513,7 @@ class Connection:
                 "put there",
                 phase=Phase.STARTTLS,
                 cause=Cause.TLS,
+                tries=_TRIES_WITH_SOMEBODY_BETWEEN,
             )
         assert self._context is not None  # noqa: S101 - there is one wherever TLS was asked for
         deadline = _monotonic() + self._deadlines.tls if self._tls_end is None else self._tls_end
