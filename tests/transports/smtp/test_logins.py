@@ -334,7 +334,7 @@ def test_an_ehlo_name_that_no_server_takes_is_refused(name: str) -> None:
 
 def test_an_ehlo_name_of_another_type_is_a_type_error() -> None:
     """It says what None means, which may be what was wanted."""
-    with pytest.raises(TypeError, match="ehlo_name must be a str, got int"):
+    with pytest.raises(TypeError, match="ehlo_name= needs text, got int"):
         SmtpTransport(MailServer(host="m.example.com"), ehlo_name=7)  # type: ignore[arg-type]  # the slip itself
 
 

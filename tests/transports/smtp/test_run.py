@@ -389,5 +389,5 @@ def test_a_limit_may_be_at_its_edge() -> None:
 
 def test_a_mode_is_one_of_the_four() -> None:
     """Its name alone is no mode, and is not taken for one in silence."""
-    with pytest.raises(TransportValueError, match=r"pipelining is a Pipelining.*got 'off'"):
+    with pytest.raises(TransportValueError, match=r"pipelining= needs a Pipelining.*got 'off'"):
         SmtpTransport(MailServer(host="localhost"), pipelining="off")  # type: ignore[arg-type] # the slip itself

@@ -11,5 +11,6 @@ The same answers lead to the same outcomes, however they came.
     message.py   one message in flight
     pipeline.py  messages on their way over one connection, by DATA
     by_bdat.py   the same by BDAT
+    drift.py     a yes that cannot be the answer to a text
     course.py    what ends a run or slows it
 """

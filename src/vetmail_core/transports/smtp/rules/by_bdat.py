@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.rules.drift import Drift
 from vetmail_core.transports.smtp.rules.message import Stage
 from vetmail_core.transports.smtp.settings import Pipelining
 
@@ -45,8 +46,7 @@ class ChunkLane:
         self._waiting = 0  # octets of text put in and not given yet
         self._answered = 0
         self._full = False
-        # What this server says to an envelope and not to a message: heard instead, the answers have drifted.
-        self._envelope_words: frozenset[bytes] = frozenset()
+        self._drift = Drift()
         self._put: list[Transaction] = []
         self.bodies: list[Transaction] = []
         self.flight: deque[Transaction] = deque()
@@ -176,7 +176,7 @@ class ChunkLane:
             self.outstanding -= len(group)
             self._answered = transaction.end
             last = group[-1]
-            if last[0] == _YES and (too_many or last in self._envelope_words):
+            if last[0] == _YES and (too_many or self._drift.seen_in(last)):
                 self._full = True
                 transaction.contradiction()
             else:
@@ -187,8 +187,8 @@ class ChunkLane:
                 else:
                     transaction.accept(last)
                     self.trying, self._alone = None, False
-                    if not self._envelope_words:
-                        self._envelope_words = frozenset(group[:-1]) - {last}
+                    if not self._drift.learnt:
+                        self._drift.learn(group[:-1], last)
             self.done.append(flight.popleft())
             transaction.stage = Stage.DONE
         self._replies = replies[at:]

@@ -29,7 +29,8 @@ What holds at every line of the picture, and is all that the code relies on:
 - The answer to A's text comes before anything about B, so whatever goes wrong with B leaves A answered.
 
 What an answer does is the table `_FOLLOWS`. A pair that is not in it is out of step: whose answer it is
-cannot be told any more, and the connection is left. Three things stand beside the table. A server that
+cannot be told any more, and the connection is left; so is it when the yes to a text cannot be one (`drift`).
+Three things are not in the table. A server that
 refuses the whole envelope and asks for the text all the same is given a lone dot, which ends a message to
 nobody. After a refused DATA the envelope is still open at the server, and RSET goes first (`Memory`). And a
 group that is yes throughout, as nearly all are, is taken in at one go; it does what the table says.
@@ -47,6 +48,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from vetmail_core.receipts import Cause, Phase
+from vetmail_core.transports.smtp.rules.drift import Drift
 from vetmail_core.transports.smtp.rules.login import Lost
 from vetmail_core.transports.smtp.rules.message import Stage
 from vetmail_core.transports.smtp.rules.protocol import dot_stuffed, read_reply
@@ -227,6 +229,7 @@ class DataLane:
         self._unsaid: deque[bytes] = deque()  # of the envelope of the message put in last
         self._taken_by_all = False
         self._lone_dot = False
+        self._drift = Drift()
         self._memory = memory
         self._given = 0
         self._fault: Lost | None = None
@@ -391,7 +394,7 @@ class DataLane:
             return False
         at = 0
         if sending is not None:
-            if replies[0][0] != _YES or not self._taken_by_all:
+            if replies[0][0] != _YES or not self._taken_by_all or self._has_drifted(replies[0]):
                 return False
             at = 1
         if waiting is not None:
@@ -403,6 +406,7 @@ class DataLane:
         elif len(replies) != at:
             return False
         if sending is not None:
+            self._learn(sending, replies[0])
             sending.accept(replies[0])
             self.flight.popleft()
             self.done.append(sending)
@@ -458,7 +462,12 @@ class DataLane:
             case _Then.REFUSED:
                 self._memory.needs_reset = True
                 transaction.conclude(raw, phase)
+            case _Then.ANSWERED if raw[0] == _YES and self._has_drifted(raw):
+                transaction.contradiction()
+                self.over = True
             case _Then.ANSWERED:
+                if raw[0] == _YES:
+                    self._learn(transaction, raw)
                 transaction.conclude(raw, phase)
             case _Then.IN_DOUBT:
                 transaction.doubt("the server asked for more after the end of the message", Cause.PROTOCOL)
@@ -466,6 +475,14 @@ class DataLane:
             case _:
                 transaction.out_of_step(raw, phase)
         self._finish(transaction)
+
+    def _has_drifted(self, yes: bytes) -> bool:
+        # One thing at a time cannot be taken for another.
+        return self._mode is Pipelining.AUTO and self._drift.seen_in(yes)
+
+    def _learn(self, transaction: Transaction, yes: bytes) -> None:
+        if not self._drift.learnt:
+            self._drift.learn(transaction.replies, yes)
 
     def _step(self, transaction: Transaction) -> None:
         """In lockstep: whether it makes sense to go on."""
