@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import attrs
 
+from vetmail_core.bulk.pace import at_least, least_seconds
 from vetmail_core.clock import Clock, SystemClock
 from vetmail_core.errors import TransportValueError, wrong_type
 from vetmail_core.receipts import Cause, Status
@@ -66,16 +67,12 @@ class Forecast:
     per_day: int | None = None
 
     def __str__(self) -> str:
-        hours, minutes = divmod(math.ceil(self.seconds / _MINUTE), 60)
-        takes = f"at least {hours} h {minutes:02} min" if hours else f"at least {minutes} min"
-        if not self.seconds:
-            takes = ""
         over = ""
         if self.later:
             over = f"{self.later:,} are over the {self.per_day or 0:,} of a day"
             if self.goes_on is not None:
                 over += f" and go from {self.goes_on:%Y-%m-%d %H:%M} UTC"
-        return "; ".join(part for part in (takes, over) if part) or "no limit is known"
+        return "; ".join(part for part in (at_least(self.seconds), over) if part) or "no limit is known"
 
 
 def forecast(
@@ -95,14 +92,14 @@ def forecast(
         used: recipients of the last 24 hours.
         goes_on: when the allowance takes more.
     """
-    recipients = summary.emails + sum(summary.copies.values())
+    recipients = summary.recipients
     left = recipients if recipients_per_day is None else max(0, recipients_per_day - used)
     # An email whose recipients do not all fit goes later as a whole.
     each = math.ceil(recipients / summary.emails) if summary.emails else 1
     today = recipients if recipients <= left else left // each * each
     later = recipients - today
     return Forecast(
-        seconds=summary.emails * _MINUTE / per_minute if per_minute else 0.0,
+        seconds=least_seconds(summary.emails, per_minute=per_minute),
         today=today,
         later=later,
         goes_on=goes_on if later else None,

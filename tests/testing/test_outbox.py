@@ -12,11 +12,13 @@ import pytest
 from vetmail_core import (
     BulkCopies,
     Cause,
+    Content,
     DeliveryError,
     EmlTransport,
     Mailbox,
     Mailer,
     MailServer,
+    Person,
     Receipt,
     RedirectAll,
     Settings,
@@ -308,3 +310,31 @@ def test_one_failing_unittest_is_one_failure() -> None:
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
     assert (result.testsRun, len(result.failures), len(result.errors)) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_everything_in_an_outbox_can_be_looked_at_as_one_page(tmp_path: Path, number: int) -> None:
+    """Who, what, what became of it, and who was left out; whatever the texts hold, it is text."""
+    outbox = Outbox()
+    mailer = outbox.mailer()
+    people = [Person(f"p{n}@example.com", key=str(n), name=f"<b>P{n}</b>") for n in range(number)]
+    people.append(Person(None, key="none", name="No Address"))
+    mailer.send_bulk(mailer.plan_bulk(Content("Moved", "Room <7>", html="<p>Room 7</p>"), people))
+    page = tmp_path / "outbox.html"
+    outbox.save_page(page)
+    text = page.read_text(encoding="utf-8")
+    assert f"<h1>{number} email{'s' * (number > 1)}</h1>" in text
+    assert "Room &lt;7&gt;" in text
+    assert "<b>" not in text
+    assert "<dt>Outcome</dt>" in text
+    assert "No Address" in text
+    assert text.count("<article>") == number
+    assert outbox.unclaimed, "looking at the page is not a test's look"
+
+
+def test_the_page_of_an_empty_outbox_says_so(tmp_path: Path) -> None:
+    """No table of nobody."""
+    Outbox().save_page(tmp_path / "outbox.html")
+    text = (tmp_path / "outbox.html").read_text(encoding="utf-8")
+    assert "<h1>0 emails</h1>" in text
+    assert "Left out" not in text

@@ -257,3 +257,50 @@ def test_the_kit_works_when_its_modules_are_loaded_anew() -> None:
     """As in the second run of a host's own pytester tests: the first one's modules go, the package stays."""
     done = subprocess.run([sys.executable, "-c", _LOADED_ANEW], capture_output=True, text=True, check=False)
     assert done.stdout == "expected an email with 1 matching field; 1 sent, none matched.\n", done.stderr
+
+
+_SNAPSHOTS = """
+    from pathlib import Path
+    from vetmail_core.testing import approve
+
+    HERE = Path(__file__).parent
+
+    def test_first():
+        approve(HERE / "new.txt", "a new text\\n")
+        approve(HERE / "old.txt", "another text\\n")
+        approve(HERE / "same.txt", "the same\\n")
+
+    def test_second():
+        approve(HERE / "late.txt", "before it fails\\n")
+        raise ValueError("something else")
+"""
+
+
+def test_one_option_approves_all_snapshots_of_a_run_and_lists_them(
+    run: RunOne, pytester: pytest.Pytester
+) -> None:
+    """A test that fails for another reason still fails; a text that was right already is not listed."""
+    (pytester.path / "old.txt").write_text("an old text\n", encoding="utf-8")
+    (pytester.path / "old.txt.received").write_text("of an earlier run\n", encoding="utf-8")
+    (pytester.path / "same.txt").write_text("the same\n", encoding="utf-8")
+    result = run(_SNAPSHOTS, "--vetmail-approve")
+    result.assert_outcomes(passed=1, failed=1)
+    listed = [
+        line for line in result.outlines if line.startswith(str(pytester.path)) and line.endswith(".txt")
+    ]
+    assert [line.rsplit("/", 1)[-1].rsplit("\\", 1)[-1] for line in listed] == [
+        "late.txt",
+        "new.txt",
+        "old.txt",
+    ]
+    assert (pytester.path / "old.txt").read_text(encoding="utf-8") == "another text\n"
+    assert not (pytester.path / "old.txt.received").exists()
+    run(_SNAPSHOTS).assert_outcomes(passed=1, failed=1)
+
+
+def test_without_the_option_a_person_has_to_approve(run: RunOne) -> None:
+    """And nothing is listed."""
+    result = run(_SNAPSHOTS)
+    result.assert_outcomes(failed=2)
+    result.stdout.no_fnmatch_line("*= approved =*")
+    result.stdout.fnmatch_lines(["*pytest --vetmail-approve*"])

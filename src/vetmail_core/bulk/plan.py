@@ -15,6 +15,7 @@ import attrs
 from vetmail_core._shown import HALF_A_PAIR, has_surrogate
 from vetmail_core.bulk.headers import PlanHeaders
 from vetmail_core.bulk.one_email import addressed, key_of_one_email, same_for_all
+from vetmail_core.bulk.pace import Pace
 from vetmail_core.bulk.personal import Letters, refuse_ungiven, who
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.bulk.summary import PlanSummary, Tally
@@ -114,6 +115,7 @@ class BulkPlan:
         private: whether its context is private, so that it is not to be kept longer than sending takes.
         suppressed: says of an address why it is no use writing there.
         most: how many emails a walk gives, the first ones; None for all.
+        pace: how fast the emails leave, and what the mail server's provider takes.
     """
 
     content: Content | Callable[[Person], Content] = attrs.field(repr=False)
@@ -131,6 +133,7 @@ class BulkPlan:
     private: bool = False
     suppressed: Callable[[Mailbox], str | None] | None = attrs.field(default=None, repr=False)
     most: int | None = attrs.field(default=None, repr=False)
+    pace: Pace = attrs.field(factory=Pace, repr=False)
 
     def __iter__(self) -> Iterator[Email]:
         for step in self.steps():
@@ -187,6 +190,7 @@ class BulkPlan:
             filled=self.shared.filled,
             marketing=self.marketing,
             unsubscribe=bool(self.headers.unsubscribe),
+            pace=self.pace,
         )
 
     def copy_exclusions(self) -> Iterator[Exclusion]:
@@ -454,6 +458,7 @@ def plan_bulk(
         known_roles=roles_known,
         private=known is not None and known.private,
         suppressed=suppressed,
+        pace=Pace.of(preferences),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from vetmail_core.bulk.pace import Pace, at_least
 from vetmail_core.bulk.personal import nobody_has
 from vetmail_core.bulk.seen import SeenKeys
 from vetmail_core.contexts import ROLE_LABELS
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanSummary", "Tally"]
 
+_UNKNOWN: Final = Pace()
 _FIRST_NAMES: Final = 5  # of the people for whom a field is empty
 _MOST_WARNINGS: Final = 10_000  # about people; a list of a million may have one for each
 
@@ -67,7 +69,8 @@ class PlanSummary:
             person's own address counts.
         warnings: what somebody should look at before sending, in a sentence each: in people's records, in
             the sender and the copies, in the content; marketing that nobody can leave, and copies that carry
-            the link to unsubscribe.
+            the link to unsubscribe; more recipients than the provider takes a day, or a message.
+        seconds: how long a run takes at least, at the wait of the preferences and the provider's rate.
     """
 
     emails: int
@@ -88,6 +91,12 @@ class PlanSummary:
         factory=dict[str, int], converter=_read_only, hash=False, repr=_as_dict
     )
     warnings: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+    seconds: float = 0.0
+
+    @property
+    def recipients(self) -> int:
+        """How many people are written to, copies counted."""
+        return self.emails + sum(self.copies.values())
 
     def __reduce__(self) -> tuple[functools.partial[PlanSummary], tuple[()]]:
         # A read-only mapping cannot be pickled or deep-copied, so a plain one travels and is wrapped again.
@@ -103,6 +112,7 @@ class PlanSummary:
             empty_for=dict(self.empty_for),
             same_address=dict(self.same_address),
             warnings=self.warnings,
+            seconds=self.seconds,
         )
         return plain, ()
 
@@ -120,6 +130,7 @@ class PlanSummary:
         lines += [f"nobody gets a copy as {ROLE_LABELS.get(role, role)}" for role in self.empty_roles]
         lines += [f"{field} is empty for {_count(n, 'person')}" for field, n in self.empty_fields.items()]
         lines += [f"{_count(n, 'email')} go to {address}" for address, n in self.same_address.items()]
+        lines += filter(None, [at_least(self.seconds)])
         lines += self.warnings
         return "\n".join(lines)
 
@@ -156,6 +167,7 @@ class Tally:
         "_first",
         "_given",
         "_known",
+        "_largest",
         "_lost",
         "_met",
         "_odd",
@@ -168,6 +180,7 @@ class Tally:
 
     def __init__(self, lost: Iterable[Exclusion]) -> None:
         self._emails = 0
+        self._largest = 0
         self._first: Email | None = None
         self._copies: Counter[str] = Counter()
         self._spellings: dict[str, str] = {}
@@ -200,6 +213,7 @@ class Tally:
             self._first = step
         # The person stands first in To; whoever follows gets a copy.
         own, *copies = step.recipients.all
+        self._largest = max(self._largest, len(copies) + 1)
         folded = own.address_key.casefold()
         self._meet(folded, own.addr_spec)
         for mailbox in copies:
@@ -282,7 +296,13 @@ class Tally:
         self._lost.update(exclusion.reason for exclusion in related.exclusions)
 
     def summary(
-        self, *, wanted: Iterable[str], filled: Collection[str], marketing: bool, unsubscribe: bool
+        self,
+        *,
+        wanted: Iterable[str],
+        filled: Collection[str],
+        marketing: bool,
+        unsubscribe: bool,
+        pace: Pace = _UNKNOWN,
     ) -> PlanSummary:
         """What has been counted.
 
@@ -291,6 +311,7 @@ class Tally:
             filled: the shared roles that came to somebody.
             marketing: it is marketing.
             unsubscribe: the emails carry a link to unsubscribe.
+            pace: how fast the emails leave, and what the provider takes.
         """
         warnings: list[str] = []
         if marketing and not unsubscribe:
@@ -303,8 +324,11 @@ class Tally:
                 "Copies carry the link to unsubscribe too, so whoever gets a copy can unsubscribe the person "
                 "it is about: send without copies, or without unsubscribe=."
             )
+        recipients = self._emails + self._copies.total()
+        warnings += pace.warnings(recipients=recipients, largest=self._largest)
         return PlanSummary(
             emails=self._emails,
+            seconds=pace.seconds(self._emails),
             copies=dict(self._copies.most_common()),
             exclusions=self._exclusions,
             first=self._first,

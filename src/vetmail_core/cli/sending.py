@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from vetmail_core.bulk import BulkPlan
+from vetmail_core.bulk.pace import at_least
 from vetmail_core.cli.chosen import chosen_emails, myself, to_myself
 from vetmail_core.cli.kinds import Kinds, complain
 from vetmail_core.cli.layout import tell
@@ -130,7 +131,10 @@ def preview(arguments: argparse.Namespace) -> int:
         tell(f"send will pass over whoever {arguments.ledger} has as sent already", out=sys.stdout)
     if together is None:
         _say_copies(summary.copies)
-        written_to = summary.emails + sum(summary.copies.values())
+        written_to = summary.recipients
+        takes = at_least(summary.seconds)
+        if takes:
+            tell(f"the run takes {takes}", out=sys.stdout)
     else:
         written_to = len(together.recipients.all)
     say_near_tenant_limit(preferences, arguments.licences, recipients=written_to)

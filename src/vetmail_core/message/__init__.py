@@ -7,6 +7,7 @@ break out of a header is refused.
 ::
 
     merge.py       ${name} fields, compiled once for a whole run
+    page.py        emails as a page to look at
     links.py       how a value is written where it stands in a link
     marks.py       what a reader would take for a merge field that was not filled in
     attachment.py  a file, encoded once and shared by every email that carries it

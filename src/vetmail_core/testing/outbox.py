@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from vetmail_core.testing.clock import FakeClock
@@ -23,7 +24,6 @@ from vetmail_core.transports.stamping import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from vetmail_core.clock import Clock
     from vetmail_core.mailer import Mailer
@@ -122,6 +122,24 @@ class Outbox(DefaultAnswers, SentMail):
         return f"<Outbox with {len(self)} emails, {len(self.unclaimed)} unclaimed>"
 
     # -- what a test does with it ----------------------------------------------------------------------
+
+    def save_page(self, path: Path | str) -> None:
+        """Write everything that came here as one page, to look at in a browser. Claims nothing.
+
+        Args:
+            path: the file, which is replaced; "outbox.html".
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from vetmail_core.message.page import article, left_out_table, page  # noqa: PLC0415 - hardly ever asked for
+
+        deliveries = [record.peek() for record in self._records]
+        parts = [f"<h1>{len(deliveries)} email{'s' * (len(deliveries) != 1)}</h1>\n"]
+        if self._exclusions:
+            parts.append(left_out_table(self._exclusions))
+        parts += [article(one.email, more=[("Outcome", str(one.receipt))]) for one in deliveries]
+        Path(path).write_text(page("Outbox", parts), encoding="utf-8")
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -21,6 +21,7 @@ __all__ = ["vetmail_clock", "vetmail_outbox", "vetmail_smtpd"]
 
 _OUTBOX: pytest.StashKey[Outbox] = pytest.StashKey()
 _SMTPD: pytest.StashKey[LocalSmtpServer] = pytest.StashKey()
+_APPROVED = "vetmail_approved"
 _MARKERS = (
     "vetmail_unclaimed_ok: mail that no assertion looks at does not fail this test",
     "vetmail_unused_faults_ok: scripted faults that never fire do not fail this test",
@@ -29,7 +30,12 @@ _MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the ini option."""
+    """Add the ini option, and the option that approves snapshots."""
+    parser.addoption(
+        "--vetmail-approve",
+        action="store_true",
+        help="write what approve() is given over the approved files, and list those that changed",
+    )
     parser.addini(
         "vetmail_strict",
         "fail a test that leaves mail unclaimed in vetmail_outbox, or scripted faults unused",
@@ -42,6 +48,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was approved; of other processes of the run too, as it travels with the tests' results."""
+    approved = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == _APPROVED
+    ]
+    if approved:
+        terminalreporter.section("approved")
+        for path in sorted({str(path) for path in approved}):
+            terminalreporter.line(path)
 
 
 @pytest.fixture
@@ -76,7 +98,16 @@ def vetmail_smtpd(request: pytest.FixtureRequest) -> Generator[LocalSmtpServer]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed, of whatever kind, when it left mail unclaimed or faults unused."""
-    result = yield
+    if item.config.getoption("--vetmail-approve"):
+        from vetmail_core.testing.snapshots import approving  # noqa: PLC0415 - hardly ever asked for
+
+        with approving() as changed:
+            try:
+                result = yield
+            finally:  # also of a test that fails after it
+                item.user_properties += [(_APPROVED, str(path)) for path in changed]
+    else:
+        result = yield
     if (_OUTBOX in item.stash or _SMTPD in item.stash) and item.config.getini("vetmail_strict"):
         troubles = _troubles(item)
         if troubles:

@@ -6,16 +6,23 @@ Message-ID, boundaries) is made plain, and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
+from contextvars import ContextVar
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from vetmail_core.message import Email
 
-__all__ = ["approve", "normalise", "render"]
+__all__ = ["approve", "approving", "normalise", "render"]
+
+# The files that this run has approved; None where a person has to.
+_APPROVED: Final[ContextVar[list[Path] | None]] = ContextVar("approved", default=None)
 
 _HEADER: Final = re.compile(
     rb"^(Date|Message-ID):[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
@@ -69,7 +76,7 @@ def approve(path: Path | str, got: str | bytes | Email) -> None:
     """Hold a text against the approved one in a file.
 
     What differs, or was never approved, is written beside it as ``<name>.received``. Look at it; to approve,
-    rename it over the file.
+    rename it over the file. ``pytest --vetmail-approve`` approves all that a run comes to, and lists them.
 
     Args:
         path: the approved file, UTF-8, kept with the tests.
@@ -88,6 +95,12 @@ def approve(path: Path | str, got: str | bytes | Email) -> None:
     if approved.exists() and text == wanted:
         received.unlink(missing_ok=True)
         return
+    changed = _APPROVED.get()
+    if changed is not None:
+        approved.write_bytes(text.encode())
+        received.unlink(missing_ok=True)
+        changed.append(approved)
+        return
     received.write_bytes(text.encode())
     what = "is not what was approved" if approved.exists() else "was never approved"
     difference = difflib.unified_diff(
@@ -99,9 +112,25 @@ def approve(path: Path | str, got: str | bytes | Email) -> None:
                 f"this email {what}.",
                 *difference,
                 f"hint: if it is right now, rename {received.name} to {approved.name} in {approved.parent}",
+                "or approve all that a run comes to: pytest --vetmail-approve",
             ]
         )
     )
+
+
+@contextlib.contextmanager
+def approving() -> Generator[list[Path]]:
+    """Approve whatever `approve` is given within the block, in this thread.
+
+    Yields:
+        The files that were written, as they come.
+    """
+    changed: list[Path] = []
+    token = _APPROVED.set(changed)
+    try:
+        yield changed
+    finally:
+        _APPROVED.reset(token)
 
 
 def _lines_of_email(email: Email) -> list[str]:
