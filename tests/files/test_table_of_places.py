@@ -18,6 +18,7 @@ ELSEWHERE = {
     "people_file": "a list that its user names, in a room of its own",
     "cli": "texts and lists that the user of the command line names, and the null device",
     "testing/snapshots.py": "files of a test, in its own folder",
+    "testing/outbox.py": "a page of a test, in its own folder",
     "transports/eml/reading.py": "emails of a folder, read back by a test or a person",
     "ledger/sqlite/marks.py": "what the system tells of its boot",
 }

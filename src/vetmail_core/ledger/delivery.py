@@ -190,11 +190,18 @@ class Delivery:
         self._group: list[Email] = []  # taken, and not decided
         self._put_off = PutOff()
         self.unfinished: tuple[Receipt | AlreadySent, ...] = ()
+        self._released: tuple[int, Receipt | AlreadySent | None] = (0, None)
+        self._given: tuple[int, Receipt | AlreadySent | None] | None = None
+
+    @property
+    def given(self) -> tuple[int, Receipt | AlreadySent | None]:
+        """How many answers the caller has been given, and the last of them."""
+        return self._released if self._given is None else self._given
 
     @property
     def undecided(self) -> list[Email]:
         """What was taken and is in no answer."""
-        return [*self._group, *self._put_off.emails]
+        return list({id(email): email for email in (*self._group, *self._put_off.emails)}.values())
 
     @property
     def broken(self) -> Exception | None:
@@ -241,6 +248,7 @@ class Delivery:
                 yield from self._answered(self._passed)
                 yield self._answer(receipt)
         except BaseException as error:
+            self._given = self._released  # what is heard from now on is in `unfinished`
             # Nothing more is begun. What has left gets its answer where the transport can be told so; it is
             # brought to its end anyway where nothing has happened but that the caller wants no more.
             self.stopped = True
@@ -274,14 +282,17 @@ class Delivery:
         if self._ledger is None:
             return self._hand_over_unasked()
         while self._look_ahead() and not self._stopping():
-            entry = self._ahead.popleft()
-            if not isinstance(entry, Sending):
-                self._passed.append(entry)
-            elif self._broken is None and (self._feed.announced or self.may_begin(entry)):
-                self._passed.append(entry)
+            entry = self._ahead[0]
+            goes = False
+            if isinstance(entry, Sending):
+                goes = self._broken is None and (self._feed.announced or self.may_begin(entry))
+                if not goes:
+                    self._ahead[0] = self._withheld(entry)
+            # First to where it goes, then away from where it was: an interrupt between finds it (`_abandon`).
+            self._passed.append(self._ahead[0])
+            self._ahead.popleft()
+            if goes and isinstance(entry, Sending):
                 return entry.sent
-            else:
-                self._passed.append(self._withheld(entry))
         return None
 
     def may_begin(self, entry: Sending) -> bool:
@@ -424,8 +435,13 @@ class Delivery:
             entry = entries[0]
             if isinstance(entry, Sending):
                 return
+            self._release(entry)
             entries.popleft()
             yield entry
+
+    def _release(self, answer: Receipt | AlreadySent) -> None:
+        # In one step, and before it goes from where it lies: an interrupt finds it in one place at least.
+        self._released = (self._released[0] + 1, answer)
 
     def _answer(self, receipt: Receipt) -> Receipt:
         entry = self._passed[0] if self._passed else None
@@ -445,6 +461,8 @@ class Delivery:
                 answer = self._taken_down(entry, cancelled if held_back else receipt)
         else:
             answer = self._taken_down(entry, receipt)
+        self._passed[0] = answer
+        self._release(answer)
         self._passed.popleft()
         self._mine.discard(entry.email.key)
         return answer
@@ -475,20 +493,33 @@ class Delivery:
 
     def _not_handed_over(self) -> Iterator[Receipt | AlreadySent]:
         while self._ahead:
-            entry = self._ahead.popleft()
+            entry = self._ahead[0]
             if isinstance(entry, Sending):
                 self._mine.discard(entry.email.key)
-                entry = self._settled(entry.answer(not_attempted(entry.sent, Cause.CANCELLED)))
-            yield entry
+                entry = self._ahead[0] = self._settled(
+                    entry.answer(not_attempted(entry.sent, Cause.CANCELLED))
+                )
+            if entry is not self.given[1]:
+                self._release(entry)
+                self._ahead.popleft()
+                yield entry
+            else:
+                self._ahead.popleft()
 
     def _abandon(self) -> None:
         """Answer for what was taken and is not answered, after an exception in the middle."""
-        unfinished = self._late
+        self._given = self.given
+        if self._ahead:
+            self._group = []  # it has been decided
+            if self._passed and self._passed[-1] is self._ahead[0]:
+                self._ahead.popleft()
+        unfinished, given = self._late, self._given[1]
         while self._passed:
             entry = self._passed.popleft()
             if isinstance(entry, Sending):
                 entry = entry.written or self._unanswered(entry)
-            unfinished.append(entry)
+            if entry is not given:
+                unfinished.append(entry)
         self.unfinished = (*unfinished, *self._not_handed_over())
 
     def _unanswered(self, entry: Sending) -> Receipt:

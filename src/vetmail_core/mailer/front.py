@@ -270,8 +270,29 @@ class Mailer:
         _check_function("cancel", cancel)
         if ledger is not None and not new_keys and isinstance(plan, BulkPlan):
             refuse_new_keys(plan, ledger)
-        pass_over: Callable[[], None] = getattr(progress, "pass_over", _nothing)
         tally = Tally()
+        try:
+            return self._run(
+                plan, tally, ledger=ledger, progress=progress, cancel=cancel, retry_unknown=retry_unknown
+            )
+        except KeyboardInterrupt as error:
+            # One that falls while the report is made, after the last answer.
+            if isinstance(error, RunInterrupted) or not tally.answered:
+                raise
+            self.last_report = tally.report()
+            raise RunInterrupted(self.last_report) from error
+
+    def _run(
+        self,
+        plan: BulkPlan | Iterable[Email],
+        tally: Tally,
+        *,
+        ledger: Ledger | None,
+        progress: Callable[[Receipt], None] | None,
+        cancel: Callable[[], bool] | None,
+        retry_unknown: bool,
+    ) -> Report:
+        pass_over: Callable[[], None] = getattr(progress, "pass_over", _nothing)
         emails = Walk(plan, tally)
         transport = self._opened(patient=True)
         stop = cancel or _never
@@ -293,6 +314,9 @@ class Mailer:
                         pass_over()
         except BaseException as error:
             tally.cancel()
+            number, last = delivery.given
+            if last is not None and tally.answered < number:
+                _count(tally, last, plan=plan)  # the interrupt fell before it was counted
             _count(tally, *delivery.unfinished, plan=plan)
             if isinstance(error, KeyboardInterrupt):
                 interrupt = error
@@ -307,7 +331,8 @@ class Mailer:
             if self._is_last() if self._own else tally.cancelled:
                 self.close()
         if tally.cancelled:
-            rest = chain(delivery.undecided, emails if emails.can_go_on else ())
+            lost = _lost(emails.given, delivery)
+            rest = chain(lost, delivery.undecided, emails if emails.can_go_on else ())
             try:
                 _answer_for_the_rest(
                     tally, plan, Delivery(transport, rest, ledger=ledger, stop=_always, to_the_end=True)
@@ -403,6 +428,15 @@ def _count(tally: Tally, *steps: Receipt | AlreadySent, plan: BulkPlan | Iterabl
             tally.add(step)
         else:
             tally.exclude(_exclusion(step, plan))
+
+
+def _lost(given: Email | None, delivery: Delivery) -> tuple[Email, ...]:
+    """The email that the run was given last, where an interrupt fell before it was written down anywhere."""
+    if given is None:
+        return ()
+    answers = [delivery.given[1], *delivery.unfinished]
+    known = [*(answer.email for answer in answers if answer is not None), *delivery.undecided]
+    return () if any(email is given for email in known) else (given,)
 
 
 def _answer_for_the_rest(tally: Tally, plan: BulkPlan | Iterable[Email], delivery: Delivery) -> None:

@@ -36,6 +36,7 @@ class Walk:
 
     Attributes:
         can_go_on: the plan has an end and can be walked again; of an iterator the rest is the caller's.
+        given: the email that was given last; None at the end. An interrupt may fall before anybody has it.
     """
 
     def __init__(self, plan: BulkPlan | Iterable[Email], tally: Tally) -> None:
@@ -45,7 +46,7 @@ class Walk:
         self._plan = plan
         self._tally = tally
         self._steps = _steps(plan)
-        self._taken = 0
+        self._at: tuple[int, Email | None] = (0, None)  # how many steps were taken, and the email of the last
         self._interrupted = self._again = False
 
     def __iter__(self) -> Self:
@@ -59,14 +60,15 @@ class Walk:
             Exception: whatever the plan or the iterable raises.
         """
         if self._interrupted and self.can_go_on:
-            self._steps = islice(_steps(self._plan), self._taken, None)
+            self._steps = islice(_steps(self._plan), self._at[0], None)
             self._interrupted, self._again = False, True
         try:
             for step in self._steps:
-                self._taken += 1
                 if isinstance(step, Email):
+                    self._at = (self._at[0] + 1, step)
                     return step
                 self._leave_out(step)
+                self._at = (self._at[0] + 1, self.given)
         except RecipientsError:
             # People who came from an iterator cannot be walked again; what is left in it is the caller's.
             if not self._again:
@@ -74,7 +76,13 @@ class Walk:
         except KeyboardInterrupt:
             self._interrupted = True
             raise
+        self._at = (self._at[0], None)
         raise StopIteration
+
+    @property
+    def given(self) -> Email | None:
+        """The email that was given last; None at the end."""
+        return self._at[1]
 
     def _leave_out(self, step: object) -> None:
         if not isinstance(step, Exclusion):  # hosts are not all typed

@@ -49,7 +49,11 @@ class _Shelf:
         self._subjects: dict[str, Content] = {}
 
     def add(self, receipt: Receipt) -> None:
-        """Keep it whole while there is room."""
+        """Keep it whole while there is room; the one that was kept last may come again."""
+        if self.whole and self.whole[-1] is receipt:
+            return
+        if self.rest and self.rest[-1].outcomes is receipt.outcomes:
+            return
         email = receipt.email
         if len(self.whole) < _MOST_FAILURES and self._octets < _MOST_OCTETS:
             self._octets += self._weight(email.content)
@@ -204,18 +208,22 @@ class Report:
 
 
 class Tally:
-    """Counts receipts as they come; the one thing here that changes."""
+    """Counts receipts as they come; the one thing here that changes.
+
+    An interrupt may fall anywhere, so what is counted changes in one step, the last of each method: a receipt
+    is counted or it is not, and `answered` tells which. If it is not, it can be added once more.
+    """
 
     __slots__ = (
-        "_accepted", "_already_sent", "_cancelled", "_counts", "_emails", "_exclusions", "_failures",
-        "_unlisted", "_untried",
+        "_accepted", "_beyond", "_cancelled", "_exclusions", "_failures", "_listed", "_others", "_unlisted",
+        "_untried",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._already_sent = 0
-        self._emails = 0
-        self._accepted = 0
-        self._counts = dict.fromkeys(Status, 0)
+        self._listed = 0  # emails of an earlier run among the exclusions
+        self._beyond = 0  # and those that are too many for it
+        self._accepted = 0  # emails to one recipient each that were accepted
+        self._others = (0, dict.fromkeys(Status, 0))  # all other emails, and their recipients by status
         self._failures = _Shelf()
         self._exclusions: list[Exclusion] = []
         self._cancelled = False
@@ -224,28 +232,46 @@ class Tally:
 
     def add(self, receipt: Receipt) -> None:
         """Count one receipt, and keep it when somebody was not reached."""
-        self._emails += 1
         outcomes = receipt.outcomes
         if len(outcomes) == 1 and outcomes[0].status is Status.ACCEPTED:
             self._accepted += 1
             return
-        for outcome in outcomes:
-            self._counts[outcome.status] += 1
         if not receipt.ok:
             self._failures.add(receipt)
+        self._plus([outcome.status for outcome in outcomes])
+
+    def _plus(self, statuses: Iterable[Status]) -> None:
+        emails, counts = self._others
+        counts = dict(counts)
+        for status in statuses:
+            counts[status] += 1
+        self._others = (emails + 1, counts)
+
+    @property
+    def answered(self) -> int:
+        """How many emails have been counted, those of an earlier run too."""
+        return self._accepted + self._others[0] + self._already_sent
+
+    @property
+    def _already_sent(self) -> int:
+        # What is in the list counts, and not how many it should be: an interrupt may fall between the two.
+        listed = sum(exclusion.reason is ExclusionReason.ALREADY_SENT for exclusion in self._exclusions)
+        return listed + self._beyond
 
     def count(self, status: Status, recipients: int) -> None:
         """Count an email that reached all its recipients and of which no receipt is at hand."""
-        self._emails += 1
-        self._counts[status] += recipients
+        self._plus([status] * recipients)
 
     def exclude(self, exclusion: Exclusion) -> None:
         """Keep somebody who was left out; of a great many sent to in an earlier run, the first."""
-        if exclusion.reason is ExclusionReason.ALREADY_SENT:
-            self._already_sent += 1
-            if self._already_sent > _MOST_ALREADY_SENT:
-                return
-        self._exclusions.append(exclusion)
+        if exclusion.reason is not ExclusionReason.ALREADY_SENT:
+            self._exclusions.append(exclusion)
+            return
+        if self._listed < _MOST_ALREADY_SENT:
+            self._exclusions.append(exclusion)
+            self._listed += 1
+        else:
+            self._beyond += 1
 
     def cancel(self) -> None:
         """Note that the run was stopped before its end."""
@@ -258,18 +284,18 @@ class Tally:
 
     def count_untried(self, email: Email) -> None:
         """Count an email that a stopped run did not come to; only names are kept of it."""
-        self._emails += 1
+        self._plus([Status.NOT_ATTEMPTED] * len(email.recipients.all))
         self._unlisted += 1
-        self._counts[Status.NOT_ATTEMPTED] += len(email.recipients.all)
         self._untried += [
             Untried(email.key, mailbox.addr_spec, mailbox.display_name) for mailbox in email.recipients.all
         ]
 
     def take_over(self, report: Report) -> None:
         """Add what another run came to."""
-        self._emails += report.emails
+        emails, counts = self._others
         for status in Status:
-            self._counts[status] += getattr(report, status.value)
+            counts[status] += getattr(report, status.value)
+        self._others = (emails + report.emails, counts)
         for receipt in report.failures:
             self._failures.add(receipt)
         bare = report.named[len(report.failures) :]
@@ -279,14 +305,14 @@ class Tally:
         listed = sum(exclusion.reason is ExclusionReason.ALREADY_SENT for exclusion in report.exclusions)
         for exclusion in report.exclusions:
             self.exclude(exclusion)
-        self._already_sent += report.already_sent - listed
+        self._beyond += report.already_sent - listed
         self._cancelled = self._cancelled or report.cancelled
 
     def report(self) -> Report:
         """The state of things so far."""
-        counts = self._counts
+        emails, counts = self._others
         return Report(
-            emails=self._emails,
+            emails=self._accepted + emails,
             accepted=self._accepted + counts[Status.ACCEPTED],
             refused=counts[Status.REFUSED],
             deferred=counts[Status.DEFERRED],

@@ -54,11 +54,11 @@ class _Receipts(Generator["Receipt", None, None]):
 
     def __init__(self, receipts: Iterator[Receipt]) -> None:
         self._receipts = cast("Generator[Receipt, None, None]", receipts)  # as each `deliver` here gives
-        self._asked = False
         frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the line of the call
         while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vetmail_core"):
             frame = frame.f_back
         self._where = (frame.f_code.co_filename, frame.f_lineno)
+        self._asked = False
 
     def send(self, value: None, /) -> Receipt:
         """The next receipt."""
@@ -76,7 +76,7 @@ class _Receipts(Generator["Receipt", None, None]):
         self._receipts.close()
 
     def __del__(self) -> None:
-        if not self._asked:
+        if not getattr(self, "_asked", True):  # an interrupt fell while it was made
             file, line = self._where
             warnings.warn_explicit(
                 "deliver() was called and its receipts were never asked for, so nothing was sent. Write: "
