@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Pace", "at_least", "least_seconds"]
 
 _MINUTE: Final = 60.0
+_HOUR: Final = 60  # minutes
 
 
 def least_seconds(emails: int, *, wait_ms: int = 0, per_minute: float | None = None) -> float:
@@ -41,9 +42,9 @@ def at_least(seconds: float) -> str:
     if not seconds:
         return ""
     minutes = math.ceil(seconds / _MINUTE)
-    if minutes <= _MINUTE:
+    if minutes < _HOUR:
         return f"at least {minutes} min"
-    hours, minutes = divmod(int(seconds / _MINUTE), 60)
+    hours, minutes = divmod(max(_HOUR, int(seconds / _MINUTE)), _HOUR)
     return f"at least {hours} h {minutes:02} min"
 
 
