@@ -9,6 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 TOP = Path(__file__).parent.parent.parent
 MEASURED = json.loads((TOP / "docs/_static/benchmarks/raw.json").read_text(encoding="utf-8"))["sections"]
@@ -70,3 +74,25 @@ def test_the_address_cases_are_answered_as_the_readme_says() -> None:
     assert share.pop("vetmail_core") == 1
     assert len(share) == 5
     assert max(share.values()) <= claimed(r"answer (\d+) % at most") / 100
+
+
+def test_the_home_of_the_docs_shows_what_its_example_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten lines, and their result to the letter."""
+    home = (TOP / "docs" / "index.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", home, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", home, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "index.md", "exec"), {})  # noqa: S102 - our own page
+    assert capsys.readouterr().out == shown
+
+
+def test_the_home_of_the_docs_takes_its_first_command_from_the_readme() -> None:
+    """Both ends of the piece are there, so it cannot be empty."""
+    home = (TOP / "docs" / "index.md").read_text(encoding="utf-8")
+    (start,) = re.findall(r'^:start-after: "(.*)"$', home, re.MULTILINE)
+    (end,) = re.findall(r'^:end-before: "(.*)"$', home, re.MULTILINE)
+    piece = README.split(start)[1].split(end)[0]
+    assert "vetmail_core send" in piece
+    assert "11 handed over" in piece
