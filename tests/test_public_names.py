@@ -55,10 +55,11 @@ NAMES = {
         "FileTokens GoogleServiceAccount KeyringTokens MicrosoftApp MicrosoftSignIn TokenCache TokenError "
         "TokenSource"
     ),
+    "spacing": "Forecast SharedSpacing",
     "transports": (
-        "Archived ConnectionCheck Deadlines EmailSource EmlTransport ImapDrafts Limits MailtoTransport "
-        "Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri "
-        "transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport HandOverWarning ImapDrafts Limits "
+        "MailtoTransport Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes "
+        "mailto_uri transport_for"
     ),
 }
 HEAVY = (

@@ -135,6 +135,7 @@ if TYPE_CHECKING:
         Sender,
         resolve_sender,
     )
+    from vetmail_core.spacing import Forecast, SharedSpacing
     from vetmail_core.tokens import (
         FileTokens,
         GoogleServiceAccount,
@@ -150,6 +151,7 @@ if TYPE_CHECKING:
         Deadlines,
         EmailSource,
         EmlTransport,
+        HandOverWarning,
         ImapDrafts,
         Limits,
         MailtoTransport,
@@ -199,7 +201,9 @@ __all__ = [
     "ExclusionReason",
     "Expansion",
     "FileTokens",
+    "Forecast",
     "GoogleServiceAccount",
+    "HandOverWarning",
     "ImapDrafts",
     "KeyringSecret",
     "KeyringTokens",
@@ -242,6 +246,7 @@ __all__ = [
     "SettingDescription",
     "Settings",
     "Severity",
+    "SharedSpacing",
     "SmtpTransport",
     "Spaced",
     "Spacing",
@@ -299,10 +304,11 @@ _HOMES: Final = {
     ".bounces": "Action Bounce BounceTaken NeverReached Notice read_bounce",
     ".bulk": "BulkPlan PlanSummary plan_bulk",
     ".transports": (
-        "Archived ConnectionCheck Deadlines EmailSource EmlTransport ImapDrafts Limits MailtoTransport "
-        "Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes mailto_uri "
-        "transport_for"
+        "Archived ConnectionCheck Deadlines EmailSource EmlTransport HandOverWarning ImapDrafts Limits "
+        "MailtoTransport Pipelining RedirectAll Retrying SmtpTransport Spaced Spacing Transport draft_bytes "
+        "mailto_uri transport_for"
     ),
+    ".spacing": "Forecast SharedSpacing",
     ".ledger": "Ledger LedgerState SqliteLedger deliver_once",
     ".mailer": "Mailer Progress RunInterrupted",
     ".receipts": "Cause Outcome Phase Receipt Reply Report Status receipt_from_dict",

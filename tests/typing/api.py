@@ -337,6 +337,7 @@ def transports(server: v.MailServer, token: Callable[[], str], context: ssl.SSLC
     transport = v.Retrying(v.RedirectAll(transport, "staging@example.com"), delays=[60.0], clock=clock)
     pause = v.Spacing(2.0, clock=clock)
     transport = v.Spaced(transport, pause)
+    assert_type(v.HandOverWarning("semicolon_list"), v.HandOverWarning)
     assert_type(v.transport_for(v.EmailPreferences(), staff=None, token=token), v.Transport)
     return transport
 
@@ -345,6 +346,8 @@ def sending(loaded: v.EmailPreferences, made: v.BulkPlan, transport: v.Transport
     """The mailer and the ledger."""
     ledger: v.Ledger = OwnLedger()
     ledger = v.SqliteLedger("sent.sqlite")
+    shared = v.SharedSpacing(ledger, "office", per_minute=30, connections=3, recipients_per_day=10_000)
+    assert_type(shared.forecast(made.summary()), v.Forecast)
     assert_type(ledger.state("key"), v.LedgerState | None)
     assert_type(v.Limits().recipients_per_message, int | None)
     v.Mailer(loaded, limits=v.Limits(message_bytes=1_000_000), deadlines=v.Deadlines(quit=1)).close()

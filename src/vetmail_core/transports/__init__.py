@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vetmail_core.transports.choice import transport_for
     from vetmail_core.transports.eml import EmlTransport
     from vetmail_core.transports.imap_drafts import ImapDrafts
-    from vetmail_core.transports.mailto import MailtoTransport, draft_bytes, mailto_uri
+    from vetmail_core.transports.mailto import HandOverWarning, MailtoTransport, draft_bytes, mailto_uri
     from vetmail_core.transports.smtp import ConnectionCheck, Deadlines, Limits, Pipelining, SmtpTransport
     from vetmail_core.transports.wrappers import Archived, RedirectAll, Retrying, Spaced, Spacing
 
@@ -24,6 +24,7 @@ __all__ = [
     "Deadlines",
     "EmailSource",
     "EmlTransport",
+    "HandOverWarning",
     "ImapDrafts",
     "Limits",
     "MailtoTransport",
@@ -43,7 +44,7 @@ _HOMES: Final = {
     ".base": "EmailSource Transport",
     ".choice": "transport_for",
     ".smtp": "ConnectionCheck Deadlines Limits Pipelining SmtpTransport",
-    ".mailto": "MailtoTransport draft_bytes mailto_uri",
+    ".mailto": "HandOverWarning MailtoTransport draft_bytes mailto_uri",
     ".eml": "EmlTransport",
     ".imap_drafts": "ImapDrafts",
     ".wrappers": "Archived RedirectAll Retrying Spaced Spacing",
